@@ -1,0 +1,1 @@
+"""The outsides: each package implements ports and ignores its siblings."""

@@ -1,0 +1,418 @@
+"""Every table, once: Alembic migrates to this, statements are built from it.
+
+Columns carry their unit: ``_us`` microseconds UTC, ``_e4`` $0.0001, ``_e2`` 0.01
+contract, ``_e6`` $0.000001. Where an operator types a documented name
+(``start_time``, ``created_at`` ...) it is a readable column computed from the
+machine's one. ``scope`` is mode, account and subaccount; a write that only the
+leader may make carries the ``epoch`` it was made under, and a trigger checks it
+against ``leader_lease``.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+
+# --- schema and leadership ------------------------------------------------------------------
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("revision", Text, nullable=False),
+    Column("min_code_version", Integer, nullable=False),
+    Column("applied_at_us", BigInteger, nullable=False),
+)
+
+bot_deployments = Table(
+    "bot_deployments",
+    metadata,
+    Column("generation", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("scope", Text, nullable=False),
+    Column("deployment_id", Text, nullable=False),
+    Column("first_seen_us", BigInteger, nullable=False),
+    UniqueConstraint("scope", "deployment_id"),
+)
+
+bot_instances = Table(
+    "bot_instances",
+    metadata,
+    Column("instance_id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("deployment_id", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("replica_id", Text),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("code_version", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("epoch", BigInteger),
+    Column("started_us", BigInteger, nullable=False),
+    Column("heartbeat_us", BigInteger, nullable=False),
+    Column("stopped_us", BigInteger),
+    Column("stop_reason", Text),
+)
+
+leader_lease = Table(
+    "leader_lease",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("holder", Text),
+    Column("generation", BigInteger, nullable=False),
+    Column("renew_seq", BigInteger, nullable=False),
+    Column("acquired_us", BigInteger),
+    Column("renewed_us", BigInteger),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("clean_release", Boolean, nullable=False),
+    # Makes the epoch a key column: a renewal never waits for an order write, a take-over does.
+    UniqueConstraint("scope", "epoch"),
+)
+
+# --- what stops trading ---------------------------------------------------------------------
+
+risk_state = Table(
+    "risk_state",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("halted", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+)
+
+breaker_state = Table(
+    "breaker_state",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("tripped", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("data_json", Text, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+
+equity_baselines = Table(
+    "equity_baselines",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("trading_day", Text, primary_key=True),
+    Column("equity_e6", BigInteger, nullable=False),
+    Column("taken_us", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+
+# --- orders, fills, positions, brackets -----------------------------------------------------
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("signal_id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("strategy_id", Text, nullable=False),
+    Column("ticker", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("price_e4", BigInteger, nullable=False),
+    Column("quantity_e2", BigInteger, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("inputs_json", Text, nullable=False),
+    Column("decided_us", BigInteger, nullable=False),
+    Index(None, "scope", "decided_us"),
+)
+
+order_intents = Table(
+    "order_intents",
+    metadata,
+    Column("client_order_id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("strategy_id", Text, nullable=False),
+    Column("signal_id", Text),
+    Column("bracket_id", Text),
+    Column("purpose", Text, nullable=False),
+    Column("ticker", Text, nullable=False),
+    Column("exchange_index", Integer, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("price_e4", BigInteger, nullable=False),
+    Column("quantity_e2", BigInteger, nullable=False),
+    Column("time_in_force", Text, nullable=False),
+    Column("post_only", Boolean, nullable=False),
+    Column("reduce_only", Boolean, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("order_group_id", Text),
+    Column("status", Text, nullable=False),
+    Column("order_id", Text),
+    Column("filled_e2", BigInteger, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("decided_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Index(None, "scope", "status"),
+    Index(None, "order_id"),
+)
+
+fills = Table(
+    "fills",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("fill_id", Text, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("ticker", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("price_e4", BigInteger, nullable=False),
+    Column("quantity_e2", BigInteger, nullable=False),
+    Column("fee_e6", BigInteger, nullable=False),
+    Column("is_taker", Boolean, nullable=False),
+    Column("executed_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Index(None, "scope", "executed_us"),
+    Index(None, "order_id"),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("ticker", Text, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("quantity_e2", BigInteger, nullable=False),
+    Column("cost_e6", BigInteger, nullable=False),
+    Column("realized_e6", BigInteger, nullable=False),
+    Column("fees_e6", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+)
+
+brackets = Table(
+    "brackets",
+    metadata,
+    Column("bracket_id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("signal_id", Text, nullable=False, unique=True),
+    Column("strategy_id", Text, nullable=False),
+    Column("ticker", Text, nullable=False),
+    Column("event_ticker", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("entry_price_e4", BigInteger, nullable=False),
+    Column("stop_price_e4", BigInteger, nullable=False),
+    Column("target_price_e4", BigInteger, nullable=False),
+    Column("wanted_e2", BigInteger, nullable=False),
+    Column("entered_e2", BigInteger, nullable=False),
+    Column("entry_cost_e6", BigInteger, nullable=False),
+    Column("exited_e2", BigInteger, nullable=False),
+    Column("exit_value_e6", BigInteger, nullable=False),
+    Column("fees_e6", BigInteger, nullable=False),
+    Column("exit_reason", Text),
+    Column("data_json", Text, nullable=False),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("entered_us", BigInteger),
+    Column("closed_us", BigInteger),
+    Column("updated_us", BigInteger, nullable=False),
+    CheckConstraint("entered_e2 >= exited_e2", name="never_over_closed"),
+    Index(None, "scope", "state"),
+)
+
+order_groups = Table(
+    "order_groups",
+    metadata,
+    Column("order_group_id", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("exchange_index", Integer, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("is_triggered", Boolean, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+account_snapshots = Table(
+    "account_snapshots",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("scope", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("taken_us", BigInteger, nullable=False),
+    Column("cash_e6", BigInteger, nullable=False),
+    Column("equity_e6", BigInteger, nullable=False),
+    Column("exposure_e6", BigInteger, nullable=False),
+    Column("realized_today_e6", BigInteger, nullable=False),
+    Column("unrealized_e6", BigInteger, nullable=False),
+    Column("open_positions", Integer, nullable=False),
+    Column("trades_today", Integer, nullable=False),
+    Column("wins_today", Integer, nullable=False),
+    Column("losses_today", Integer, nullable=False),
+    Column("stopped_by", Text, nullable=False),
+    Index(None, "scope", "taken_us"),
+)
+
+# --- operators: commands in, messages out ---------------------------------------------------
+
+command_inbox = Table(
+    "command_inbox",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("channel", Text, nullable=False),
+    Column("bot_id", BigInteger, nullable=False),
+    Column("update_id", BigInteger, nullable=False),
+    Column("payload_json", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("done_us", BigInteger),
+    Column("result", Text),
+    UniqueConstraint("channel", "bot_id", "update_id"),
+    Index(None, "state", "id"),
+)
+
+command_audit = Table(
+    "command_audit",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("scope", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("epoch", BigInteger),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("scope", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("attachment", Text),
+    Column("extra_json", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("done_us", BigInteger),
+    Column("last_error", Text),
+    Index(None, "state", "due_us"),
+)
+
+job_runs = Table(
+    "job_runs",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("job", Text, primary_key=True),
+    Column("slot_us", BigInteger, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("finished_us", BigInteger),
+    Column("error", Text),
+)
+
+logs = Table(
+    "logs",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("logger", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("data_json", Text, nullable=False),
+    Index(None, "at_us"),
+)
+
+# --- collected data -------------------------------------------------------------------------
+
+market_snapshots = Table(
+    "market_snapshots",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("market_id", Text, nullable=False),
+    Column("snapshot_hour_utc", Text, nullable=False),
+    Column("payload_json", Text, nullable=False),
+    Column("created_at_utc", Text, nullable=False),
+    Column("event_ticker", Text, nullable=False),
+    Column("series_ticker", Text),
+    Column("macro_event_type", Text, nullable=False),
+    Column("probability_bucket", Text),
+    Column("yes_bid_e4", BigInteger),
+    Column("yes_ask_e4", BigInteger),
+    Column("volume_24h_e2", BigInteger, nullable=False),
+    Column("open_interest_e2", BigInteger, nullable=False),
+    Column("close_us", BigInteger, nullable=False),
+    UniqueConstraint("market_id", "snapshot_hour_utc"),
+    Index(None, "snapshot_hour_utc"),
+    Index(None, "event_ticker"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("cycle_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+)
+
+collect_cycles = Table(
+    "collect_cycles",
+    metadata,
+    Column("cycle_id", Text, primary_key=True),
+    Column("mode", Text, nullable=False),
+    Column("snapshot_hour_utc", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("scanned", Integer, nullable=False),
+    Column("inserted", Integer, nullable=False),
+    Column("errors", Integer, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("finished_us", BigInteger),
+    Column("progress_json", Text, nullable=False),
+    Column("error", Text),
+    Index(None, "snapshot_hour_utc"),
+)
+
+status = Table(
+    "status",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated_at_utc", Text, nullable=False),
+)
+
+ingest_state = Table(
+    "ingest_state",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated_at_us", BigInteger, nullable=False),
+)
