@@ -1,0 +1,449 @@
+"""Settings: defaults, then a file, then the environment, then the command line.
+
+The only module that reads the environment or a configuration file. Secrets come
+from the environment (or ``config/secrets.env``) alone; one found in the file is
+an error. Every fault is found at once and told with its fix. People write
+dollars, percent and seconds here; the packages get integers with units.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import PydanticBaseSettingsSource
+from typing_extensions import override
+
+from bot.domain.errors import ConfigurationFault
+from bot.domain.ids import Scope
+
+Mode = Literal["collect", "analyze", "trade"]
+Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=4)]
+Dollars = Annotated[Decimal, Field(ge=0, decimal_places=6)]
+UnitPrice = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)]
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+DEFAULT_CONFIG_FILES = ("config/config.yaml", "config/config.json")
+DEFAULT_SECRETS_FILE = "config/secrets.env"
+
+# The names the operations documents use, and where each belongs. Earlier names win.
+DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
+    ("KALSHI_API_KEY_ID", "secrets.kalshi_key_id"),
+    ("KALSHI_API_KEY", "secrets.kalshi_key_id"),
+    ("KALSHI_PRIVATE_KEY", "secrets.kalshi_private_key"),
+    ("KALSHI_PRIVATE_KEY_PATH", "secrets.kalshi_private_key_path"),
+    ("KALSHI_PRIVATE_KEY_PEM_PATH", "secrets.kalshi_private_key_path"),
+    ("TELEGRAM_BOT_TOKEN", "secrets.telegram_bot_token"),
+    ("OPENAI_API_KEY", "secrets.openai_api_key"),
+    ("ANTHROPIC_API_KEY", "secrets.anthropic_api_key"),
+    ("WEB_PORTAL_PASSWORD", "secrets.portal_token"),
+    ("DATABASE_UNPOOLED_URL", "database.url"),
+    ("DATABASE_URL", "database.url"),
+    ("KALSHI_ENVIRONMENT", "exchange.environment"),
+    ("KALSHI_REST_URL", "exchange.rest_url"),
+    ("KALSHI_WS_URL", "exchange.ws_url"),
+    ("TELEGRAM_ADMIN_IDS", "telegram.admin_ids"),
+    ("TELEGRAM_TRADER_IDS", "telegram.trader_ids"),
+    ("TELEGRAM_VIEWER_IDS", "telegram.viewer_ids"),
+    ("TELEGRAM_CHAT_ID", "telegram.alert_chat_ids"),
+    ("TELEGRAM_API_URL", "telegram.api_url"),
+    ("PORT", "web.port"),
+    ("SERVICE_HEALTH_PORT", "web.port"),
+    ("LOG_LEVEL", "log.level"),
+    ("LOG_HTTP_LEVEL", "log.http_level"),
+    ("LOG_FORMAT", "log.format"),
+    ("LOG_DIR", "log.dir"),
+    ("LOG_FILE", "log.file"),
+    ("LOG_STDOUT", "log.stdout"),
+    ("ENABLE_LIVE_TRADING", "trading.live"),
+    ("LIVE_ENVIRONMENT", "trading.live_environment"),
+    ("RAILWAY_ENVIRONMENT_NAME", "deployment.environment"),
+    ("ENVIRONMENT", "deployment.environment"),
+    ("RAILWAY_DEPLOYMENT_ID", "deployment.deployment_id"),
+    ("RAILWAY_REPLICA_ID", "deployment.replica_id"),
+)
+_LISTS = {
+    "telegram.admin_ids",
+    "telegram.trader_ids",
+    "telegram.viewer_ids",
+    "telegram.alert_chat_ids",
+}
+_SECRET_WORDS = ("api_key", "apikey", "private_key", "token", "password", "secret", "key_id")
+
+
+class _Section(BaseModel):
+    """Unknown names are faults: a typing mistake must not leave a default in force."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Secrets(_Section):
+    """From the environment only. ``repr`` hides the values."""
+
+    kalshi_key_id: SecretStr | None = None
+    kalshi_private_key: SecretStr | None = None
+    kalshi_private_key_path: Path | None = None
+    telegram_bot_token: SecretStr | None = None
+    openai_api_key: SecretStr | None = None
+    anthropic_api_key: SecretStr | None = None
+    portal_token: SecretStr | None = None
+
+    def values(self) -> tuple[str, ...]:
+        """Every secret text, for the log redaction."""
+        found = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(one.get_secret_value() for one in found if isinstance(one, SecretStr))
+
+
+class Account(_Section):
+    """Whose money: a name of your choice and Kalshi's subaccount number."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "main"
+    subaccount: Annotated[int, Field(ge=0, le=63)] = 0
+
+
+class Deployment(_Section):
+    """Where this process runs; Railway sets these by itself."""
+
+    environment: str | None = None
+    deployment_id: str | None = None
+    replica_id: str | None = None
+
+
+class ExchangeSection(_Section):
+    """Which Kalshi, and how fast we may ask it."""
+
+    environment: Literal["demo", "production"] = "demo"
+    rest_url: str | None = None
+    ws_url: str | None = None
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 10
+    request_timeout_s: Seconds = 10
+    retries: Annotated[int, Field(ge=1, le=10)] = 5
+
+
+class DatabaseSection(_Section):
+    """SQLite for one machine, PostgreSQL for everything else."""
+
+    url: SecretStr = SecretStr("sqlite:///var/kalshi.sqlite")
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the host lock decides who leads."""
+        return self.url.get_secret_value().startswith("sqlite")
+
+
+class CollectSection(_Section):
+    """What the hourly cycle records. An empty list means the macro default series."""
+
+    series: tuple[str, ...] = ()
+    reports_dir: Path = Path("reports")
+    status_file: Path = Path("status.json")
+    page_limit: Annotated[int, Field(ge=1, le=1000)] = 1000
+    concurrency: Annotated[int, Field(ge=1, le=32)] = 4
+
+
+class BackupSection(_Section):
+    """Where backups go and how many are kept."""
+
+    dir: Path = Path("backups")
+    keep: Count = 14
+    hour_utc: Annotated[int, Field(ge=0, le=23)] = 2
+
+
+class LeadershipSection(_Section):
+    """Lease timings in seconds; their inequalities are checked when the terms are built."""
+
+    lease_s: Seconds = 15
+    renew_s: Seconds = 2
+    database_timeout_s: Seconds = 2
+    gate_s: Seconds = 8
+    stop_s: Seconds = 11
+    watchdog_s: Seconds = 12
+    order_timeout_s: Seconds = 3
+    drain_s: Seconds = 10
+
+
+class TelegramSection(_Section):
+    """Who may speak to the bot (user ids) and where alerts go (chat ids)."""
+
+    admin_ids: tuple[int, ...] = ()
+    trader_ids: tuple[int, ...] = ()
+    viewer_ids: tuple[int, ...] = ()
+    group_ids: tuple[int, ...] = ()
+    alert_chat_ids: tuple[int, ...] = ()
+    api_url: str = "https://api.telegram.org"
+
+
+class WebSection(_Section):
+    """The HTTP server: health, status and the portal."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    stale_after_s: Seconds = 7200
+
+
+class LogSection(_Section):
+    """Log lines: level, form and place."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    http_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
+    format: Literal["auto", "text", "json"] = "auto"
+    dir: Path | None = None
+    file: Path | None = None
+    stdout: bool = True
+
+
+class TradingSection(_Section):
+    """Mode ``trade``: paper unless ``live`` and its environment are named."""
+
+    live: bool = False
+    live_environment: str | None = None
+    starts_unhalted: bool = False
+    paper_cash: Dollars = Decimal(10_000)
+
+
+class BotSettings(BaseSettings):
+    """Everything an operator can set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BOT_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+    )
+
+    mode: Mode = "collect"
+    dry_run: bool = False
+    lock_file: Path | None = None
+    lock_wait_s: Annotated[float, Field(ge=0)] = 0
+    secrets: Secrets = Secrets()
+    account: Account = Account()
+    deployment: Deployment = Deployment()
+    exchange: ExchangeSection = ExchangeSection()
+    database: DatabaseSection = DatabaseSection()
+    collect: CollectSection = CollectSection()
+    trading: TradingSection = TradingSection()
+    backup: BackupSection = BackupSection()
+    leadership: LeadershipSection = LeadershipSection()
+    telegram: TelegramSection = TelegramSection()
+    web: WebSection = WebSection()
+    log: LogSection = LogSection()
+
+    @property
+    def trading_mode(self) -> Literal["live", "demo", "paper"]:
+        """What happens to an order: real money, Kalshi's demo money, or none."""
+        if not self.trading.live:
+            return "paper"
+        return "live" if self.exchange.environment == "production" else "demo"
+
+    @property
+    def scope(self) -> Scope:
+        """The key of the lead, of every halt, order and position."""
+        return Scope(f"{self.trading_mode}:{self.account.name}:{self.account.subaccount}")
+
+
+def load_settings(
+    config_file: Path | None = None, overrides: Mapping[str, object] | None = None
+) -> BotSettings:
+    """Read and check everything.
+
+    ``overrides`` are dotted names from the command line (``{"log.level": "DEBUG"}``).
+
+    Raises:
+        ConfigurationFault: with one line for every fault found.
+    """
+    faults: list[str] = []
+    environ = _environment(faults)
+    from_file = _without_secrets(_read_file(config_file, faults), "", faults)
+    documented = _documented(environ)
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    try:
+        settings = _build(_nest(given), _merge(from_file, documented))
+    except ValidationError as error:
+        faults.extend(_explain(one) for one in error.errors())
+        raise ConfigurationFault(faults) from None
+    faults.extend(_inconsistencies(settings))
+    if faults:
+        raise ConfigurationFault(faults)
+    return settings
+
+
+def _build(overrides: dict[str, object], lower: dict[str, object]) -> BotSettings:
+    """Command line over ``BOT_...`` variables over documented names over the file."""
+
+    class Loaded(BotSettings):
+        @classmethod
+        @override
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, lower)
+
+    return Loaded(**overrides)  # type: ignore[arg-type]  # pydantic checks the values
+
+
+def _environment(faults: list[str]) -> dict[str, str]:
+    """The process environment, on top of the secrets file where there is one."""
+    path = Path(os.environ.get("ENV_FILE", DEFAULT_SECRETS_FILE))
+    values: dict[str, str] = {}
+    if path.is_file():
+        try:
+            values = {key: value for key, value in dotenv_values(path).items() if value}
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append(f"{path}: cannot be read ({error}); fix its permissions or encoding")
+    return values | dict(os.environ)
+
+
+def _read_file(path: Path | None, faults: list[str]) -> dict[str, object]:
+    found = path or next((Path(one) for one in DEFAULT_CONFIG_FILES if Path(one).is_file()), None)
+    if found is None:
+        return {}
+    try:
+        content = yaml.safe_load(found.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        faults.append(f"{found}: {_unreadable(error)}")
+        return {}
+    if not isinstance(content, dict | None):
+        faults.append(f"{found}: must hold sections of settings, not a {type(content).__name__}")
+        return {}
+    return content or {}
+
+
+def _unreadable(error: Exception) -> str:
+    match error:
+        case FileNotFoundError():
+            return "no such file; copy config/config.example.yaml there"
+        case yaml.YAMLError():
+            return f"not valid YAML or JSON: {' '.join(str(error).split())}"
+        case _:
+            return f"cannot be read ({error}); fix its permissions or encoding"
+
+
+def _without_secrets(
+    values: Mapping[str, object], prefix: str, faults: list[str]
+) -> dict[str, object]:
+    kept: dict[str, object] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if key == "secrets" or any(word in str(key).lower() for word in _SECRET_WORDS):
+            faults.append(
+                f"{name}: secrets do not belong in the configuration file; "
+                f"move it to {DEFAULT_SECRETS_FILE} or the environment, and renew it"
+            )
+        elif isinstance(value, dict):
+            kept[key] = _without_secrets(value, f"{name}.", faults)
+        else:
+            kept[key] = value
+    return kept
+
+
+def _documented(environ: Mapping[str, str]) -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for variable, name in DOCUMENTED_NAMES:
+        value = environ.get(variable, "").strip()
+        if not value or name in flat:
+            continue
+        flat[name] = value.replace(",", " ").split() if name in _LISTS else value
+    if "web.port" in flat and environ.get("PORT") and "RAILWAY_DEPLOYMENT_ID" in environ:
+        # A platform that assigns the port also probes it from outside.
+        flat["web.host"] = "0.0.0.0"  # noqa: S104 - the platform's health check comes from outside
+    return _nest(flat)
+
+
+def _nest(flat: Mapping[str, object]) -> dict[str, object]:
+    nested: dict[str, object] = {}
+    for name, value in flat.items():
+        *sections, leaf = name.split(".")
+        place = nested
+        for section in sections:
+            inner = place.setdefault(section, {})
+            assert isinstance(inner, dict)
+            place = inner
+        place[leaf] = value
+    return nested
+
+
+def _merge(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, object]:
+    merged = dict(low)
+    for key, value in high.items():
+        under = merged.get(key)
+        both = isinstance(under, dict) and isinstance(value, dict)
+        merged[key] = _merge(under, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _explain(error: ErrorDetails) -> str:
+    path = [str(part) for part in error["loc"]]
+    name = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        return f"{name}: unknown setting{_nearest(path)}"
+    variables = [variable for variable, place in DOCUMENTED_NAMES if place == name]
+    nested = "BOT_" + "__".join(path).upper()
+    where = " or ".join([name, *variables, nested])
+    shown = "" if path[0] == "secrets" or name == "database.url" else f" (got {error['input']!r})"
+    return f"{name}: {error['msg'].lower()}{shown}; set {where}"
+
+
+def _nearest(path: list[str]) -> str:
+    model: type[BaseModel] = BotSettings
+    for part in path[:-1]:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ""
+        model = annotation
+    close = difflib.get_close_matches(path[-1], list(model.model_fields), n=1)
+    known = ", ".join(model.model_fields)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {known}"
+
+
+def _inconsistencies(settings: BotSettings) -> list[str]:
+    faults: list[str] = []
+    secrets, trading = settings.secrets, settings.trading
+    has_key = secrets.kalshi_private_key or secrets.kalshi_private_key_path
+    if bool(secrets.kalshi_key_id) != bool(has_key):
+        missing = (
+            "KALSHI_PRIVATE_KEY or KALSHI_PRIVATE_KEY_PATH"
+            if secrets.kalshi_key_id
+            else "KALSHI_API_KEY_ID"
+        )
+        faults.append(f"{missing} is missing: a key id and its private key go together")
+    if settings.mode == "trade" and not secrets.kalshi_key_id:
+        faults.append(
+            "mode trade needs KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY(_PATH): "
+            "Kalshi's live feed is signed, on paper too"
+        )
+    if trading.live and settings.mode != "trade":
+        faults.append(
+            "live trading is enabled but mode is not trade; set --mode trade or drop the switch"
+        )
+    if settings.trading_mode == "live":
+        faults.extend(_live_faults(settings))
+    if settings.mode == "analyze" and not (secrets.openai_api_key or secrets.anthropic_api_key):
+        faults.append("mode analyze needs OPENAI_API_KEY or ANTHROPIC_API_KEY in the environment")
+    return faults
+
+
+def _live_faults(settings: BotSettings) -> list[str]:
+    named, running = settings.trading.live_environment, settings.deployment.environment
+    if named and named == running:
+        return []
+    fault = (
+        f"live trading needs LIVE_ENVIRONMENT to equal the running environment's name "
+        f"(LIVE_ENVIRONMENT={named or 'unset'}, ENVIRONMENT={running or 'unset'}), "
+        "so that a copy of production never trades"
+    )
+    return [fault]
