@@ -370,6 +370,7 @@ market_snapshots = Table(
     Column("close_us", BigInteger, nullable=False),
     UniqueConstraint("market_id", "snapshot_hour_utc"),
     Index(None, "snapshot_hour_utc"),
+    Index(None, "series_ticker", "snapshot_hour_utc"),
     Index(None, "event_ticker"),
 )
 
@@ -390,6 +391,8 @@ collect_cycles = Table(
     Column("cycle_id", Text, primary_key=True),
     Column("mode", Text, nullable=False),
     Column("snapshot_hour_utc", Text, nullable=False),
+    # Raised by whoever takes the cycle over; writes of an earlier attempt change nothing.
+    Column("attempt", Integer, nullable=False, server_default="1"),
     Column("outcome", Text, nullable=False),
     Column("scanned", Integer, nullable=False),
     Column("inserted", Integer, nullable=False),

@@ -1,0 +1,1 @@
+"""Collecting market data: hourly snapshots, what is missing from them, and what they are about."""
