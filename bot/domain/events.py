@@ -222,7 +222,7 @@ class FillReported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderGroupTripped:
-    """The venue triggered one of our order groups, and not because we asked."""
+    """The venue triggered one of our order groups. The runner drops those it asked for."""
 
     received_us: int
     order_group_id: OrderGroupId
@@ -237,7 +237,7 @@ class BalanceRead:
 
     received_us: int
     balance: Balance
-    transferred: Money = Money(0)
+    transferred: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

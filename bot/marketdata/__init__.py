@@ -1,0 +1,1 @@
+"""Books, their trust, the quotes they give, and which markets are watched."""
