@@ -277,6 +277,11 @@ def load_settings(
     return settings
 
 
+def runs_under_journald() -> bool:
+    """Whether systemd connected our output to the journal (systemd.exec(5))."""
+    return "JOURNAL_STREAM" in os.environ
+
+
 def _build(overrides: dict[str, object], lower: dict[str, object]) -> BotSettings:
     """Command line over ``BOT_...`` variables over documented names over the file."""
 

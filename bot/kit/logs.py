@@ -26,7 +26,7 @@ _SECRET_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         "[private key]",
     ),
-    (re.compile(r"\b\d{6,}:[A-Za-z0-9_-]{30,}"), "[bot token]"),
+    (re.compile(r"(?<!\d)\d{6,}:[A-Za-z0-9_-]{30,}"), "[bot token]"),
     (
         re.compile(
             r"(KALSHI-ACCESS-(?:KEY|SIGNATURE)[\"']?\s*[:=]\s*[\"']?)[^\s\"',}]+", re.IGNORECASE

@@ -1,0 +1,163 @@
+"""Where settings come from, and what is said when they are wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.app.settings import DOCUMENTED_NAMES, BotSettings, load_settings
+from bot.domain.errors import ConfigurationFault
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable, _ in DOCUMENTED_NAMES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def faults_of(config: Path | None = None, **overrides: object) -> list[str]:
+    with pytest.raises(ConfigurationFault) as caught:
+        load_settings(config, {name.replace("__", "."): value for name, value in overrides.items()})
+    return caught.value.faults
+
+
+def test_without_anything_it_collects_on_paper_from_sqlite() -> None:
+    settings = load_settings()
+    assert (settings.mode, settings.trading_mode, settings.scope) == (
+        "collect",
+        "paper",
+        "paper:main:0",
+    )
+    assert settings.database.is_sqlite
+
+
+def test_the_command_line_wins_over_variables_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "web: {port: 1, host: 127.0.0.9}\nlog: {level: WARNING}\nexchange: {retries: 2}\n"
+    )
+    monkeypatch.setenv("PORT", "2")
+    monkeypatch.setenv("BOT_EXCHANGE__RETRIES", "3")
+    settings = load_settings(config, {"log.level": "DEBUG"})
+    assert settings.web.port == 2
+    assert settings.web.host == "127.0.0.9"
+    assert settings.exchange.retries == 3
+    assert settings.log.level == "DEBUG"
+
+
+def test_json_is_read_as_well_as_yaml(tmp_path: Path) -> None:
+    config = tmp_path / "c.json"
+    config.write_text(json.dumps({"collect": {"series": ["KXCPI"]}}))
+    assert load_settings(config).collect.series == ("KXCPI",)
+
+
+def test_every_fault_is_told_at_once_with_its_fix(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("mode: colect\nexchange: {retries: 0}\nweb: {prot: 3}\n")
+    monkeypatch.setenv("KALSHI_API_KEY", "key-without-its-private-half")
+    faults = faults_of(config)
+    assert len(faults) == 3
+    assert "mode" in faults[0]
+    assert "BOT_MODE" in faults[0]
+    assert "exchange.retries" in faults[1]
+    assert "BOT_EXCHANGE__RETRIES" in faults[1]
+    assert faults[2] == "web.prot: unknown setting; did you mean port?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["exchange: {api_key: abc}", "telegram: {bot_token: abc}", "secrets: {portal_token: abc}"],
+)
+def test_a_secret_in_the_file_is_refused_and_not_repeated(text: str, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(text)
+    (fault,) = faults_of(config)
+    assert "secrets do not belong in the configuration file" in fault
+    assert "abc" not in fault
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a: [", "not valid YAML or JSON"),
+        (b"- a\n- b", "must hold sections"),
+        (b"\xff\xfe\x00", "cannot be read"),
+    ],
+)
+def test_an_unreadable_file_is_named(content: bytes, said: str, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_bytes(content)
+    (fault,) = faults_of(config)
+    assert str(config) in fault
+    assert said in fault
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path / "absent.yaml")
+    assert "no such file" in fault
+
+
+def test_secrets_come_from_the_secrets_file_and_never_show(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "secrets.env").write_text(
+        "KALSHI_API_KEY_ID=the-key-id\nKALSHI_PRIVATE_KEY=the-private-half\n"
+    )
+    settings = load_settings()
+    assert settings.secrets.kalshi_key_id is not None
+    assert "the-key-id" in settings.secrets.values()
+    assert "the-key-id" not in repr(settings)
+    assert "the-private-half" not in repr(settings)
+
+
+def test_the_alias_names_of_the_documents_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KALSHI_API_KEY", "k")
+    monkeypatch.setenv("KALSHI_PRIVATE_KEY_PEM_PATH", "key.pem")
+    monkeypatch.setenv("TELEGRAM_ADMIN_IDS", "1, 2 3")
+    settings = load_settings()
+    assert settings.secrets.kalshi_private_key_path == Path("key.pem")
+    assert settings.telegram.admin_ids == (1, 2, 3)
+
+
+def test_a_key_without_its_other_half_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KALSHI_PRIVATE_KEY_PATH", "key.pem")
+    (fault,) = faults_of()
+    assert fault.startswith("KALSHI_API_KEY_ID is missing")
+
+
+def live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KALSHI_API_KEY_ID", "k")
+    monkeypatch.setenv("KALSHI_PRIVATE_KEY_PATH", "key.pem")
+    monkeypatch.setenv("KALSHI_ENVIRONMENT", "production")
+    monkeypatch.setenv("ENABLE_LIVE_TRADING", "1")
+    monkeypatch.setenv("BOT_MODE", "trade")
+
+
+def test_live_trading_needs_the_environment_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    live(monkeypatch)
+    monkeypatch.setenv("RAILWAY_ENVIRONMENT_NAME", "pr-17")
+    monkeypatch.setenv("LIVE_ENVIRONMENT", "production")
+    (fault,) = faults_of()
+    assert "so that a copy of production never trades" in fault
+
+
+def test_live_trading_is_possible_where_it_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    live(monkeypatch)
+    monkeypatch.setenv("RAILWAY_ENVIRONMENT_NAME", "production")
+    monkeypatch.setenv("LIVE_ENVIRONMENT", "production")
+    assert load_settings().scope == "live:main:0"
+
+
+def test_the_live_switch_alone_does_not_change_the_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    live(monkeypatch)
+    monkeypatch.setenv("BOT_MODE", "collect")
+    assert any("mode is not trade" in fault for fault in faults_of())
+
+
+def test_the_example_file_holds_nothing_but_the_defaults() -> None:
+    example = Path(__file__).parents[3] / "config" / "config.example.yaml"
+    assert load_settings(example).model_dump() == BotSettings().model_dump()
