@@ -277,16 +277,22 @@ command_inbox = Table(
     "command_inbox",
     metadata,
     Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("scope", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("bot_id", BigInteger, nullable=False),
     Column("update_id", BigInteger, nullable=False),
     Column("payload_json", Text, nullable=False),
+    # urgent, ordinary or direct (answered by the process that stored it).
+    Column("lane", Text, nullable=False),
     Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_epoch", BigInteger),
     Column("received_us", BigInteger, nullable=False),
     Column("done_us", BigInteger),
-    Column("result", Text),
     UniqueConstraint("channel", "bot_id", "update_id"),
-    Index(None, "state", "id"),
+    Index(None, "scope", "state", "lane", "id"),
+    # A number is shown to people: it must never come back after a prune.
+    sqlite_autoincrement=True,
 )
 
 command_audit = Table(
@@ -294,6 +300,8 @@ command_audit = Table(
     metadata,
     Column("id", _ROW_ID, primary_key=True, autoincrement=True),
     Column("scope", Text, nullable=False),
+    # The inbox number: an act under a number that is already here must not happen again.
+    Column("command_id", BigInteger, nullable=False, unique=True),
     Column("at_us", BigInteger, nullable=False),
     Column("channel", Text, nullable=False),
     Column("actor", Text, nullable=False),
@@ -320,7 +328,7 @@ outbox = Table(
     Column("due_us", BigInteger, nullable=False),
     Column("done_us", BigInteger),
     Column("last_error", Text),
-    Index(None, "state", "due_us"),
+    Index(None, "scope", "channel", "state", "recipient", "id"),
 )
 
 job_runs = Table(

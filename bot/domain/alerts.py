@@ -1,0 +1,51 @@
+"""The events that a person is told about, by name.
+
+The texts, severities and limits live in ``bot.alerts.catalogue``; whoever has
+something to tell needs only the name and the facts.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+AlertFacts: TypeAlias = Mapping[str, str | int]
+"""Named facts. Integers carry their unit in the name (``_us _e4 _e2 _e6``) and are shown by it."""
+
+
+class AlertKind(StrEnum):
+    """One name per event."""
+
+    LEADER_STARTED = "leader_started"
+    LEADER_DEPOSED = "leader_deposed"
+    LEADER_STANDBY = "leader_standby"
+    NOBODY_LED = "nobody_led"
+    DRAINING = "draining"
+    STOPS_UNWATCHED = "stops_unwatched"
+    SHUTDOWN = "shutdown"
+    HALT_SET = "halt_set"
+    HALT_CLEARED = "halt_cleared"
+    BREAKER_TRIPPED = "breaker_tripped"
+    BREAKER_RESET = "breaker_reset"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    POSITION_OPENED = "position_opened"
+    POSITION_CLOSED = "position_closed"
+    EXIT_STUCK = "exit_stuck"
+    ORDER_UNKNOWN = "order_unknown"
+    FOREIGN_ACTIVITY = "foreign_activity"
+    RECONCILED = "reconciled"
+    COLLECT_FAILED = "collect_failed"
+    COLLECT_RECOVERED = "collect_recovered"
+    GAP_FOUND = "gap_found"
+    STALE = "stale"
+    API_ERROR_RATE = "api_error_rate"
+    WEBSOCKET_DOWN = "websocket_down"
+    WEBSOCKET_UP = "websocket_up"
+    BACKUP_DONE = "backup_done"
+    BACKUP_FAILED = "backup_failed"
+    RESTORE_DONE = "restore_done"
+    DAILY_SUMMARY = "daily_summary"
+    LIVE_TRADING_ENABLED = "live_trading_enabled"
+    COST_LIMIT_HIT = "cost_limit_hit"
+    TELEGRAM_CONFLICT = "telegram_conflict"
+    CRITICAL_ERROR = "critical_error"

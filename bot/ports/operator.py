@@ -1,0 +1,107 @@
+"""What the operator's console may ask the running bot.
+
+Reads may raise ``StorageUnavailable``, ``NotLeader`` or ``ExchangeUnavailable``;
+the console answers those with one line. An act carries an ``Authority``:
+repeated under the same number it must have no second effect and return the
+same outcome. The store's ledger (``Audit.find``) is how an implementation, or
+the console after a crash, finds out that it already happened.
+"""
+
+from typing import Protocol
+
+from bot.domain.ids import MarketTicker
+from bot.domain.operations import (
+    AccountView,
+    Authority,
+    BackupFile,
+    Banner,
+    BreakerView,
+    GapsView,
+    HaltView,
+    InstanceView,
+    Outcome,
+    PnlView,
+    PositionView,
+    StatusView,
+    VersionView,
+    WhyView,
+)
+
+
+class Operator(Protocol):
+    """The bot as its operator meets it."""
+
+    def banner(self) -> Banner:
+        """Who answers. Never waits, never fails."""
+        ...
+
+    def halt_now(self, authority: Authority, reason: str) -> None:
+        """Shut the gate in memory at once and have the entry groups triggered.
+
+        Never waits, never fails, works while activating and without a database.
+        Repeating it is harmless.
+        """
+        ...
+
+    async def halt(self, authority: Authority, reason: str) -> HaltView:
+        """Do ``halt_now`` and return once the halt is durable.
+
+        Cancelled by a deadline, the halt stands in memory and saving goes on.
+        """
+        ...
+
+    async def unhalt(self, authority: Authority) -> Outcome:
+        """End the person's halt, after a reconciliation. Breakers stay as they are."""
+        ...
+
+    async def reset_breaker(self, authority: Authority, name: str, *, force: bool) -> Outcome:
+        """Reset one breaker; refused while its condition holds, unless forced."""
+        ...
+
+    async def backup(self, authority: Authority) -> BackupFile:
+        """Make and check a backup small enough for a chat.
+
+        Raises:
+            StorageUnavailable: it could not be made; the text says why.
+        """
+        ...
+
+    async def halt_state(self) -> HaltView:
+        """The person's stop as it stands."""
+        ...
+
+    async def breakers(self) -> tuple[BreakerView, ...]:
+        """Every breaker, tripped or not."""
+        ...
+
+    async def status(self) -> StatusView:
+        """Everything at once; parts that cannot be read are ``None``."""
+        ...
+
+    async def positions(self) -> tuple[PositionView, ...]:
+        """Every held market, largest cost first."""
+        ...
+
+    async def pnl(self) -> PnlView:
+        """The running trading day's result."""
+        ...
+
+    async def balance(self) -> AccountView:
+        """Cash, equity and exposure."""
+        ...
+
+    async def instances(self) -> tuple[InstanceView, ...]:
+        """Registered instances of this scope, newest first."""
+        ...
+
+    async def gaps(self) -> GapsView:
+        """Missing hours of the collection."""
+        ...
+
+    async def why(self, ticker: MarketTicker | None) -> WhyView:
+        """Why there was or was not a trade, in general or in one market."""
+        ...
+
+    async def version(self) -> VersionView:
+        """What is running."""
+        ...
