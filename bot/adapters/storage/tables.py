@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -68,6 +69,10 @@ bot_instances = Table(
     Column("code_version", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("is_active", Boolean, nullable=False),
+    # Who set is_active last, and when: an instance id, or "operator" for a statement typed by hand.
+    # The bot always moves decided_us; a trigger knows a typed statement by its standing still.
+    Column("decided_by", Text, nullable=False),
+    Column("decided_us", BigInteger, nullable=False),
     Column("epoch", BigInteger),
     Column("started_us", BigInteger, nullable=False),
     Column("heartbeat_us", BigInteger, nullable=False),
@@ -87,6 +92,8 @@ leader_lease = Table(
     Column("renewed_us", BigInteger),
     Column("expires_us", BigInteger, nullable=False),
     Column("clean_release", Boolean, nullable=False),
+    # An operator deactivated the leader by hand: waiting instances must not take the lead.
+    Column("stood_down", Boolean, nullable=False, server_default=false()),
     # Makes the epoch a key column: a renewal never waits for an order write, a take-over does.
     UniqueConstraint("scope", "epoch"),
 )
