@@ -37,7 +37,7 @@ class CollectSettings:
             raise ValueError("collect series: remove the series that is listed twice")
         _check("page_limit", self.page_limit, PAGE_LIMIT_MAX)
         _check("pages_per_series_max", self.pages_per_series_max, 100_000)
-        _check("concurrency", self.concurrency, 16)
+        _check("concurrency", self.concurrency, 32)
         _check("outages_max", self.outages_max, 1_000)
         # A cycle that outlived its hour would have its slot taken over by the next.
         _check("deadline_s", self.deadline_s, 3_300)

@@ -126,6 +126,8 @@ class CollectionStore(Protocol):
     ) -> dict[str, str]:
         """Close the cycle, write the status rows, raise ``cycle_count``; returns all status rows.
 
+        ``inserted`` stays what :meth:`save_page` counted.
+
         Raises:
             CycleTakenOver: a later attempt owns the cycle, or it has ended.
         """

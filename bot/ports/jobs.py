@@ -41,9 +41,7 @@ class JobRunStore(Protocol):
         """
         ...
 
-    async def finish(
-        self, job: str, slot_us: int, finished_us: int, *, error: str | None
-    ) -> None:
+    async def finish(self, job: str, slot_us: int, finished_us: int, *, error: str | None) -> None:
         """Record the end of a claimed slot; ``error`` is ``None`` when it went well."""
         ...
 

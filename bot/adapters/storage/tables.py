@@ -417,6 +417,15 @@ collect_cycles = Table(
     Column("progress_json", Text, nullable=False),
     Column("error", Text),
     Index(None, "snapshot_hour_utc"),
+    # Two runs that open the same hour at once: one inserts, the other takes over.
+    Index(
+        "uq_collect_cycles_running",
+        "mode",
+        "snapshot_hour_utc",
+        unique=True,
+        sqlite_where=text("outcome = 'running'"),
+        postgresql_where=text("outcome = 'running'"),
+    ),
 )
 
 status = Table(
