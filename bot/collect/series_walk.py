@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from bot.collect.macro_filter import classify, probability_bucket
 from bot.collect.settings import CollectSettings
@@ -29,7 +30,7 @@ from bot.ports.collection import (
     SeriesProgress,
     Snapshot,
 )
-from bot.ports.exchange import ExchangeReads, ListedMarket, MarketPage, MarketQuery
+from bot.ports.exchange import ListedMarket, MarketPage, MarketQuery
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,16 @@ class CycleProgress:
     scanned: int
     inserted: int
     errors: int
+
+
+class MarketPages(Protocol):
+    """The one read of ``ExchangeReads`` that collecting needs."""
+
+    async def market_page(
+        self, query: MarketQuery, cursor: str = "", limit: int = 1000
+    ) -> MarketPage:
+        """One page. Its last page has an empty cursor."""
+        ...
 
 
 OnProgress = Callable[[CycleProgress], None]
@@ -76,7 +87,7 @@ class SeriesWalk:
     def __init__(
         self,
         settings: CollectSettings,
-        exchange: ExchangeReads,
+        exchange: MarketPages,
         store: CollectionStore,
         clock: Clock,
         cycle: Cycle,

@@ -18,14 +18,13 @@ from bot.collect.cycle_report import (
     write_report,
     write_status_file,
 )
-from bot.collect.series_walk import CycleProgress, OnProgress, SeriesWalk
+from bot.collect.series_walk import CycleProgress, MarketPages, OnProgress, SeriesWalk
 from bot.collect.settings import CollectSettings
 from bot.domain.errors import CycleTakenOver, StorageUnavailable
 from bot.kit.clock import Clock
 from bot.kit.ids import IdFactory
 from bot.kit.times import hour_key
 from bot.ports.collection import CollectionStore, Cycle, CycleOutcome, SeriesProgress
-from bot.ports.exchange import ExchangeReads
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ class Collector:
     def __init__(
         self,
         settings: CollectSettings,
-        exchange: ExchangeReads,
+        exchange: MarketPages,
         store: CollectionStore,
         clock: Clock,
         ids: IdFactory,

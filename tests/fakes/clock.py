@@ -1,0 +1,22 @@
+"""A clock that stands still until it is told otherwise."""
+
+
+class ManualClock:
+    """Both kinds of time advance together by ``advance``; ``step`` moves only the wall clock."""
+
+    def __init__(self, now_us: int = 1_795_245_300_000_000, monotonic_us: int = 0) -> None:
+        self._now_us = now_us
+        self._monotonic_us = monotonic_us
+
+    def now_us(self) -> int:
+        return self._now_us
+
+    def monotonic_us(self) -> int:
+        return self._monotonic_us
+
+    def advance(self, microseconds: int) -> None:
+        self._now_us += microseconds
+        self._monotonic_us += microseconds
+
+    def step(self, microseconds: int) -> None:
+        self._now_us += microseconds

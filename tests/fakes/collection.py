@@ -1,0 +1,126 @@
+"""``CollectionStore`` in memory. Passes ``tests/contract/test_collection_store.py``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bot.domain.errors import CycleTakenOver, StorageUnavailable
+from bot.domain.ids import SeriesTicker
+from bot.ports.collection import (
+    Cycle,
+    CycleOutcome,
+    QuarantinedItem,
+    Snapshot,
+)
+
+
+class MemoryCollectionStore:
+    """Keeps everything in dictionaries. ``is_down`` makes every call fail."""
+
+    def __init__(self) -> None:
+        self.snapshots: dict[tuple[str, str], Snapshot] = {}
+        self.quarantine: list[tuple[str, QuarantinedItem]] = []
+        self.stored_cycles: dict[str, Cycle] = {}
+        self.rows: dict[str, str] = {}
+        self.is_down = False
+
+    async def open_cycle(self, fresh: Cycle) -> Cycle:
+        self._require_up()
+        for cycle in list(self.stored_cycles.values()):
+            if cycle.mode != fresh.mode or cycle.outcome is not CycleOutcome.RUNNING:
+                continue
+            if cycle.snapshot_hour_utc == fresh.snapshot_hour_utc:
+                taken = replace(cycle, attempt=cycle.attempt + 1)
+                self.stored_cycles[cycle.cycle_id] = taken
+                return taken
+            if cycle.snapshot_hour_utc < fresh.snapshot_hour_utc:
+                self.stored_cycles[cycle.cycle_id] = replace(
+                    cycle, outcome=CycleOutcome.INTERRUPTED, finished_us=fresh.started_us
+                )
+        self.stored_cycles[fresh.cycle_id] = fresh
+        return fresh
+
+    async def save_page(
+        self, cycle: Cycle, snapshots: Sequence[Snapshot], quarantined: Sequence[QuarantinedItem]
+    ) -> int:
+        stored = self._ours(cycle)
+        new = 0
+        for snapshot in snapshots:
+            key = (snapshot.market_id, snapshot.snapshot_hour_utc)
+            new += key not in self.snapshots
+            self.snapshots.setdefault(key, snapshot)
+        self.quarantine += [(cycle.cycle_id, item) for item in quarantined]
+        self.stored_cycles[cycle.cycle_id] = replace(
+            stored, progress=cycle.progress, inserted=stored.inserted + new
+        )
+        return new
+
+    async def finish_cycle(
+        self, cycle: Cycle, status: Mapping[str, str], at_us: int
+    ) -> dict[str, str]:
+        stored = self._ours(cycle)
+        self.stored_cycles[cycle.cycle_id] = replace(
+            stored,
+            progress=cycle.progress,
+            outcome=cycle.outcome,
+            error=cycle.error,
+            finished_us=at_us,
+        )
+        count = int(self.rows.get("cycle_count", "0")) + 1
+        self.rows |= dict(status) | {"cycle_count": str(count)}
+        return dict(sorted(self.rows.items()))
+
+    async def cycles(self, first_hour: str, last_hour: str) -> Sequence[Cycle]:
+        self._require_up()
+        found = [
+            cycle
+            for cycle in self.stored_cycles.values()
+            if first_hour <= cycle.snapshot_hour_utc <= last_hour
+        ]
+        return sorted(found, key=lambda cycle: (cycle.started_us, cycle.cycle_id))
+
+    async def snapshot_span(self, series: SeriesTicker | None = None) -> tuple[str, str] | None:
+        hours = await self.snapshot_hours("", "9999", series)
+        return (hours[0], hours[-1]) if hours else None
+
+    async def snapshot_hours(
+        self, first_hour: str, last_hour: str, series: SeriesTicker | None = None
+    ) -> Sequence[str]:
+        self._require_up()
+        return sorted(
+            {
+                snapshot.snapshot_hour_utc
+                for snapshot in self.snapshots.values()
+                if first_hour <= snapshot.snapshot_hour_utc <= last_hour
+                and series in (None, snapshot.series_ticker)
+            }
+        )
+
+    async def status(self) -> dict[str, str]:
+        self._require_up()
+        return dict(sorted(self.rows.items()))
+
+    async def put_status(self, rows: Mapping[str, str], at_us: int) -> None:
+        self._require_up()
+        self.rows |= dict(rows)
+
+    async def prune_quarantine(self, before_us: int) -> int:
+        self._require_up()
+        kept = [(cycle_id, item) for cycle_id, item in self.quarantine if item.at_us >= before_us]
+        pruned = len(self.quarantine) - len(kept)
+        self.quarantine = kept
+        return pruned
+
+    def _ours(self, cycle: Cycle) -> Cycle:
+        self._require_up()
+        stored = self.stored_cycles.get(cycle.cycle_id)
+        if (
+            stored is None
+            or stored.attempt != cycle.attempt
+            or stored.outcome is not CycleOutcome.RUNNING
+        ):
+            raise CycleTakenOver(cycle.cycle_id)
+        return stored
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise StorageUnavailable("the test took the database away")
