@@ -1,0 +1,304 @@
+"""The trading core's memory in SQL: records under an epoch, halts, order groups.
+
+The fence is the database's: a trigger refuses a row whose epoch is not the
+scope's current lease, so nothing here has to remember to ask.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Table, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.adapters.storage import tables
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.messages import insert_messages
+from bot.adapters.storage.trading_rows import (
+    baseline_of,
+    bracket_of,
+    breaker_of,
+    fill_of,
+    halt_of,
+    position_of,
+    row_of,
+    snapshot_of,
+    stored_order_of,
+)
+from bot.domain.ids import Epoch, OrderGroupId, Scope
+from bot.domain.money import Money
+from bot.domain.orders import Fill, OrderStatus, Purpose
+from bot.domain.records import (
+    BracketState,
+    HaltRecord,
+    OrderRecord,
+    Record,
+    SnapshotRecord,
+    StoredOrder,
+    StoredState,
+)
+from bot.kit.times import HOUR_US
+from bot.ports.messages import OutgoingMessage
+from bot.ports.trading import StoredGroup
+
+_OPEN_BRACKETS = tuple(
+    state.value
+    for state in BracketState
+    if state not in {BracketState.CLOSED, BracketState.SETTLED}
+)
+_FINAL_ORDERS = tuple(status.value for status in OrderStatus if status.is_final)
+_CLOSED_KEPT = 50
+_FIRST_START = HaltRecord(
+    halted=True,
+    reason="first start; /unhalt to begin",
+    set_by="installation",
+    changed_us=0,
+)
+
+
+class SqlTradingStore:
+    """``TradingStore`` of one scope."""
+
+    def __init__(self, database: Database, scope: Scope) -> None:
+        self._database = database
+        self._scope = scope
+
+    async def commit(
+        self,
+        epoch: Epoch,
+        records: Sequence[Record],
+        messages: Sequence[OutgoingMessage],
+        now_us: int,
+    ) -> None:
+        """See ``TradingStore.commit``."""
+        async with self._database.begin() as connection:
+            for record in records:
+                await self._write(connection, epoch, record)
+            if messages:
+                await insert_messages(connection, self._scope, messages, now_us)
+
+    async def save_halt(self, halt: HaltRecord) -> None:
+        """See ``TradingStore.save_halt``."""
+        row = {
+            "scope": self._scope,
+            "halted": halt.halted,
+            "reason": halt.reason,
+            "set_by": halt.set_by,
+            "changed_us": halt.changed_us,
+        }
+        async with self._database.begin() as connection:
+            await self._upsert(connection, tables.risk_state, row)
+
+    async def halt(self) -> HaltRecord:
+        """See ``TradingStore.halt``."""
+        async with self._database.read() as connection:
+            return await self._halt(connection)
+
+    async def fill_cursor_us(self) -> int | None:
+        """See ``TradingStore.fill_cursor_us``."""
+        fills = tables.fills
+        newest = select(func.max(fills.c.executed_us)).where(fills.c.scope == self._scope)
+        async with self._database.read() as connection:
+            found: int | None = (await connection.execute(newest)).scalar_one()
+            return found
+
+    async def add_group(self, epoch: Epoch, group: StoredGroup, now_us: int) -> None:
+        """See ``TradingStore.add_group``."""
+        row = {
+            "order_group_id": group.order_group_id,
+            "scope": self._scope,
+            "epoch": epoch,
+            "exchange_index": group.exchange_index,
+            "purpose": group.purpose.value,
+            "is_triggered": group.is_triggered,
+            "created_us": now_us,
+        }
+        async with self._database.begin() as connection:
+            await self._upsert(connection, tables.order_groups, row)
+
+    async def open_groups(self) -> Sequence[StoredGroup]:
+        """See ``TradingStore.open_groups``."""
+        groups = tables.order_groups
+        query = (
+            select(groups)
+            .where(groups.c.scope == self._scope, groups.c.is_triggered.is_(False))
+            .order_by(groups.c.created_us)
+        )
+        async with self._database.read() as connection:
+            return [_group_of(row) for row in (await connection.execute(query)).all()]
+
+    async def mark_triggered(self, epoch: Epoch, group: OrderGroupId) -> None:
+        """See ``TradingStore.mark_triggered``."""
+        groups = tables.order_groups
+        # The row keeps the purpose of its own epoch; the writer's epoch is what the fence checks.
+        change = (
+            update(groups)
+            .where(groups.c.order_group_id == group, groups.c.scope == self._scope)
+            .values(is_triggered=True, epoch=epoch)
+        )
+        async with self._database.begin() as connection:
+            await connection.execute(change)
+
+    async def load(self, now_us: int) -> StoredState:
+        """See ``TradingStore.load``."""
+        async with self._database.read() as connection:
+            orders = await self._orders(connection)
+            return StoredState(
+                halt=await self._halt(connection),
+                breakers=tuple(
+                    breaker_of(row) for row in await self._all(connection, tables.breaker_state)
+                ),
+                baseline=await self._newest(
+                    connection, tables.equity_baselines, "trading_day", baseline_of
+                ),
+                last_snapshot=await self._last_snapshot(connection),
+                peak_equity=await self._peak(connection),
+                brackets=await self._brackets(connection),
+                orders=orders,
+                positions=tuple(
+                    position_of(row)
+                    for row in await self._all(connection, tables.positions)
+                    if row.quantity_e2
+                ),
+                recent_fills=await self._fills(connection, orders, now_us - HOUR_US),
+                last_epoch=await self._last_epoch(connection),
+            )
+
+    async def _write(self, connection: AsyncConnection, epoch: Epoch, record: Record) -> None:
+        if isinstance(record, OrderRecord):
+            await self._advance(connection, epoch, record)
+            return
+        table, row = row_of(record)
+        row |= {"scope": self._scope, "epoch": epoch}
+        if isinstance(record, Fill):
+            insert = self._insert(table).values(row).on_conflict_do_nothing()
+            await connection.execute(insert)
+        elif isinstance(record, SnapshotRecord):
+            await connection.execute(self._insert(table).values(row))
+        else:
+            await self._upsert(connection, table, row)
+
+    async def _advance(
+        self, connection: AsyncConnection, epoch: Epoch, record: OrderRecord
+    ) -> None:
+        intents = tables.order_intents
+        change = (
+            update(intents)
+            .where(
+                intents.c.client_order_id == record.client_order_id,
+                intents.c.scope == self._scope,
+            )
+            .values(
+                epoch=epoch,
+                status=record.status.value,
+                order_id=record.order_id,
+                filled_e2=record.filled,
+                reason=record.reason,
+                updated_us=record.updated_us,
+            )
+        )
+        await connection.execute(change)
+
+    def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        if self._database.dialect == "postgresql":
+            return postgresql.insert(table)
+        return sqlite.insert(table)
+
+    async def _upsert(
+        self, connection: AsyncConnection, table: Table, row: Mapping[str, object]
+    ) -> None:
+        keys = [column.name for column in table.primary_key.columns]
+        others = {name: value for name, value in row.items() if name not in keys}
+        insert = self._insert(table).values(dict(row))
+        await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=others))
+
+    async def _all(self, connection: AsyncConnection, table: Table) -> Sequence[Row[Any]]:
+        query = select(table).where(table.c.scope == self._scope)
+        return (await connection.execute(query)).all()
+
+    async def _newest(
+        self, connection: AsyncConnection, table: Table, column: str, make: Any
+    ) -> Any:
+        query = (
+            select(table)
+            .where(table.c.scope == self._scope)
+            .order_by(table.c[column].desc())
+            .limit(1)
+        )
+        row = (await connection.execute(query)).one_or_none()
+        return make(row) if row else None
+
+    async def _last_snapshot(self, connection: AsyncConnection) -> SnapshotRecord | None:
+        found: SnapshotRecord | None = await self._newest(
+            connection, tables.account_snapshots, "taken_us", snapshot_of
+        )
+        return found
+
+    async def _peak(self, connection: AsyncConnection) -> Money:
+        snapshots = tables.account_snapshots
+        query = select(func.max(snapshots.c.equity_e6)).where(snapshots.c.scope == self._scope)
+        return Money((await connection.execute(query)).scalar_one() or 0)
+
+    async def _halt(self, connection: AsyncConnection) -> HaltRecord:
+        rows = await self._all(connection, tables.risk_state)
+        return halt_of(rows[0]) if rows else _FIRST_START
+
+    async def _brackets(self, connection: AsyncConnection) -> tuple[Any, ...]:
+        brackets = tables.brackets
+        mine = select(brackets).where(brackets.c.scope == self._scope)
+        unfinished = mine.where(brackets.c.state.in_(_OPEN_BRACKETS)).order_by(brackets.c.opened_us)
+        finished = (
+            mine.where(brackets.c.state.not_in(_OPEN_BRACKETS))
+            .order_by(brackets.c.closed_us.desc())
+            .limit(_CLOSED_KEPT)
+        )
+        rows = [
+            *reversed((await connection.execute(finished)).all()),
+            *(await connection.execute(unfinished)).all(),
+        ]
+        return tuple(bracket_of(row) for row in rows)
+
+    async def _orders(self, connection: AsyncConnection) -> tuple[StoredOrder, ...]:
+        intents, brackets = tables.order_intents, tables.brackets
+        of_open = select(brackets.c.bracket_id).where(
+            brackets.c.scope == self._scope, brackets.c.state.in_(_OPEN_BRACKETS)
+        )
+        query = (
+            select(intents)
+            .where(
+                intents.c.scope == self._scope,
+                intents.c.status.not_in(_FINAL_ORDERS) | intents.c.bracket_id.in_(of_open),
+            )
+            .order_by(intents.c.decided_us)
+        )
+        return tuple(stored_order_of(row) for row in (await connection.execute(query)).all())
+
+    async def _fills(
+        self, connection: AsyncConnection, orders: Sequence[StoredOrder], since_us: int
+    ) -> tuple[Fill, ...]:
+        fills = tables.fills
+        of_orders = [one.progress.order_id for one in orders if one.progress.order_id]
+        query = (
+            select(fills)
+            .where(
+                fills.c.scope == self._scope,
+                (fills.c.executed_us >= since_us) | fills.c.order_id.in_(of_orders),
+            )
+            .order_by(fills.c.executed_us)
+        )
+        return tuple(fill_of(row) for row in (await connection.execute(query)).all())
+
+    async def _last_epoch(self, connection: AsyncConnection) -> Epoch:
+        lease = tables.leader_lease
+        query = select(lease.c.epoch).where(lease.c.scope == self._scope)
+        return Epoch((await connection.execute(query)).scalar_one_or_none() or 0)
+
+
+def _group_of(row: Row[Any]) -> StoredGroup:
+    return StoredGroup(
+        order_group_id=OrderGroupId(row.order_group_id),
+        epoch=Epoch(row.epoch),
+        exchange_index=row.exchange_index,
+        purpose=Purpose(row.purpose),
+        is_triggered=row.is_triggered,
+    )

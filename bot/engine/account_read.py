@@ -1,0 +1,34 @@
+"""Reads the whole account from the exchange: what reconciliation compares with."""
+
+from bot.domain.events import ExchangeTruth
+from bot.domain.orders import OrderStatus
+from bot.kit.times import HOUR_US, MINUTE_US
+from bot.ports.exchange import ExchangeReads
+
+_OVERLAP_US = 10 * MINUTE_US
+"""Read models lag and clocks differ; what is read twice is recognised by its id."""
+_FIRST_LOOK_US = 24 * HOUR_US
+
+
+async def read_account(exchange: ExchangeReads, fill_cursor_us: int | None) -> ExchangeTruth:
+    """Positions, resting orders, fills and settlements since the cursor, and cash.
+
+    Raises:
+        ExchangeUnavailable: a part is missing; an incomplete account is no evidence.
+    """
+    since_us = fill_cursor_us - _OVERLAP_US if fill_cursor_us is not None else None
+    settled_from = since_us - _FIRST_LOOK_US if since_us is not None else None
+    positions = await exchange.positions()
+    resting = await exchange.orders(status=OrderStatus.RESTING)
+    recent = await exchange.orders(min_created_us=since_us)
+    fills = await exchange.fills(since_us=since_us)
+    settlements = await exchange.settlements(since_us=settled_from)
+    balance = await exchange.balance()
+    orders = {order.order_id: order for order in (*recent, *resting)}
+    return ExchangeTruth(
+        positions=tuple(positions),
+        orders=tuple(orders.values()),
+        fills=tuple(fills),
+        settlements=tuple(settlements),
+        balance=balance,
+    )

@@ -1,0 +1,247 @@
+"""Carries out what the engine decided, in its order, and reports what came of it.
+
+Commits are made one after the other, and an order leaves only after the commit
+that holds its intent. What stops trading (group trigger, halt, replies) waits
+for nothing, so that a halt works while the database is stalled.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import assert_never
+
+from bot.domain.errors import (
+    BotError,
+    ExchangeUnavailable,
+    NotLeader,
+    OrderRejected,
+    OutcomeUnknown,
+    RequestRefused,
+    StorageUnavailable,
+    TradingHalted,
+)
+from bot.domain.events import (
+    CancelAcknowledged,
+    CancelUnsettled,
+    Event,
+    ExchangeRead,
+    FillReported,
+    HaltSaved,
+    OrderMissing,
+    OrderReported,
+)
+from bot.domain.ids import ClientOrderId
+from bot.domain.orders import OrderIntent
+from bot.engine.account_read import read_account
+from bot.engine.effects import (
+    CancelOrder,
+    Commit,
+    Effect,
+    LookUpOrder,
+    ReadExchange,
+    ReadFills,
+    RenewEntryGroups,
+    Reply,
+    SaveHalt,
+    SendOrder,
+    TriggerEntryGroups,
+)
+from bot.engine.sending import OrderSender, Surroundings
+from bot.kit.backoff import Backoff
+
+logger = logging.getLogger(__name__)
+
+_RETRY = Backoff(base_s=0.1, cap_s=2.0)
+
+
+class EffectExecutor:
+    """One leadership's hands."""
+
+    def __init__(self, around: Surroundings, report: Callable[[Event], None]) -> None:
+        self._around = around
+        self._report = report
+        self._batches: asyncio.Queue[tuple[Effect, ...]] = asyncio.Queue()
+        self._urgent: asyncio.Queue[Effect] = asyncio.Queue()
+        self._running = 0
+        self._sender = OrderSender(around)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything decided is not finished."""
+        return bool(self._running or self._batches.qsize() or self._urgent.qsize())
+
+    def take(self, effects: tuple[Effect, ...]) -> None:
+        """Queue one event's effects; never waits."""
+        ordered: list[Effect] = []
+        for effect in effects:
+            match effect:
+                case TriggerEntryGroups():
+                    self._sender.stop_entries()
+                    self._urgent.put_nowait(effect)
+                case SaveHalt():
+                    self._sender.stop_entries(stopped=effect.record.halted)
+                    self._urgent.put_nowait(effect)
+                case Reply():
+                    self._around.replies.reply(
+                        effect.command_id, effect.text, is_done=effect.is_done
+                    )
+                case RenewEntryGroups():
+                    # The triggered ones were forgotten when they were triggered.
+                    self._sender.stop_entries(stopped=False)
+                case _:
+                    ordered.append(effect)
+        if ordered:
+            self._batches.put_nowait(tuple(ordered))
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_urgent(group), name="urgent effects")
+            group.create_task(self._run_ordered(group), name="ordered effects")
+
+    async def _run_urgent(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            effect = await self._urgent.get()
+            self._spawn(group, effect)
+
+    async def _run_ordered(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            batch = await self._batches.get()
+            self._running += 1
+            try:
+                refused: dict[ClientOrderId, str] = {}
+                for effect in batch:
+                    if isinstance(effect, Commit):
+                        refused |= await self._commit(effect)
+                    elif isinstance(effect, SendOrder) and (
+                        reason := refused.get(effect.intent.client_order_id)
+                    ):
+                        self._report(self._sender.not_sent(effect.intent, reason))
+                    else:
+                        self._spawn(group, effect)
+            finally:
+                self._running -= 1
+
+    def _spawn(self, group: asyncio.TaskGroup, effect: Effect) -> None:
+        self._running += 1
+        group.create_task(self._act(effect), name=type(effect).__name__)
+
+    async def _act(self, effect: Effect) -> None:
+        try:
+            await self._perform(effect)
+        except ExchangeUnavailable as error:
+            # The engine asks again for whatever it still needs.
+            logger.warning(
+                "api error", extra={"effect": type(effect).__name__, "reason": str(error)}
+            )
+        except BotError as error:
+            logger.error(  # noqa: TRY400 - an expected class; its text says all
+                "effect failed", extra={"effect": type(effect).__name__, "reason": str(error)}
+            )
+        finally:
+            self._running -= 1
+
+    async def _perform(self, effect: Effect) -> None:  # noqa: C901, PLR0912 - one arm an effect
+        match effect:
+            case SendOrder():
+                self._report(await self._sender.send(effect.intent))
+            case CancelOrder():
+                await self._cancel(effect)
+            case LookUpOrder():
+                await self._look_up(effect)
+            case ReadFills():
+                await self._read_fills(effect)
+            case ReadExchange():
+                await self._read_exchange()
+            case TriggerEntryGroups():
+                await self._trigger_entries()
+            case SaveHalt():
+                await self._save_halt(effect)
+            case Commit() | Reply() | RenewEntryGroups():
+                raise AssertionError(f"{type(effect).__name__} is dealt with before")
+            case _:
+                assert_never(effect)
+
+    async def _commit(self, commit: Commit) -> dict[ClientOrderId, str]:
+        """Write it; returns why each intent inside may not be sent.
+
+        A commit without an intent holds facts (fills, states) that must not be
+        lost, so it is tried until it succeeds or this leadership ends.
+        """
+        around = self._around
+        intents = [one for one in commit.records if isinstance(one, OrderIntent)]
+        messages = [one for notice in commit.notices for one in around.messages_of(notice)]
+        for wait_s in _RETRY.waits(around.random):
+            try:
+                await around.store.commit(
+                    commit.epoch, commit.records, messages, around.clock.now_us()
+                )
+            except (NotLeader, TradingHalted) as refusal:
+                logger.warning("commit refused", extra={"reason": str(refusal)})
+                return {intent.client_order_id: str(refusal) for intent in intents}
+            except StorageUnavailable as fault:
+                logger.error("commit failed", extra={"reason": str(fault)})  # noqa: TRY400
+                if intents:
+                    return {intent.client_order_id: str(fault) for intent in intents}
+                await asyncio.sleep(wait_s)
+            else:
+                return {}
+        raise AssertionError("the waits never end")
+
+    async def _cancel(self, effect: CancelOrder) -> None:
+        around, mine = self._around, effect.client_order_id
+        try:
+            ack = await around.exchange.cancel_order(effect.order_id, effect.ticker)
+        except (OrderRejected, OutcomeUnknown, ExchangeUnavailable, RequestRefused) as fault:
+            event: Event = CancelUnsettled(
+                received_us=around.clock.now_us(), client_order_id=mine, reason=str(fault)
+            )
+        else:
+            event = CancelAcknowledged(
+                received_us=around.clock.now_us(), client_order_id=mine, reduced_by=ack.reduced_by
+            )
+        self._report(event)
+
+    async def _look_up(self, effect: LookUpOrder) -> None:
+        around, mine = self._around, effect.client_order_id
+        order = await around.exchange.find_order(mine, effect.ticker, effect.since_us)
+        now_us = around.clock.now_us()
+        self._report(
+            OrderReported(received_us=now_us, order=order)
+            if order
+            else OrderMissing(received_us=now_us, client_order_id=mine)
+        )
+
+    async def _read_fills(self, effect: ReadFills) -> None:
+        for fill in await self._around.exchange.fills(order_id=effect.order_id):
+            self._report(FillReported(received_us=self._around.clock.now_us(), fill=fill))
+
+    async def _read_exchange(self) -> None:
+        around = self._around
+        requested_us = around.clock.now_us()
+        truth = await read_account(around.exchange, await around.store.fill_cursor_us())
+        self._report(
+            ExchangeRead(received_us=around.clock.now_us(), requested_us=requested_us, truth=truth)
+        )
+
+    async def _trigger_entries(self) -> None:
+        for wait_s in _RETRY.waits(self._around.random):
+            try:
+                await self._around.groups.trigger_entries()
+            except ExchangeUnavailable as fault:
+                logger.warning("api error", extra={"effect": "trigger", "reason": str(fault)})
+                await asyncio.sleep(wait_s)
+            else:
+                return
+
+    async def _save_halt(self, effect: SaveHalt) -> None:
+        for wait_s in _RETRY.waits(self._around.random):
+            try:
+                await self._around.store.save_halt(effect.record)
+            except StorageUnavailable as fault:
+                logger.error("halt not saved yet", extra={"reason": str(fault)})  # noqa: TRY400
+                await asyncio.sleep(wait_s)
+            else:
+                break
+        now_us = self._around.clock.now_us()
+        self._report(HaltSaved(received_us=now_us, command_id=effect.command_id))

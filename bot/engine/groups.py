@@ -1,0 +1,132 @@
+"""Order groups: the fence that stands at the exchange.
+
+Every epoch has its own groups, one for each shard and purpose. A successor
+triggers the older epochs' entry groups before anything else, so an order that
+an old leader still has in the air is refused by the venue itself. A triggered
+group is never reset.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.errors import RequestRefused
+from bot.domain.ids import Epoch, OrderGroupId
+from bot.domain.money import Quantity
+from bot.domain.orders import Purpose
+from bot.kit.clock import Clock
+from bot.ports.exchange import ExchangeOrders
+from bot.ports.trading import StoredGroup, TradingStore
+
+logger = logging.getLogger(__name__)
+
+_NOT_FOUND = 404
+_ONE_CONTRACT_E2 = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSettings:
+    """``contracts_max_e2``, in 0.01 contract, may match within 15 s; past it the venue cancels all."""
+
+    contracts_max_e2: int = 100_000
+
+    def __post_init__(self) -> None:
+        if self.contracts_max_e2 < _ONE_CONTRACT_E2:
+            raise ValueError("contracts_max_e2 must be at least 100, one contract")
+
+
+class OrderGroups:
+    """The groups of one epoch, made when first needed."""
+
+    def __init__(
+        self,
+        exchange: ExchangeOrders,
+        store: TradingStore,
+        clock: Clock,
+        epoch: Epoch,
+        settings: GroupSettings,
+    ) -> None:
+        self._exchange = exchange
+        self._store = store
+        self._clock = clock
+        self._epoch = epoch
+        self._settings = settings
+        self._groups: dict[tuple[Purpose, int], OrderGroupId] = {}
+        self._lock = asyncio.Lock()
+
+    async def group_for(self, purpose: Purpose, exchange_index: int) -> OrderGroupId | None:
+        """The group an order carries; immediate exits carry none.
+
+        Raises:
+            ExchangeUnavailable, NotLeader, StorageUnavailable: no group, so no order.
+        """
+        if purpose not in {Purpose.ENTRY, Purpose.TAKE_PROFIT}:
+            return None
+        key = (purpose, exchange_index)
+        if key in self._groups:
+            return self._groups[key]
+        async with self._lock:
+            if key not in self._groups:
+                self._groups[key] = await self._create(purpose, exchange_index)
+            return self._groups[key]
+
+    def adopt(self, group: StoredGroup) -> None:
+        """Go on with a group of a predecessor that released properly."""
+        self._groups[group.purpose, group.exchange_index] = group.order_group_id
+
+    def entry_groups(self) -> Sequence[OrderGroupId]:
+        """The entry groups in use."""
+        return [group for (purpose, _), group in self._groups.items() if purpose is Purpose.ENTRY]
+
+    async def trigger_entries(self) -> None:
+        """Shut the entry groups at the venue; the next entry gets a new one."""
+        for key in [key for key in self._groups if key[0] is Purpose.ENTRY]:
+            group = self._groups[key]
+            await self.trigger(group)
+            if self._groups.get(key) == group:
+                del self._groups[key]
+
+    async def trigger(self, group: OrderGroupId) -> None:
+        """Trigger one group and remember that it is."""
+        try:
+            await self._exchange.trigger_order_group(group)
+        except RequestRefused as refusal:
+            if refusal.status != _NOT_FOUND:
+                raise
+            # The venue forgot it, so nothing can carry it any more.
+            logger.warning("order group unknown at the exchange", extra={"order_group_id": group})
+        await self._store.mark_triggered(self._epoch, group)
+        logger.info("order group triggered", extra={"order_group_id": group})
+
+    async def fence_predecessors(self, *, is_clean: bool) -> int:
+        """Trigger what older epochs left open and return how many groups that were.
+
+        After a clean release the predecessor's resting take-profits are wanted,
+        so its exit groups are adopted; after any other end they are triggered
+        too and the exits placed anew.
+        """
+        triggered = 0
+        for group in await self._store.open_groups():
+            if group.epoch >= self._epoch:
+                continue
+            if is_clean and group.purpose is Purpose.TAKE_PROFIT:
+                self.adopt(group)
+                continue
+            await self.trigger(group.order_group_id)
+            triggered += 1
+        return triggered
+
+    async def _create(self, purpose: Purpose, exchange_index: int) -> OrderGroupId:
+        group = await self._exchange.create_order_group(
+            Quantity(self._settings.contracts_max_e2), exchange_index
+        )
+        stored = StoredGroup(
+            order_group_id=group,
+            epoch=self._epoch,
+            exchange_index=exchange_index,
+            purpose=purpose,
+            is_triggered=False,
+        )
+        await self._store.add_group(self._epoch, stored, self._clock.now_us())
+        return group

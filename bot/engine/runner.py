@@ -1,0 +1,69 @@
+"""Runs the engine: events in, effects out, one of each at a time.
+
+The engine decides synchronously; everything that waits happens in the executor,
+whose results come back here as events.
+"""
+
+import asyncio
+import logging
+from typing import Protocol
+
+from bot.domain.events import Event
+from bot.engine.effects import Effect
+from bot.engine.executor import EffectExecutor
+from bot.engine.inbox import EngineInbox
+
+logger = logging.getLogger(__name__)
+
+_EVENTS_PER_TURN = 256
+"""After so many events the loop gets its turn: sockets and timers must not starve."""
+
+
+class DecidesOnEvents(Protocol):
+    """The engine, or anything that decides like it."""
+
+    def handle(self, event: Event) -> tuple[Effect, ...]:
+        """Apply one event and say what should follow, in order."""
+        ...
+
+
+class EngineRunner:
+    """The single writer's loop. Owns the inbox; serves one leadership."""
+
+    name = "engine"
+
+    def __init__(
+        self, engine: DecidesOnEvents, executor: EffectExecutor, inbox: EngineInbox
+    ) -> None:
+        self._engine = engine
+        self._executor = executor
+        self._inbox = inbox
+
+    def submit(self, event: Event) -> None:
+        """Hand the engine an event; it is dealt with soon, in order."""
+        self._inbox.put(event)
+
+    async def run(self) -> None:
+        """Decide and act until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._executor.run(), name="effects")
+            group.create_task(self._decide(), name="decisions")
+
+    async def drain(self) -> None:
+        """Let what was decided finish: commits, orders in flight, cancels."""
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Return when the inbox is empty and no effect is under way."""
+        while len(self._inbox) or self._executor.is_busy:  # noqa: ASYNC110 - two sources, rarely used
+            await asyncio.sleep(0.005)
+
+    async def _decide(self) -> None:
+        while True:
+            await self._inbox.wait()
+            for _ in range(_EVENTS_PER_TURN):
+                event = self._inbox.take()
+                if event is None:
+                    break
+                self._executor.take(self._engine.handle(event))
+            await asyncio.sleep(0)

@@ -1,0 +1,153 @@
+"""Sends an order, once.
+
+Whatever is not a clear answer is an unknown outcome: it is never sent again, and
+the engine has it looked up.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from bot.domain.errors import (
+    BotError,
+    CredentialsRefused,
+    ExchangeUnavailable,
+    OrderRejected,
+    RateLimited,
+)
+from bot.domain.events import (
+    Event,
+    OrderAcknowledged,
+    OrderNotSent,
+    OrderOutcomeUnknown,
+    OrderRefused,
+)
+from bot.domain.ids import OrderGroupId
+from bot.domain.orders import OrderIntent, Purpose
+from bot.engine.effects import Notice
+from bot.engine.groups import OrderGroups
+from bot.kit.clock import Clock
+from bot.ports.exchange import Exchange
+from bot.ports.messages import OutgoingMessage
+from bot.ports.trading import TradingStore
+
+logger = logging.getLogger(__name__)
+
+
+class TradingGate(Protocol):
+    """The lead, as the order path sees it."""
+
+    def may_trade(self) -> bool:
+        """Whether a request to the exchange may start now. Cheap, and never optimistic."""
+        ...
+
+
+class HearsReplies(Protocol):
+    """Where answers to commands go."""
+
+    def reply(self, command_id: int, text: str, *, is_done: bool) -> None:
+        """The answer to a command; ``is_done`` false is a refusal or a first word."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What one leadership's effects act on."""
+
+    exchange: Exchange
+    store: TradingStore
+    gate: TradingGate
+    groups: OrderGroups
+    clock: Clock
+    random: Random
+    replies: HearsReplies
+    messages_of: Callable[[Notice], Sequence[OutgoingMessage]]
+    """Turns a notice into what is queued for the operators, in the same transaction."""
+    is_dry_run: bool = False
+
+
+class OrderSender:
+    """The only caller of the exchange's order entry."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._entries_stopped = False
+
+    def stop_entries(self, *, stopped: bool = True) -> None:
+        """Keep entries that are decided but not sent from leaving; takes effect at once."""
+        self._entries_stopped = stopped
+
+    async def send(self, intent: OrderIntent) -> Event:
+        """Send a committed intent and say what came of it."""
+        group: OrderGroupId | None = None
+        try:
+            refusal = self._why_not(intent)
+            if not refusal:
+                group = await self._around.groups.group_for(intent.purpose, intent.exchange_index)
+                # Making a group may have taken long enough for the answer to change.
+                refusal = self._why_not(intent)
+        except BotError as fault:
+            refusal = str(fault)
+        return self.not_sent(intent, refusal) if refusal else await self._post(intent, group)
+
+    def not_sent(self, intent: OrderIntent, reason: str) -> OrderNotSent:
+        """Say that it never left."""
+        logger.info("order not sent", extra={**_facts(intent), "reason": reason})
+        return OrderNotSent(
+            received_us=self._around.clock.now_us(),
+            client_order_id=intent.client_order_id,
+            reason=reason,
+        )
+
+    async def _post(self, intent: OrderIntent, group: OrderGroupId | None) -> Event:
+        try:
+            ack = await self._around.exchange.create_order(intent, order_group_id=group)
+        except Exception as fault:  # noqa: BLE001 - the effect executor: doubt is a state
+            return self._after_fault(intent, fault)
+        logger.info("order sent", extra={**_facts(intent), "filled_e2": ack.filled})
+        return OrderAcknowledged(received_us=self._around.clock.now_us(), ack=ack)
+
+    def _after_fault(self, intent: OrderIntent, fault: Exception) -> Event:
+        now_us, mine = self._around.clock.now_us(), intent.client_order_id
+        match fault:
+            case OrderRejected():
+                return OrderRefused(
+                    received_us=now_us, client_order_id=mine, code=fault.code, reason=fault.reason
+                )
+            case RateLimited() | CredentialsRefused():
+                return OrderRefused(
+                    received_us=now_us,
+                    client_order_id=mine,
+                    code="too_many_requests" if isinstance(fault, RateLimited) else "unauthorized",
+                    reason=str(fault),
+                )
+            case ExchangeUnavailable():
+                return self.not_sent(intent, str(fault))
+            case _:
+                if not isinstance(fault, BotError):
+                    logger.error("order send broke", extra=_facts(intent), exc_info=fault)
+                reason = str(fault) or type(fault).__name__
+                return OrderOutcomeUnknown(received_us=now_us, client_order_id=mine, reason=reason)
+
+    def _why_not(self, intent: OrderIntent) -> str:
+        if self._around.is_dry_run:
+            return "dry run: it would have been sent"
+        if not self._around.gate.may_trade():
+            return "the lead is in doubt"
+        if intent.purpose is Purpose.ENTRY and self._entries_stopped:
+            return "entries are stopped"
+        return ""
+
+
+def _facts(intent: OrderIntent) -> dict[str, object]:
+    return {
+        "client_order_id": intent.client_order_id,
+        "ticker": intent.ticker,
+        "purpose": intent.purpose.value,
+        "side": intent.side.value,
+        "price_e4": intent.price,
+        "quantity_e2": intent.quantity,
+        "epoch": intent.epoch,
+    }

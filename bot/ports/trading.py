@@ -1,0 +1,85 @@
+"""What the trading core keeps: records under an epoch, halts, order groups.
+
+Every call may raise ``StorageUnavailable``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.ids import Epoch, OrderGroupId
+from bot.domain.orders import Purpose
+from bot.domain.records import HaltRecord, Record, StoredState
+from bot.ports.messages import OutgoingMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGroup:
+    """An order group of ours at the exchange, one for each epoch, shard and purpose."""
+
+    order_group_id: OrderGroupId
+    epoch: Epoch
+    exchange_index: int
+    purpose: Purpose
+    is_triggered: bool
+
+
+class TradingStore(Protocol):
+    """The memory of one scope's trading."""
+
+    async def load(self, now_us: int) -> StoredState:
+        """Everything a new leader needs before it reads the exchange.
+
+        A scope that was never seen is halted: a fresh install trades nothing.
+        """
+        ...
+
+    async def commit(
+        self,
+        epoch: Epoch,
+        records: Sequence[Record],
+        messages: Sequence[OutgoingMessage],
+        now_us: int,
+    ) -> None:
+        """Write all of them in one transaction, or nothing.
+
+        A fill that is already stored is ignored; every other record replaces
+        the older one of its key.
+
+        Raises:
+            NotLeader: the epoch is no longer the scope's.
+            TradingHalted: an entry while the scope is halted.
+        """
+        ...
+
+    async def save_halt(self, halt: HaltRecord) -> None:
+        """Make a halt or its end durable. Needs no lead: anyone who may halt can."""
+        ...
+
+    async def halt(self) -> HaltRecord:
+        """The stored halt; a scope never seen is halted."""
+        ...
+
+    async def fill_cursor_us(self) -> int | None:
+        """When the newest stored fill was executed."""
+        ...
+
+    async def add_group(self, epoch: Epoch, group: StoredGroup, now_us: int) -> None:
+        """Remember a new order group.
+
+        Raises:
+            NotLeader: the epoch is no longer the scope's.
+        """
+        ...
+
+    async def open_groups(self) -> Sequence[StoredGroup]:
+        """Every group of the scope that nobody has triggered, oldest first."""
+        ...
+
+    async def mark_triggered(self, epoch: Epoch, group: OrderGroupId) -> None:
+        """It is triggered at the exchange.
+
+        Raises:
+            NotLeader: the epoch is no longer the scope's.
+        """
+        ...
