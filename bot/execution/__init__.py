@@ -1,0 +1,1 @@
+"""From one signal to orders and back to nothing: order life, limit prices, brackets."""

@@ -1,0 +1,65 @@
+"""A bracket as a stored record and back. Integers and words only, so nothing is rounded.
+
+The JSON carries a version: a process that meets one it does not know must not
+guess at a position.
+"""
+
+import json
+
+from bot.domain.errors import InvariantBroken
+from bot.domain.money import Price, Quantity
+from bot.domain.records import BracketRecord
+from bot.execution.bracket import Bracket
+from bot.kit.values import from_plain, to_plain
+
+VERSION = 1
+
+
+def to_record(bracket: Bracket) -> BracketRecord:
+    """What is stored: columns for people and queries, JSON to resume from."""
+    plan = bracket.plan
+    return BracketRecord(
+        bracket_id=plan.bracket_id,
+        signal_id=plan.signal_id,
+        strategy_id=plan.strategy_id,
+        ticker=plan.ticker,
+        event_ticker=plan.event_ticker,
+        title=plan.title,
+        side=plan.side,
+        state=bracket.state,
+        entry_price=plan.entry_price,
+        stop_price=plan.stop_price or Price(0),
+        target_price=plan.target_price or Price(0),
+        wanted=plan.wanted,
+        entered=bracket.entered,
+        entry_cost=bracket.entry_cost,
+        exited=Quantity(bracket.entered - bracket.held),
+        exit_value=bracket.exit_value,
+        fees=bracket.fees,
+        exit_reason=bracket.exit_reason,
+        data_json=to_json(bracket),
+        opened_us=plan.opened_us,
+        entered_us=bracket.entered_us,
+        closed_us=bracket.closed_us,
+        updated_us=bracket.updated_us,
+    )
+
+
+def to_json(bracket: Bracket) -> str:
+    """The whole bracket; keys are field names."""
+    return json.dumps({"version": VERSION, "bracket": to_plain(bracket)}, separators=(",", ":"))
+
+
+def from_json(text: str) -> Bracket:
+    """The bracket that ``to_json`` wrote.
+
+    Raises:
+        InvariantBroken: another version wrote it, or it is damaged.
+    """
+    try:
+        data = json.loads(text)
+        if data["version"] != VERSION:
+            raise InvariantBroken("the bracket was written by another version")
+        return from_plain(Bracket, data["bracket"])
+    except (KeyError, TypeError, ValueError) as fault:
+        raise InvariantBroken(f"a stored bracket cannot be read: {fault}") from fault
