@@ -1,0 +1,223 @@
+"""One database, two engines: transactions with the durability and deadlines the bot relies on.
+
+SQLite has one writer at a time, so writes queue on a lock here and begin with
+``BEGIN IMMEDIATE``: a transaction that reads first and writes later would fail
+at once under another writer, whatever the busy timeout. Reads are read-only
+snapshots on both engines. Nothing here retries; a write whose commit was lost
+may have happened.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Literal
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from typing_extensions import Self
+
+from bot.adapters.storage.faults import FAULTS, is_misconfigured, translated
+from bot.adapters.storage.urls import Address, Dialect, parse_address
+from bot.domain.errors import ConfigurationFault, StorageUnavailable
+
+Synchronous = Literal["FULL", "NORMAL"]
+
+_SQLITE_BUSY_MS = 5_000
+_SQLITE_READERS = 4
+_POSTGRES_POOL = 8
+_POOL_WAIT_S = 10.0
+_CONNECT_S = 5.0
+_COMMAND_S = 10.0
+_POSTGRES_SETTINGS = {
+    "application_name": "kalshi-bot",
+    "timezone": "UTC",
+    "statement_timeout": "9000",
+    "lock_timeout": "5000",
+    # A frozen process must not hold the fence's row locks for as long as it is frozen.
+    "idle_in_transaction_session_timeout": "5000",
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
+
+class Database:
+    """Open with :meth:`open`, use :meth:`begin` and :meth:`read`, end with :meth:`close`."""
+
+    def __init__(self, address: Address, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self._address = address
+        self._writer = writer
+        self._reader = reader
+        self._turn = asyncio.Lock()
+        self._owner: asyncio.Task[Any] | None = None
+
+    @classmethod
+    async def open(cls, url: str, *, sqlite_synchronous: Synchronous = "FULL") -> Self:
+        """Connect once, so that a wrong address or an absent server is known now.
+
+        Raises:
+            ConfigurationFault: the address cannot be used.
+            StorageUnavailable: nobody answers there.
+        """
+        address = parse_address(url)
+        if address.dialect == "sqlite":
+            database = cls(
+                address,
+                _sqlite_engine(address, sqlite_synchronous, is_writer=True),
+                _sqlite_engine(address, sqlite_synchronous, is_writer=False),
+            )
+        else:
+            writer = _postgres_engine(address)
+            reader = writer.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            database = cls(address, writer, reader)
+        try:
+            async with database.begin() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+        except StorageUnavailable as fault:
+            await database.close()
+            if is_misconfigured(fault.__cause__):
+                raise ConfigurationFault([f"database.url: {fault}"]) from fault
+            raise
+        return database
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which SQL this database speaks."""
+        return self._address.dialect
+
+    @property
+    def address(self) -> Address:
+        """Where it is; its text hides the password."""
+        return self._address
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One write transaction: committed at the end, rolled back on any exception.
+
+        Refusals inside the block appear as themselves once they leave it. On
+        SQLite a second write transaction inside the first is a bug and says so.
+
+        Raises:
+            StorageUnavailable: the database is away, or a commit's answer was lost.
+            NotLeader: the fence refused the epoch.
+            TradingHalted: the fence refused an entry.
+        """
+        with _in_our_words():
+            if self.dialect == "postgresql":
+                async with self._writer.begin() as connection:
+                    yield connection
+                return
+            async with self._one_writer(), self._writer.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One read-only transaction that sees a single moment.
+
+        Raises:
+            StorageUnavailable: the database is away.
+        """
+        with _in_our_words():
+            async with self._reader.connect() as connection, connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def listening(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[None]:
+        """Call ``heard`` with each payload notified on ``channel`` inside the block.
+
+        Uses a connection of its own. On SQLite nothing is ever heard, and on
+        PostgreSQL a broken connection goes unnoticed: a hint, never a guarantee.
+        """
+        if self.dialect == "sqlite":
+            yield
+            return
+
+        def callback(_connection: object, _pid: int, _channel: str, payload: str) -> None:
+            heard(payload)
+
+        with _in_our_words():
+            async with self._writer.connect() as connection:
+                raw = await connection.get_raw_connection()
+                driver: Any = raw.driver_connection
+                await driver.add_listener(channel, callback)
+                try:
+                    yield
+                finally:
+                    if not driver.is_closed():
+                        await driver.remove_listener(channel, callback)
+
+    async def close(self) -> None:
+        """Close every connection. The object cannot be used afterwards."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    @asynccontextmanager
+    async def _one_writer(self) -> AsyncIterator[None]:
+        task = asyncio.current_task()
+        if self._owner is not None and self._owner is task:
+            raise RuntimeError("a write transaction is already open in this task")
+        async with self._turn:
+            self._owner = task
+            try:
+                yield
+            finally:
+                self._owner = None
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except FAULTS as fault:
+        said = translated(fault)
+        if said is None:
+            raise
+        raise said from fault
+
+
+def _sqlite_engine(address: Address, synchronous: Synchronous, *, is_writer: bool) -> AsyncEngine:
+    address.path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        address.url,
+        pool_size=1 if is_writer else _SQLITE_READERS,
+        max_overflow=0,
+        pool_timeout=_POOL_WAIT_S,
+        connect_args={"timeout": _SQLITE_BUSY_MS / 1_000},
+    )
+    begin = "BEGIN IMMEDIATE" if is_writer else "BEGIN"
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # The driver's own BEGIN would be a deferred one; we say when and how.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {synchronous}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if not is_writer:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin_transaction(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgres_engine(address: Address) -> AsyncEngine:
+    return create_async_engine(
+        address.url,
+        pool_size=_POSTGRES_POOL,
+        max_overflow=_POSTGRES_POOL,
+        pool_timeout=_POOL_WAIT_S,
+        pool_recycle=1_800,
+        connect_args={
+            "timeout": _CONNECT_S,
+            "command_timeout": _COMMAND_S,
+            "server_settings": _POSTGRES_SETTINGS,
+        },
+    )

@@ -1,0 +1,135 @@
+"""Brings a database to this code's schema, and tells how far apart the two are.
+
+A newer schema is no fault as long as it says that code of our version may use
+it: that is what makes a rollback possible. Two starts never migrate at once.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect, text
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.ddl import NOW_US
+from bot.domain.errors import ConfigurationFault
+
+_HOME = Path(__file__).resolve().parents[3] / "alembic"
+# Any number that nothing else locks; PostgreSQL's advisory locks share one space per database.
+_MIGRATION_LOCK = 7_364_120_251
+
+
+class SchemaState(StrEnum):
+    """How the database's schema relates to this code's."""
+
+    CURRENT = "current"
+    BEHIND = "behind"
+    AHEAD = "ahead"
+    """Newer than this code, which may use it all the same."""
+    INCOMPATIBLE = "incompatible"
+    """Newer than this code, which must not touch it."""
+
+
+def code_version() -> int:
+    """The schema version this code was written for: the number of its newest revision."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    return int(head or 0)
+
+
+async def check(database: Database) -> SchemaState:
+    """Compare, changing nothing."""
+    async with database.read() as connection:
+        return await connection.run_sync(_state)
+
+
+async def migrate(database: Database) -> SchemaState:
+    """Upgrade to this code's schema if it is behind; returns the state afterwards.
+
+    One transaction under a lock: it happens completely or not at all.
+
+    Raises:
+        ConfigurationFault: the database needs newer code than this.
+    """
+    async with database.begin() as connection:
+        await connection.run_sync(_lock)
+        state = await connection.run_sync(_state)
+        if state is SchemaState.BEHIND:
+            await connection.run_sync(_upgrade)
+            state = await connection.run_sync(_state)
+    if state is SchemaState.INCOMPATIBLE:
+        raise ConfigurationFault(
+            [
+                f"database: its schema needs newer code than version {code_version()};"
+                " start the newer build, or restore the backup made before its migration"
+            ]
+        )
+    return state
+
+
+def record_step(*, ctx: Any, step: Any, **_: object) -> None:
+    """Alembic's hook: one ``schema_version`` row for each revision that is applied."""
+    connection: Connection = ctx.connection
+    version = int(step.up_revision_id)
+    if step.is_upgrade:
+        module = ctx.script.get_revision(step.up_revision_id).module
+        _insert_version(connection, version, step.up_revision_id, module.min_code_version)
+    elif inspect(connection).has_table("schema_version"):
+        connection.execute(
+            text("DELETE FROM schema_version WHERE version = :version"), {"version": version}
+        )
+
+
+def drop_from_comparison(
+    _object: object, name: str | None, kind: str, is_reflected: bool, _target: object
+) -> bool:
+    """Alembic's filter: the exclusion constraint's index belongs to ``ddl``, not to a table."""
+    return not (kind == "index" and is_reflected and name == "one_active_per_scope")
+
+
+def _insert_version(
+    connection: Connection, version: int, revision: str, min_code_version: int
+) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO schema_version (version, revision, min_code_version, applied_at_us)"
+            f" VALUES (:version, :revision, :minimum, {NOW_US[connection.dialect.name]})"
+        ),
+        {"version": version, "revision": revision, "minimum": min_code_version},
+    )
+
+
+def _config(attributes: Mapping[str, object] | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HOME).replace("%", "%%"))
+    config.attributes.update(attributes or {})
+    return config
+
+
+def _lock(connection: Connection) -> None:
+    """On SQLite the write transaction itself is the lock."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(_config({"connection": connection}), "head")
+
+
+def _state(connection: Connection) -> SchemaState:
+    ours = code_version()
+    if not inspect(connection).has_table("schema_version"):
+        return SchemaState.BEHIND
+    newest = connection.execute(
+        text("SELECT version, min_code_version FROM schema_version ORDER BY version DESC LIMIT 1")
+    ).first()
+    if newest is None or newest.version < ours:
+        return SchemaState.BEHIND
+    if newest.version == ours:
+        return SchemaState.CURRENT
+    return SchemaState.AHEAD if newest.min_code_version <= ours else SchemaState.INCOMPATIBLE
