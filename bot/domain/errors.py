@@ -15,6 +15,7 @@ Callers act on the *class*, never on the text::
       StorageUnavailable     the database cannot be reached or refuses to work just now
       ConfigurationFault     a setting, file or key is wrong; exit 2 with the list
       LockHeld               another process of this host holds the lock; exit 1
+      ActivationRefused      that instance cannot be made the leader; tell the operator
       CycleTakenOver         another run continues this collect cycle; stop, nothing is wrong
       InvalidAmount          text does not fit a price, quantity or money unit
       InvalidMessage         a message of the venue does not have the documented shape
@@ -90,6 +91,10 @@ class LockHeld(BotError):
 
 class CycleTakenOver(BotError):
     """Another run has taken over this collect cycle."""
+
+
+class ActivationRefused(BotError):
+    """An operator named an instance that does not exist or is not alive."""
 
 
 class InvalidAmount(BotError, ValueError):

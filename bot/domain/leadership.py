@@ -116,3 +116,8 @@ class Renewal:
     """Whether we are still wanted."""
     active_id: InstanceId | None
     """Who is wanted now."""
+
+
+def next_epoch(previous: Epoch, database_now_us: int) -> Epoch:
+    """Above every earlier epoch; by the clock, so that a restored backup cannot reissue one."""
+    return Epoch(max(previous + 1, database_now_us // 1_000_000))
