@@ -140,6 +140,7 @@ class PnlView:
 
     trading_day: str
     realized: Money
+    """Before fees."""
     unrealized: Money
     fees: Money
     baseline: Money | None

@@ -39,7 +39,9 @@ class Operator(Protocol):
         """Shut the gate in memory at once and have the entry groups triggered.
 
         Never waits, never fails, works while activating and without a database.
-        Repeating it is harmless.
+        Saving starts in the background and goes on until the halt is durable.
+        Called before the command has a number: ``authority.number`` is negative,
+        the channel's own id of the message. Repeating it is harmless.
         """
         ...
 

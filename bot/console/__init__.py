@@ -1,0 +1,1 @@
+"""What a human may ask, whatever the channel."""

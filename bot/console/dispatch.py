@@ -1,0 +1,330 @@
+"""From a typed line to an answer: access, spelling, age, confirmation, then the handler.
+
+Every channel comes through here. The order matters: a stranger learns nothing,
+a command that already acted is never acted on again, and nothing that raises
+the risk happens on an old word or an unasked question.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from bot.console.access import Doorkeeper
+from bot.console.arguments import (
+    BadArguments,
+    TypedLine,
+    read_arguments,
+    read_line,
+    shortened,
+)
+from bot.console.commands import Answer, Asked, CommandSpec, CommandTable, Invocation
+from bot.console.confirmations import Confirmations, Question, Void
+from bot.console.handlers import RUN_PREFIX, command_table, halt_reason
+from bot.console.views import tag
+from bot.domain.errors import (
+    BotError,
+    ExchangeUnavailable,
+    NotLeader,
+    StorageUnavailable,
+)
+from bot.domain.operations import AccessLevel, Authority
+from bot.kit.clock import Clock
+from bot.kit.markup import code, escape, span
+from bot.kit.times import MINUTE_US
+from bot.ports.messages import Audit, ClaimedCommand, IncomingCommand, MessageButton
+from bot.ports.operator import Operator
+
+logger = logging.getLogger(__name__)
+
+YES_PREFIX = "yes:"
+NO_PREFIX = "no:"
+FRESH_US = MINUTE_US
+"""A command that raises the risk and is older than this is asked for again."""
+_COMMAND_SHOWN_MAX = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What goes back, and what the audit keeps. An empty text is silence."""
+
+    text: str
+    command: str
+    outcome: str
+    attachment: str | None = None
+    buttons: tuple[tuple[MessageButton, ...], ...] = ()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is sent."""
+        return not self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """A command that exists, may be used by this person and has good arguments."""
+
+    spec: CommandSpec
+    call: Invocation
+    line: str
+
+
+class Console:
+    """Answers commands, whatever channel they came by."""
+
+    def __init__(
+        self,
+        *,
+        operator: Operator,
+        audit: Audit,
+        doorkeeper: Doorkeeper,
+        confirmations: Confirmations,
+        clock: Clock,
+    ) -> None:
+        self._operator = operator
+        self._audit = audit
+        self._table: CommandTable = command_table()
+        self._doorkeeper = doorkeeper
+        self._confirmations = confirmations
+        self._clock = clock
+
+    async def handle(self, request: ClaimedCommand) -> Reply:
+        """Answer one command. Faults become one clear line.
+
+        Raises:
+            NotLeader: the lead is lost; the successor answers.
+        """
+        level = self._doorkeeper.level_of(request.command)
+        if level is None:
+            return _silence("stranger")
+        try:
+            reply = await self._answer(request, level)
+        except NotLeader:
+            raise
+        except (StorageUnavailable, ExchangeUnavailable) as fault:
+            logger.warning("command failed", extra={"number": request.number, "fault": str(fault)})
+            reply = _failed(request, f"cannot do that now: {fault}")
+        except BotError as fault:
+            logger.warning("command failed", extra={"number": request.number, "fault": str(fault)})
+            reply = _failed(request, str(fault))
+        except Exception as fault:  # console boundary: a person gets one clear line
+            logger.exception("command failed", extra={"number": request.number})
+            reply = _failed(request, f"internal fault ({type(fault).__name__}), see the log")
+        return self._tagged(reply, request.number)
+
+    def is_urgent(self, command: IncomingCommand) -> bool:
+        """Whether it belongs in the lane that waits for nothing."""
+        spec = self._spec_of(command)
+        return spec is not None and spec.is_urgent
+
+    def halt_if_told(self, command: IncomingCommand) -> str | None:
+        """Act on an allowed ``/halt`` before anything is stored; return its reason if it was one.
+
+        This is what makes a halt work while the database stalls. The stored
+        command follows and makes it durable.
+        """
+        level = self._doorkeeper.level_of(command)
+        spec = self._spec_of(command)
+        if level is None or spec is None or not spec.is_urgent or level < spec.level:
+            return None
+        typed = read_line(_typed(command))
+        reason = halt_reason(typed.rest[:200] if typed is not None else "")
+        # The number comes with the stored row; until then the update names the act.
+        authority = Authority(
+            number=-abs(command.update_id), actor=actor_of(command), at_us=self._clock.now_us()
+        )
+        self._operator.halt_now(authority, reason)
+        return reason
+
+    def _spec_of(self, command: IncomingCommand) -> CommandSpec | None:
+        typed = read_line(_typed(command))
+        return None if typed is None else self._table.find(typed.word)
+
+    async def _answer(self, request: ClaimedCommand, level: AccessLevel) -> Reply:
+        if request.attempts > 1 and (earlier := await self._audit.find(request.number)):
+            return Reply(
+                text=f"{escape(earlier.outcome)} (this was done before a restart)",
+                command=earlier.command,
+                outcome=earlier.outcome,
+            )
+        button = request.command.button
+        if button is not None and button.startswith(NO_PREFIX):
+            return self._declined(request, button.removeprefix(NO_PREFIX))
+        if button is not None and button.startswith(YES_PREFIX):
+            return await self._confirmed(request, level, button.removeprefix(YES_PREFIX))
+        ready = self._ready(request, level, _typed(request.command))
+        if isinstance(ready, Reply):
+            return ready
+        return await self._ask_or_act(ready)
+
+    async def _ask_or_act(self, ready: _Ready) -> Reply:
+        age = self._age_note(ready)
+        is_asked = ready.spec.asker is not None or age
+        if not is_asked or (ready.call.request.command.is_confirmed and not age):
+            return _reply(ready, await ready.spec.handler(ready.call))
+        return await self._ask(ready, age)
+
+    async def _ask(self, ready: _Ready, note: str) -> Reply:
+        asked = await _question(ready)
+        if isinstance(asked, Answer):
+            return _reply(ready, asked)
+        request = ready.call.request
+        nonce = self._confirmations.ask(
+            Question(
+                line=ready.line,
+                user_id=request.command.user_id,
+                chat_id=request.command.chat_id,
+                epoch=request.epoch,
+                asked_us=self._clock.now_us(),
+                fingerprint=asked.fingerprint,
+            )
+        )
+        text = f"{note}\n{asked.text}" if note else asked.text
+        yes = MessageButton(label=asked.confirm_label, data=f"{YES_PREFIX}{nonce}")
+        no = MessageButton(label="Leave it", data=f"{NO_PREFIX}{nonce}")
+        return Reply(text=text, command=ready.line, outcome="asked", buttons=((yes, no),))
+
+    async def _confirmed(self, request: ClaimedCommand, level: AccessLevel, nonce: str) -> Reply:
+        taken = self._take(request, nonce)
+        if isinstance(taken, Void):
+            return _plain(request, f"Nothing done: {taken.why}. Send the command again.", "void")
+        ready = self._ready(request, level, taken.line)
+        if isinstance(ready, Reply):
+            return ready
+        asked = await _question(ready)
+        if isinstance(asked, Answer):
+            return _reply(ready, asked)
+        if asked.fingerprint != taken.fingerprint:
+            return await self._ask(ready, "The state has changed since the question.")
+        return _reply(ready, await ready.spec.handler(ready.call))
+
+    def _declined(self, request: ClaimedCommand, nonce: str) -> Reply:
+        taken = self._take(request, nonce)
+        if isinstance(taken, Void):
+            return _plain(request, f"Nothing done: {taken.why}.", "void")
+        return _plain(request, f"Left as it is: {code(taken.line)}", "declined")
+
+    def _take(self, request: ClaimedCommand, nonce: str) -> Question | Void:
+        return self._confirmations.take(
+            nonce,
+            user_id=request.command.user_id,
+            chat_id=request.command.chat_id,
+            epoch=request.epoch,
+            now_us=self._clock.now_us(),
+        )
+
+    def _ready(self, request: ClaimedCommand, level: AccessLevel, line: str) -> _Ready | Reply:
+        typed = read_line(line)
+        if typed is None or (not typed.has_slash and not request.command.is_private):
+            return _silence("not a command")
+        spec = self._table.find(typed.word)
+        if spec is None:
+            return self._unknown(request, typed, level)
+        if level < spec.level:
+            needed = spec.level.name.lower()
+            return _plain(
+                request, f"/{spec.name} needs the level {needed}.", f"refused: needs {needed}"
+            )
+        try:
+            arguments = read_arguments(spec.arguments, typed.rest)
+        except BadArguments as fault:
+            return _plain(request, f"{fault}. Usage: {code(spec.usage)}", "bad arguments")
+        call = Invocation(
+            operator=self._operator,
+            authority=Authority(
+                number=request.number,
+                actor=actor_of(request.command),
+                at_us=self._clock.now_us(),
+            ),
+            level=level,
+            arguments=arguments,
+            request=request,
+            now_us=self._clock.now_us(),
+            table=self._table,
+        )
+        shown = " ".join((f"/{spec.name}", *arguments.values()))
+        return _Ready(spec=spec, call=call, line=shown)
+
+    def _unknown(self, request: ClaimedCommand, typed: TypedLine, level: AccessLevel) -> Reply:
+        word = shortened(typed.word)
+        spec = self._table.nearest(typed.word, level)
+        if spec is None:
+            return _plain(
+                request, f"I do not know {code(word)}. /help lists the commands.", "unknown"
+            )
+        return Reply(
+            text=f"I do not know {code(word)}. Did you mean /{spec.name}?",
+            command=_shown_command(request.command),
+            outcome="unknown",
+            buttons=((MessageButton(label=f"/{spec.name}", data=f"{RUN_PREFIX}/{spec.name}"),),),
+        )
+
+    def _age_note(self, ready: _Ready) -> str:
+        """Why a command that raises the risk has to be asked for again, or nothing."""
+        if not ready.spec.increases_risk:
+            return ""
+        sent_us = ready.call.request.command.sent_us
+        age_us = self._clock.now_us() - sent_us
+        if age_us > FRESH_US:
+            return f"This was sent {span(age_us)} ago."
+        leading_since_us = self._operator.banner().leading_since_us
+        if leading_since_us is not None and sent_us < leading_since_us:
+            return "This was sent before a fail-over."
+        return ""
+
+    def _tagged(self, reply: Reply, number: int) -> Reply:
+        if reply.is_silent:
+            return reply
+        return Reply(
+            text=f"{reply.text}\n\n{tag(number, self._operator.banner())}",
+            command=reply.command,
+            outcome=reply.outcome,
+            attachment=reply.attachment,
+            buttons=reply.buttons,
+        )
+
+
+def actor_of(command: IncomingCommand) -> str:
+    """How a person is named in the audit: by channel and id; the name is a courtesy."""
+    return f"{command.channel.value}:{command.user_id} {command.user_name}".strip()[:100]
+
+
+async def _question(ready: _Ready) -> Asked | Answer:
+    if ready.spec.asker is not None:
+        return await ready.spec.asker(ready.call)
+    return Asked(text=f"Run {code(ready.line)} now?", fingerprint="", confirm_label="Run it")
+
+
+def _typed(command: IncomingCommand) -> str:
+    if command.button is None:
+        return command.text
+    return command.button.removeprefix(RUN_PREFIX) if command.button.startswith(RUN_PREFIX) else ""
+
+
+def _reply(ready: _Ready, answer: Answer) -> Reply:
+    return Reply(
+        text=answer.text,
+        command=ready.line[:_COMMAND_SHOWN_MAX],
+        outcome=answer.outcome,
+        attachment=answer.attachment,
+        buttons=answer.buttons,
+    )
+
+
+def _plain(request: ClaimedCommand, text: str, outcome: str) -> Reply:
+    return Reply(text=text, command=_shown_command(request.command), outcome=outcome)
+
+
+def _failed(request: ClaimedCommand, why: str) -> Reply:
+    return _plain(
+        request,
+        f"Failed: {escape(why)}. /status shows what holds now.",
+        f"failed: {why}",
+    )
+
+
+def _silence(outcome: str) -> Reply:
+    return Reply(text="", command="", outcome=outcome)
+
+
+def _shown_command(command: IncomingCommand) -> str:
+    # A nonce is worth nothing once pressed, but the audit is for reading.
+    return (command.text or "button").strip()[:_COMMAND_SHOWN_MAX]

@@ -1,0 +1,324 @@
+"""What each command does, and the table that lists them.
+
+A handler asks the operator port, and words the answer with a view. It decides
+nothing about access, age or confirmation: that is dispatch's.
+"""
+
+import asyncio
+from functools import partial
+from typing import assert_never
+
+from bot.console import views
+from bot.console.commands import (
+    BREAKER,
+    FORCE,
+    REASON,
+    TICKER,
+    TOPIC,
+    Answer,
+    Asked,
+    CommandSpec,
+    CommandTable,
+    Invocation,
+)
+from bot.domain.errors import StorageUnavailable
+from bot.domain.ids import MarketTicker
+from bot.domain.operations import AccessLevel, BreakerView, Done, HaltView, Outcome, Refused
+from bot.kit.markup import bold, code, escape
+from bot.ports.messages import MessageButton
+
+SAVE_HALT_WITHIN_S = 5.0
+RUN_PREFIX = "run:"
+_CALLBACK_BYTES_MAX = 64
+_NO_REASON = "no reason given"
+
+
+def halt_reason(typed: str) -> str:
+    """The reason to store for what was typed after ``/halt``."""
+    return typed or _NO_REASON
+
+
+async def _start(call: Invocation) -> Answer:
+    return Answer(
+        text=f"{bold('Kalshi bot')}, version {escape(call.operator.banner().version)}.\n"
+        f"Your level: {call.level.name.lower()}. /status shows the state, "
+        "/help lists the commands, /halt stops new entries at once.",
+        outcome="greeted",
+    )
+
+
+async def _help(call: Invocation) -> Answer:
+    topic = call.arguments.get("command", "").lstrip("/").lower()
+    if not topic:
+        return Answer(text=_help_all(call), outcome="listed")
+    spec = call.table.find(topic)
+    if spec is None or spec.level > call.level:
+        return Answer(text=f"There is no command {code('/' + topic)} for you.", outcome="unknown")
+    also = f"\nAlso: {', '.join('/' + alias for alias in spec.aliases)}" if spec.aliases else ""
+    asks = "\nAsks for confirmation." if spec.asker is not None else ""
+    return Answer(text=f"{code(spec.usage)}\n{escape(spec.help)}{also}{asks}", outcome="explained")
+
+
+def _help_all(call: Invocation) -> str:
+    lines: list[str] = []
+    group = ""
+    for spec in call.table.allowed(call.level):
+        if spec.group != group:
+            group = spec.group
+            lines.append(bold(group))
+        lines.append(f"{escape(spec.usage)} - {escape(spec.help)}")
+    return "\n".join(lines)
+
+
+async def _status(call: Invocation) -> Answer:
+    view = await call.operator.status()
+    return Answer(text=views.status(view, call.operator.banner()), outcome="shown")
+
+
+async def _halt(call: Invocation) -> Answer:
+    reason = halt_reason(call.arguments.get("reason", ""))
+    call.operator.halt_now(call.authority, reason)
+    try:
+        async with asyncio.timeout(SAVE_HALT_WITHIN_S):
+            view = await call.operator.halt(call.authority, reason)
+    except (StorageUnavailable, TimeoutError):
+        view = HaltView(
+            is_halted=True,
+            reason=reason,
+            set_by=call.authority.actor,
+            changed_us=call.now_us,
+            is_saved=False,
+        )
+    saved = "saved" if view.is_saved else "not yet saved"
+    return Answer(text=views.halted(view), outcome=f"halted, {saved}: {reason}")
+
+
+async def _ask_unhalt(call: Invocation) -> Asked | Answer:
+    halt = await call.operator.halt_state()
+    if not halt.is_halted:
+        return Answer(text="There is no halt to end.", outcome="no halt")
+    breakers = await call.operator.breakers()
+    return Asked(
+        text=views.halt_question(halt, breakers, call.now_us),
+        fingerprint=f"halt:{halt.changed_us}",
+        confirm_label="End the halt",
+    )
+
+
+async def _unhalt(call: Invocation) -> Answer:
+    return _told(await call.operator.unhalt(call.authority))
+
+
+async def _ask_reset(call: Invocation) -> Asked | Answer:
+    breakers = {breaker.name: breaker for breaker in await call.operator.breakers()}
+    name = call.arguments.get("name", "").lower()
+    if not name:
+        return _pick_breaker(tuple(breakers.values()))
+    breaker = breakers.get(name)
+    if breaker is None:
+        known = ", ".join(sorted(breakers))
+        return Answer(
+            text=f"There is no breaker {code(name)}. There are: {escape(known)}", outcome="unknown"
+        )
+    if not breaker.is_tripped:
+        return Answer(text=f"{code(name)} is not tripped.", outcome="not tripped")
+    return _reset_question(call, breaker)
+
+
+def _reset_question(call: Invocation, breaker: BreakerView) -> Asked | Answer:
+    force = "force" in call.arguments
+    if force and call.level < AccessLevel.ADMIN:
+        return Answer(text="Only an admin may force a breaker.", outcome="refused: level")
+    question = views.breaker_question(breaker, force=force)
+    if breaker.blocked_by and not force:
+        return Answer(
+            text=f"{question}\nNot reset. An admin may send "
+            f"{code(f'/reset_breaker {breaker.name} force')}, which grants: "
+            f"{escape(breaker.force_grants or 'nothing more')}",
+            outcome=f"refused: {breaker.blocked_by}",
+        )
+    return Asked(
+        text=question,
+        fingerprint=f"breaker:{breaker.name}:{breaker.changed_us}:{breaker.force_grants}",
+        confirm_label=f"{'Force' if force else 'Reset'} {breaker.name}",
+    )
+
+
+def _pick_breaker(breakers: tuple[BreakerView, ...]) -> Answer:
+    tripped = sorted(breaker.name for breaker in breakers if breaker.is_tripped)
+    if not tripped:
+        return Answer(text="No breaker is tripped.", outcome="none tripped")
+    return Answer(
+        text=f"Which breaker? Tripped: {escape(', '.join(tripped))}",
+        outcome="asked which",
+        buttons=tuple(
+            (MessageButton(label=name, data=data),)
+            for name in tripped
+            if len((data := f"{RUN_PREFIX}/reset_breaker {name}").encode()) <= _CALLBACK_BYTES_MAX
+        ),
+    )
+
+
+async def _reset_breaker(call: Invocation) -> Answer:
+    name = call.arguments["name"].lower()
+    force = "force" in call.arguments
+    return _told(await call.operator.reset_breaker(call.authority, name, force=force))
+
+
+async def _breakers(call: Invocation) -> Answer:
+    return Answer(text=views.breakers(await call.operator.breakers(), call.now_us), outcome="shown")
+
+
+async def _backup(call: Invocation) -> Answer:
+    file = await call.operator.backup(call.authority)
+    return Answer(
+        text=views.backup(file), outcome=f"backup {file.path} {file.sha256}", attachment=file.path
+    )
+
+
+async def _positions(call: Invocation) -> Answer:
+    return Answer(text=views.positions(await call.operator.positions()), outcome="shown")
+
+
+async def _pnl(call: Invocation) -> Answer:
+    return Answer(text=views.pnl(await call.operator.pnl()), outcome="shown")
+
+
+async def _balance(call: Invocation) -> Answer:
+    return Answer(text=views.balance(await call.operator.balance(), call.now_us), outcome="shown")
+
+
+async def _instances(call: Invocation) -> Answer:
+    return Answer(
+        text=views.instances(await call.operator.instances(), call.now_us), outcome="shown"
+    )
+
+
+async def _gaps(call: Invocation) -> Answer:
+    return Answer(text=views.gaps(await call.operator.gaps()), outcome="shown")
+
+
+async def _why(call: Invocation) -> Answer:
+    typed = call.arguments.get("ticker")
+    ticker = MarketTicker(typed.upper()) if typed else None
+    return Answer(text=views.why(await call.operator.why(ticker), call.now_us), outcome="shown")
+
+
+async def _version(call: Invocation) -> Answer:
+    return Answer(text=views.version(await call.operator.version()), outcome="shown")
+
+
+async def _whoami(call: Invocation) -> Answer:
+    command = call.request.command
+    return Answer(
+        text=f"User id {code(str(command.user_id))}, chat id {code(str(command.chat_id))}, "
+        f"level {call.level.name.lower()}",
+        outcome="shown",
+    )
+
+
+def _told(outcome: Outcome) -> Answer:
+    match outcome:
+        case Done(text=text):
+            return Answer(text=bold("Done") + f": {escape(text)}", outcome=f"done: {text}")
+        case Refused(why=why, remedy=remedy):
+            return Answer(
+                text=f"{bold('Refused')}: {escape(why)} -> {escape(remedy)}",
+                outcome=f"refused: {why}",
+            )
+        case _:
+            assert_never(outcome)
+
+
+_VIEWER, _TRADER, _ADMIN = AccessLevel.VIEWER, AccessLevel.TRADER, AccessLevel.ADMIN
+_SEE, _ACT, _KNOW = "See", "Act", "Know"
+
+
+def command_table() -> CommandTable:
+    """Every command there is."""
+    return CommandTable((*_seeing(), *_acting(), *_knowing()))
+
+
+def _seeing() -> tuple[CommandSpec, ...]:
+    row = partial(CommandSpec, level=_VIEWER, group=_SEE)
+    return (
+        row(
+            name="status",
+            aliases=("s",),
+            handler=_status,
+            help="Why it trades or not, money, connections, breakers",
+        ),
+        row(
+            name="positions",
+            aliases=("pos",),
+            handler=_positions,
+            help="Open positions with stop and target",
+        ),
+        row(name="pnl", aliases=("profit",), handler=_pnl, help="The trading day's result"),
+        row(name="balance", handler=_balance, help="Cash, equity and exposure"),
+        row(name="breakers", handler=_breakers, help="Every breaker with its value and limit"),
+        row(
+            name="why",
+            handler=_why,
+            arguments=(TICKER,),
+            help="Why there was no trade, in general or in one market",
+        ),
+        row(name="gaps", handler=_gaps, help="Hours that the collection missed"),
+        row(name="instances", handler=_instances, help="Who is registered and who leads"),
+    )
+
+
+def _acting() -> tuple[CommandSpec, ...]:
+    row = partial(CommandSpec, group=_ACT)
+    return (
+        row(
+            name="halt",
+            aliases=("stop",),
+            handler=_halt,
+            level=_TRADER,
+            arguments=(REASON,),
+            is_urgent=True,
+            help="Stop new entries at once; positions stay open",
+        ),
+        row(
+            name="unhalt",
+            aliases=("resume",),
+            handler=_unhalt,
+            asker=_ask_unhalt,
+            level=_TRADER,
+            increases_risk=True,
+            help="End the halt",
+        ),
+        row(
+            name="reset_breaker",
+            aliases=("reset",),
+            handler=_reset_breaker,
+            asker=_ask_reset,
+            level=_TRADER,
+            arguments=(BREAKER, FORCE),
+            increases_risk=True,
+            help="Reset a tripped breaker; without a name it lists them",
+        ),
+        row(
+            name="backup",
+            handler=_backup,
+            level=_ADMIN,
+            help="Back up the trading records and send them here",
+        ),
+    )
+
+
+def _knowing() -> tuple[CommandSpec, ...]:
+    row = partial(CommandSpec, level=_VIEWER, group=_KNOW)
+    return (
+        row(name="start", handler=_start, help="Say hello"),
+        row(
+            name="help",
+            aliases=("h",),
+            handler=_help,
+            arguments=(TOPIC,),
+            help="List the commands, or explain one",
+        ),
+        row(name="version", handler=_version, help="What is running"),
+        row(name="whoami", aliases=("id",), handler=_whoami, help="Your user id and level"),
+    )
