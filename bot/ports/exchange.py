@@ -10,7 +10,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from bot.domain.ids import ClientOrderId, MarketTicker, OrderGroupId, OrderId, SeriesTicker
+from bot.domain.ids import (
+    ClientOrderId,
+    EventTicker,
+    MarketTicker,
+    OrderGroupId,
+    OrderId,
+    SeriesTicker,
+)
 from bot.domain.market import FeeTerms, Market
 from bot.domain.money import Quantity
 from bot.domain.orders import (
@@ -78,6 +85,15 @@ class MarketPage:
     cursor: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTerms:
+    """What markets of one event share. ``fees`` overrides the series' terms where given."""
+
+    event_ticker: EventTicker
+    is_exclusive: bool
+    fees: FeeTerms | None
+
+
 class ExchangeReads(Protocol):
     """Public and account reads."""
 
@@ -101,6 +117,10 @@ class ExchangeReads(Protocol):
 
     async def fee_terms(self, series: SeriesTicker) -> FeeTerms:
         """The fee type and multiplier of a series."""
+        ...
+
+    async def event_terms(self, series: SeriesTicker) -> Sequence[EventTerms]:
+        """The open events of a series (all pages)."""
         ...
 
     async def balance(self) -> Balance:
