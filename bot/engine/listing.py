@@ -1,0 +1,68 @@
+"""Reads which markets there are, with the terms the engine needs of each."""
+
+import logging
+from collections.abc import Sequence
+
+from bot.collect.macro_filter import classify
+from bot.domain.errors import ExchangeUnavailable, RequestRefused
+from bot.domain.ids import EventTicker, SeriesTicker
+from bot.domain.listing import Listing
+from bot.domain.market import FeeTerms
+from bot.ports.exchange import EventTerms, ExchangeReads, MarketQuery
+
+logger = logging.getLogger(__name__)
+
+_PAGES_MAX = 50
+
+
+async def read_listings(exchange: ExchangeReads, series: Sequence[SeriesTicker]) -> list[Listing]:
+    """The open markets of these series; a series that cannot be read now is left out.
+
+    Raises:
+        ExchangeUnavailable: not one series could be read.
+    """
+    found: list[Listing] = []
+    failed = 0
+    for one in series:
+        try:
+            found += await _of_series(exchange, one)
+        except (ExchangeUnavailable, RequestRefused) as fault:
+            failed += 1
+            logger.warning("series not read", extra={"series": one, "reason": str(fault)})
+    if failed and failed == len(series):
+        raise ExchangeUnavailable("no series could be read")
+    return found
+
+
+async def _of_series(exchange: ExchangeReads, series: SeriesTicker) -> list[Listing]:
+    fees = await exchange.fee_terms(series)
+    events = {terms.event_ticker: terms for terms in await exchange.event_terms(series)}
+    group = classify(series).release_group
+    found: list[Listing] = []
+    cursor = ""
+    for _ in range(_PAGES_MAX):
+        page = await exchange.market_page(MarketQuery(series_ticker=series), cursor)
+        for item in page.markets:
+            market = item.market
+            exclusive, terms = _terms_of(events, market.event_ticker, fees)
+            found.append(
+                Listing(
+                    market=market,
+                    fees=terms,
+                    is_exclusive=exclusive,
+                    release_group="" if group == "other" else group,
+                )
+            )
+        cursor = page.cursor
+        if not cursor:
+            break
+    return found
+
+
+def _terms_of(
+    events: dict[EventTicker, EventTerms], event: EventTicker, fees: FeeTerms
+) -> tuple[bool, FeeTerms]:
+    terms = events.get(event)
+    if terms is None:
+        return False, fees
+    return terms.is_exclusive, terms.fees or fees

@@ -1,0 +1,170 @@
+"""The market monitor: what is watched, the live stream, and the engine's sense of time.
+
+Feeds the engine's inbox and decides nothing itself. The watch list is refreshed
+from listings; the stream keeps books and reports their tops; a clock tick, the
+exchange's own status and the count of calls come at their intervals.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.domain.errors import BotError
+from bot.domain.events import (
+    ApiCallsCounted,
+    ClockCompared,
+    Event,
+    ExchangeStatusRead,
+    MarketsDropped,
+    MarketsListed,
+    TimeAdvanced,
+)
+from bot.domain.ids import MarketTicker, SeriesTicker
+from bot.domain.quotes import TickerUpdate
+from bot.engine.listing import read_listings
+from bot.kit.clock import Clock
+from bot.marketdata.feed import FeedTranslator
+from bot.marketdata.universe import MarketFilter, Selection, select
+from bot.ports.exchange import ExchangeReads, FeedEvent, MarketFeed
+
+logger = logging.getLogger(__name__)
+
+_SERVER_CLOCK_GRAIN_US = 1_000_000
+"""The exchange's ``Date`` header has a resolution of one second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorSettings:
+    """Which series are watched and how often things are looked at."""
+
+    series: tuple[SeriesTicker, ...]
+    refresh_s: float = 60.0
+    status_s: float = 30.0
+    count_s: float = 5.0
+    tick_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.series:
+            raise ValueError("series must name at least one series to watch")
+        if min(self.refresh_s, self.status_s, self.count_s, self.tick_s) <= 0:
+            raise ValueError("refresh_s, status_s, count_s and tick_s must be above 0")
+
+
+@dataclass(slots=True)
+class Agreement:
+    """How often the best bid of a kept book equals the venue's own ``ticker`` message."""
+
+    compared: int = 0
+    equal: int = 0
+
+
+class MarketMonitor:
+    """A service of the leader."""
+
+    name = "monitor"
+
+    def __init__(
+        self,
+        exchange: ExchangeReads,
+        feed: MarketFeed,
+        clock: Clock,
+        settings: MonitorSettings,
+        rules: MarketFilter,
+        *,
+        submit: Callable[[Event], None],
+        held: Callable[[], frozenset[MarketTicker]],
+        api_calls: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._exchange = exchange
+        self._feed = feed
+        self._clock = clock
+        self._settings = settings
+        self._rules = rules
+        self._submit = submit
+        self._held = held
+        self._api_calls = api_calls
+        self._translator = FeedTranslator()
+        self.selection = Selection(watched=(), left_out={})
+        self.agreement = Agreement()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        settings = self._settings
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pump(), name="feed")
+            group.create_task(self._every(settings.refresh_s, self._refresh), name="watch list")
+            group.create_task(self._every(settings.status_s, self._read_status), name="status")
+            group.create_task(self._every(settings.count_s, self._count_calls), name="api calls")
+            group.create_task(self._every(settings.tick_s, self._tick), name="time")
+
+    async def drain(self) -> None:
+        """Nothing to finish: it only reads."""
+
+    async def _every(self, interval_s: float, act: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await act()
+            except BotError as fault:
+                logger.warning("api error", extra={"task": act.__name__, "reason": str(fault)})
+            await asyncio.sleep(interval_s)
+
+    async def _pump(self) -> None:
+        async with self._feed.open() as events:
+            async for event in events:
+                for told in self._translator.translate(event):
+                    self._submit(told)
+                self._compare(event)
+
+    def _compare(self, event: FeedEvent) -> None:
+        if not isinstance(event, TickerUpdate):
+            return
+        book = self._translator.books.get(event.ticker)
+        if book is None or not book.is_trusted:
+            return
+        self.agreement.compared += 1
+        self.agreement.equal += book.quote(event.received_us).bid == event.yes_bid
+
+    async def _refresh(self) -> None:
+        listings = await read_listings(self._exchange, self._settings.series)
+        now_us = self._clock.now_us()
+        before = {one.market.ticker for one in self.selection.watched}
+        self.selection = select(listings, self._rules, self._held(), now_us)
+        watched = [one.market.ticker for one in self.selection.watched]
+        dropped = tuple(sorted(before - set(watched)))
+        self._submit(MarketsListed(received_us=now_us, listings=self.selection.watched))
+        if dropped:
+            self._submit(MarketsDropped(received_us=now_us, tickers=dropped))
+            self._translator.forget(dropped)
+        await self._feed.watch(watched)
+
+    async def _read_status(self) -> None:
+        status = await self._exchange.status()
+        now_us = self._clock.now_us()
+        self._submit(
+            ExchangeStatusRead(
+                received_us=now_us,
+                is_exchange_active=status.is_exchange_active,
+                is_trading_active=status.is_trading_active,
+                resume_us=status.resume_us,
+            )
+        )
+        if status.server_us is not None:
+            skew_us = _skew(now_us, status.server_us)
+            self._submit(ClockCompared(received_us=now_us, skew_us=skew_us))
+
+    async def _count_calls(self) -> None:
+        calls, failed = self._api_calls()
+        now_us = self._clock.now_us()
+        self._submit(ApiCallsCounted(received_us=now_us, calls=calls, failed=failed))
+
+    async def _tick(self) -> None:
+        self._submit(TimeAdvanced(received_us=self._clock.now_us()))
+
+
+def _skew(now_us: int, server_us: int) -> int:
+    """Our clock less the server's; 0 anywhere inside the second that the server named."""
+    ahead_us = now_us - server_us
+    if 0 <= ahead_us < _SERVER_CLOCK_GRAIN_US:
+        return 0
+    return ahead_us if ahead_us < 0 else ahead_us - _SERVER_CLOCK_GRAIN_US
