@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.kit.markup import escape
+from bot.kit.markup import clean, escape
 
 _LINE = re.compile(
     r"\s*(?P<slash>/?)(?P<word>[^\s@]+)(?:@(?P<bot>\w+))?(?:\s+(?P<rest>.*))?", re.DOTALL
@@ -54,7 +54,7 @@ class BadArguments(ValueError):
 
 def read_line(text: str) -> TypedLine | None:
     """Take a line apart; ``None`` when it holds no word."""
-    found = _LINE.fullmatch(text)
+    found = _LINE.fullmatch(clean(text))
     if found is None:
         return None
     return TypedLine(

@@ -28,7 +28,7 @@ from bot.domain.errors import (
 )
 from bot.domain.operations import AccessLevel, Authority
 from bot.kit.clock import Clock
-from bot.kit.markup import code, escape, span
+from bot.kit.markup import clean, code, escape, span
 from bot.kit.times import MINUTE_US
 from bot.ports.messages import Audit, ClaimedCommand, IncomingCommand, MessageButton
 from bot.ports.operator import Operator
@@ -284,7 +284,7 @@ class Console:
 
 def actor_of(command: IncomingCommand) -> str:
     """How a person is named in the audit: by channel and id; the name is a courtesy."""
-    return f"{command.channel.value}:{command.user_id} {command.user_name}".strip()[:100]
+    return clean(f"{command.channel.value}:{command.user_id} {command.user_name}").strip()[:100]
 
 
 async def _question(ready: _Ready) -> Asked | Answer:
@@ -327,4 +327,4 @@ def _silence(outcome: str) -> Reply:
 
 def _shown_command(command: IncomingCommand) -> str:
     # A nonce is worth nothing once pressed, but the audit is for reading.
-    return (command.text or "button").strip()[:_COMMAND_SHOWN_MAX]
+    return clean(command.text or "button").strip()[:_COMMAND_SHOWN_MAX]

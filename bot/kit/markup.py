@@ -17,10 +17,14 @@ _EXCHANGE_ZONE = ZoneInfo("America/New_York")
 _TAG = re.compile(r"</?(?:b|i|u|s|code|pre)>")
 
 
+def clean(text: str) -> str:
+    """What can be stored and shown anywhere: control characters but line breaks are dropped."""
+    return "".join(c for c in text if c == "\n" or c.isprintable())
+
+
 def escape(text: str) -> str:
-    """Make any text safe to show; control characters but line breaks are dropped."""
-    kept = "".join(c for c in text if c == "\n" or c.isprintable() or c == " ")
-    return html.escape(kept, quote=False)
+    """Make any text safe to show."""
+    return html.escape(clean(text), quote=False)
 
 
 def bold(text: str) -> str:

@@ -1,0 +1,409 @@
+"""Inbox, outbox and audit on either database.
+
+Two functions work inside somebody else's transaction: ``record_act`` keeps an
+act from happening twice, ``queue_messages`` makes a message as durable as the
+fact it tells.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Insert, RowMapping, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.tables import command_audit, command_inbox, outbox
+from bot.domain.errors import InvariantBroken, NotLeader
+from bot.domain.ids import Epoch, Scope
+from bot.domain.operations import AccessLevel, Severity
+from bot.kit.clock import Clock
+from bot.ports.messages import (
+    AuditEntry,
+    Channel,
+    ClaimedCommand,
+    IncomingCommand,
+    MessageButton,
+    OutgoingMessage,
+    QueuedMessage,
+)
+
+_WAITING, _CLAIMED, _DONE = "waiting", "claimed", "done"
+_URGENT, _ORDINARY, _DIRECT = "urgent", "ordinary", "direct"
+_SENT, _FAILED = "sent", "failed"
+_REASON_KEPT_MAX = 500
+
+
+async def record_act(connection: AsyncConnection, scope: Scope, entry: AuditEntry) -> bool:
+    """Claim the right to act under ``entry.number``; false when that act already happened.
+
+    Call it first in the transaction of the act, and do nothing on false.
+    """
+    statement = _insert_ignoring(connection, command_audit).values(
+        scope=scope,
+        command_id=entry.number,
+        at_us=entry.at_us,
+        channel=entry.channel.value,
+        actor=entry.actor,
+        command=entry.command,
+        outcome=entry.outcome,
+        epoch=entry.epoch,
+    )
+    result = await connection.execute(statement)
+    return result.rowcount == 1
+
+
+async def queue_messages(
+    connection: AsyncConnection, scope: Scope, messages: Sequence[OutgoingMessage], now_us: int
+) -> None:
+    """Queue messages as part of the transaction that makes them true."""
+    for message in messages:
+        # One by one: the order of the ids is the order of delivery.
+        await connection.execute(insert(outbox).values(_outbox_row(scope, message, now_us)))
+
+
+class SqlInbox:
+    """``Inbox`` in the table ``command_inbox``."""
+
+    def __init__(self, database: Database, scope: Scope, clock: Clock) -> None:
+        self._database = database
+        self._scope = scope
+        self._clock = clock
+
+    async def put(self, commands: Sequence[IncomingCommand]) -> int:
+        """See :meth:`Inbox.put`."""
+        stored = 0
+        async with self._database.begin() as connection:
+            for command in commands:
+                lane = _URGENT if command.is_urgent else _ORDINARY
+                row = self._row(command, lane)
+                statement = _insert_ignoring(connection, command_inbox).values(row)
+                stored += (await connection.execute(statement)).rowcount
+        return stored
+
+    async def claim(self, epoch: Epoch, *, urgent: bool) -> ClaimedCommand | None:
+        """See :meth:`Inbox.claim`."""
+        lanes = [_URGENT] if urgent else [_ORDINARY, _DIRECT]
+        table = command_inbox.c
+        oldest = (
+            select(table.id, table.claimed_epoch)
+            .where(
+                table.scope == self._scope,
+                table.state != _DONE,
+                table.lane.in_(lanes),
+                # A direct one of this epoch is in the hands of whoever waits for it.
+                (table.lane != _DIRECT) | (table.claimed_epoch != epoch),
+            )
+            .order_by(table.id)
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            if (await connection.execute(oldest)).first() is None:
+                return None
+        async with self._database.begin() as connection:
+            found = (await connection.execute(oldest.with_for_update())).mappings().first()
+            if found is None:
+                return None
+            _refuse_later_epoch(found["claimed_epoch"], epoch)
+            claim = (
+                update(command_inbox)
+                .where(table.id == found["id"])
+                .values(state=_CLAIMED, claimed_epoch=epoch, attempts=table.attempts + 1)
+                .returning(table.id, table.attempts, table.payload_json)
+            )
+            row = (await connection.execute(claim)).mappings().one()
+        return ClaimedCommand(
+            number=row["id"],
+            attempts=row["attempts"],
+            epoch=epoch,
+            command=_command(row["payload_json"]),
+        )
+
+    async def open(self, command: IncomingCommand, epoch: Epoch) -> ClaimedCommand:
+        """See :meth:`Inbox.open`."""
+        row = {
+            **self._row(command, _DIRECT),
+            "state": _CLAIMED,
+            "claimed_epoch": epoch,
+            "attempts": 1,
+        }
+        async with self._database.begin() as connection:
+            number = (
+                await connection.execute(
+                    insert(command_inbox).values(row).returning(command_inbox.c.id)
+                )
+            ).scalar_one()
+        return ClaimedCommand(number=number, attempts=1, epoch=epoch, command=command)
+
+    async def finish(
+        self, claimed: ClaimedCommand, audit: AuditEntry, replies: Sequence[OutgoingMessage]
+    ) -> None:
+        """See :meth:`Inbox.finish`."""
+        table = command_inbox.c
+        now_us = self._clock.now_us()
+        end = (
+            update(command_inbox)
+            .where(
+                table.id == claimed.number,
+                table.claimed_epoch == claimed.epoch,
+                table.state == _CLAIMED,
+            )
+            .values(state=_DONE, done_us=now_us)
+        )
+        async with self._database.begin() as connection:
+            if (await connection.execute(end)).rowcount == 0:
+                await self._refuse_finish(connection, claimed)
+                return
+            await record_act(connection, self._scope, audit)
+            await queue_messages(connection, self._scope, replies, now_us)
+
+    async def waiting(self) -> int:
+        """See :meth:`Inbox.waiting`."""
+        table = command_inbox.c
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(func.count()).where(table.scope == self._scope, table.state != _DONE)
+            )
+            return int(found.scalar_one())
+
+    async def prune(self, before_us: int) -> int:
+        """See :meth:`Inbox.prune`."""
+        table = command_inbox.c
+        async with self._database.begin() as connection:
+            found = await connection.execute(
+                command_inbox.delete().where(
+                    table.scope == self._scope, table.state == _DONE, table.received_us < before_us
+                )
+            )
+            return found.rowcount
+
+    async def _refuse_finish(self, connection: AsyncConnection, claimed: ClaimedCommand) -> None:
+        """Tell a repeated end from a lost claim."""
+        table = command_inbox.c
+        found = await connection.execute(
+            select(table.state, table.claimed_epoch).where(table.id == claimed.number)
+        )
+        row = found.mappings().first()
+        if row is None or (row["state"] == _DONE and row["claimed_epoch"] == claimed.epoch):
+            return
+        _refuse_later_epoch(row["claimed_epoch"], claimed.epoch)
+        raise InvariantBroken(f"command {claimed.number} is {row['state']} and was never claimed")
+
+    def _row(self, command: IncomingCommand, lane: str) -> dict[str, Any]:
+        return {
+            "scope": self._scope,
+            "channel": command.channel.value,
+            "bot_id": command.bot_id,
+            "update_id": command.update_id,
+            "payload_json": json.dumps(asdict(command)),
+            "lane": lane,
+            "state": _WAITING,
+            "attempts": 0,
+            "received_us": command.received_us,
+        }
+
+
+class SqlAudit:
+    """``Audit`` in the table ``command_audit``."""
+
+    def __init__(self, database: Database, scope: Scope) -> None:
+        self._database = database
+        self._scope = scope
+
+    async def record(self, entry: AuditEntry) -> bool:
+        """See :meth:`Audit.record`."""
+        async with self._database.begin() as connection:
+            return await record_act(connection, self._scope, entry)
+
+    async def find(self, number: int) -> AuditEntry | None:
+        """See :meth:`Audit.find`."""
+        table = command_audit.c
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(command_audit).where(table.scope == self._scope, table.command_id == number)
+            )
+            row = found.mappings().first()
+        return None if row is None else _entry(row)
+
+    async def latest(self, limit: int) -> tuple[AuditEntry, ...]:
+        """See :meth:`Audit.latest`."""
+        table = command_audit.c
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(command_audit)
+                .where(table.scope == self._scope)
+                .order_by(table.id.desc())
+                .limit(limit)
+            )
+            return tuple(_entry(row) for row in found.mappings())
+
+
+class SqlOutbox:
+    """``Outbox`` in the table ``outbox``."""
+
+    def __init__(self, database: Database, scope: Scope, clock: Clock) -> None:
+        self._database = database
+        self._scope = scope
+        self._clock = clock
+
+    async def put(self, messages: Sequence[OutgoingMessage]) -> None:
+        """See :meth:`Outbox.put`."""
+        async with self._database.begin() as connection:
+            await queue_messages(connection, self._scope, messages, self._clock.now_us())
+
+    async def heads(
+        self, channel: Channel, now_us: int, per_recipient: int
+    ) -> tuple[QueuedMessage, ...]:
+        """See :meth:`Outbox.heads`."""
+        table = outbox.c
+        place = func.row_number().over(partition_by=table.recipient, order_by=table.id)
+        first_due = func.first_value(table.due_us).over(
+            partition_by=table.recipient, order_by=table.id
+        )
+        ranked = (
+            select(outbox, place.label("place"), first_due.label("first_due_us"))
+            .where(
+                table.scope == self._scope,
+                table.channel == channel.value,
+                table.state == _WAITING,
+            )
+            .subquery()
+        )
+        query = (
+            select(ranked)
+            .where(ranked.c.place <= per_recipient, ranked.c.first_due_us <= now_us)
+            .order_by(ranked.c.id)
+        )
+        async with self._database.read() as connection:
+            return tuple(_queued(row) for row in (await connection.execute(query)).mappings())
+
+    async def mark_sent(self, ids: Sequence[int], now_us: int) -> None:
+        """See :meth:`Outbox.mark_sent`."""
+        await self._change(ids, state=_SENT, done_us=now_us)
+
+    async def mark_failed(self, message_id: int, reason: str, now_us: int) -> None:
+        """See :meth:`Outbox.mark_failed`."""
+        await self._change(
+            [message_id], state=_FAILED, done_us=now_us, last_error=reason[:_REASON_KEPT_MAX]
+        )
+
+    async def postpone(self, message_id: int, due_us: int, reason: str) -> None:
+        """See :meth:`Outbox.postpone`."""
+        await self._change([message_id], due_us=due_us, last_error=reason[:_REASON_KEPT_MAX])
+
+    async def waiting(self, channel: Channel) -> int:
+        """See :meth:`Outbox.waiting`."""
+        table = outbox.c
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(func.count()).where(
+                    table.scope == self._scope,
+                    table.channel == channel.value,
+                    table.state == _WAITING,
+                )
+            )
+            return int(found.scalar_one())
+
+    async def prune(self, before_us: int) -> int:
+        """See :meth:`Outbox.prune`."""
+        table = outbox.c
+        async with self._database.begin() as connection:
+            found = await connection.execute(
+                outbox.delete().where(
+                    table.scope == self._scope,
+                    table.state != _WAITING,
+                    table.done_us < before_us,
+                )
+            )
+            return found.rowcount
+
+    async def _change(self, ids: Sequence[int], **values: object) -> None:
+        table = outbox.c
+        async with self._database.begin() as connection:
+            await connection.execute(
+                update(outbox)
+                .where(table.scope == self._scope, table.id.in_(ids), table.state == _WAITING)
+                .values(attempts=table.attempts + 1, **values)
+            )
+
+
+def _insert_ignoring(connection: AsyncConnection, table: Any) -> Any:
+    """An insert that leaves a row with the same key alone."""
+    kind: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement: Insert = kind.insert(table).on_conflict_do_nothing()
+    return statement
+
+
+def _refuse_later_epoch(found: int | None, mine: Epoch) -> None:
+    if found is not None and found > mine:
+        raise NotLeader(f"epoch {found} works on the commands, not {mine}")
+
+
+def _command(payload: str) -> IncomingCommand:
+    fields = json.loads(payload)
+    granted = fields.pop("granted")
+    return IncomingCommand(
+        **{**fields, "channel": Channel(fields["channel"])},
+        granted=None if granted is None else AccessLevel(granted),
+    )
+
+
+def _outbox_row(scope: Scope, message: OutgoingMessage, now_us: int) -> dict[str, Any]:
+    return {
+        "scope": scope,
+        "channel": message.channel.value,
+        "recipient": message.recipient,
+        "kind": message.kind,
+        "severity": message.severity.value,
+        "text": message.text,
+        "attachment": message.attachment,
+        "extra_json": json.dumps(
+            {
+                "buttons": [
+                    [{"label": button.label, "data": button.data} for button in row]
+                    for row in message.buttons
+                ]
+            },
+            ensure_ascii=False,
+        ),
+        "state": _WAITING,
+        "attempts": 0,
+        "created_us": now_us,
+        "due_us": now_us,
+    }
+
+
+def _queued(row: RowMapping) -> QueuedMessage:
+    extra = json.loads(row["extra_json"])
+    return QueuedMessage(
+        id=row["id"],
+        attempts=row["attempts"],
+        created_us=row["created_us"],
+        due_us=row["due_us"],
+        message=OutgoingMessage(
+            channel=Channel(row["channel"]),
+            recipient=row["recipient"],
+            kind=row["kind"],
+            severity=Severity(row["severity"]),
+            text=row["text"],
+            attachment=row["attachment"],
+            buttons=tuple(
+                tuple(MessageButton(**button) for button in line)
+                for line in extra.get("buttons", ())
+            ),
+        ),
+    )
+
+
+def _entry(row: RowMapping) -> AuditEntry:
+    return AuditEntry(
+        number=row["command_id"],
+        at_us=row["at_us"],
+        channel=Channel(row["channel"]),
+        actor=row["actor"],
+        command=row["command"],
+        outcome=row["outcome"],
+        epoch=row["epoch"],
+    )

@@ -1,0 +1,291 @@
+"""What every inbox, outbox and audit must do, in memory and on both databases."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox, queue_messages, record_act
+from bot.domain.errors import InvariantBroken, NotLeader
+from bot.domain.ids import Epoch, Scope
+from bot.domain.operations import AccessLevel, Severity
+from bot.ports.messages import (
+    Audit,
+    AuditEntry,
+    Channel,
+    ClaimedCommand,
+    Inbox,
+    IncomingCommand,
+    MessageButton,
+    Outbox,
+    OutgoingMessage,
+)
+from tests.fakes.clock import ManualClock
+from tests.fakes.messages import MemoryAudit, MemoryInbox, MemoryOutbox, MemoryStore
+
+SCOPE = Scope("paper:test:0")
+FIRST, SECOND = Epoch(1), Epoch(2)
+
+
+@dataclass
+class Desk:
+    inbox: Inbox
+    outbox: Outbox
+    audit: Audit
+    clock: ManualClock
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def desk(request):
+    clock = ManualClock()
+    if request.param == "memory":
+        store = MemoryStore(clock)
+        yield Desk(MemoryInbox(store), MemoryOutbox(store), MemoryAudit(store), clock)
+        return
+    database = await Database.open(request.getfixturevalue(f"{request.param}_url"))
+    yield Desk(
+        SqlInbox(database, SCOPE, clock),
+        SqlOutbox(database, SCOPE, clock),
+        SqlAudit(database, SCOPE),
+        clock,
+    )
+    await database.close()
+
+
+pytestmark = pytest.mark.looptime(False)
+
+
+def command(update_id: int, text: str = "/status", *, urgent: bool = False) -> IncomingCommand:
+    return IncomingCommand(
+        channel=Channel.TELEGRAM,
+        bot_id=77,
+        update_id=update_id,
+        user_id=5_000_000_001,
+        user_name="Ada \N{SNOWMAN}",
+        chat_id=5_000_000_001,
+        is_private=True,
+        text=text,
+        button=None,
+        sent_us=1_795_245_299_000_000,
+        received_us=1_795_245_300_000_000 + update_id,
+        is_urgent=urgent,
+    )
+
+
+def entry(number: int, outcome: str = "shown") -> AuditEntry:
+    return AuditEntry(
+        number=number,
+        at_us=1,
+        channel=Channel.TELEGRAM,
+        actor="telegram:1 Ada",
+        command="/status",
+        outcome=outcome,
+        epoch=FIRST,
+    )
+
+
+def message(text: str, recipient: str = "10", **changes: object) -> OutgoingMessage:
+    made = OutgoingMessage(
+        channel=Channel.TELEGRAM,
+        recipient=recipient,
+        kind="reply",
+        severity=Severity.INFO,
+        text=text,
+    )
+    return replace(made, **changes)
+
+
+async def claimed(desk: Desk, epoch: Epoch = FIRST, *, urgent: bool = False) -> ClaimedCommand:
+    found = await desk.inbox.claim(epoch, urgent=urgent)
+    assert found is not None
+    return found
+
+
+async def test_an_update_is_stored_once_however_often_it_is_delivered(desk):
+    assert await desk.inbox.put([command(1), command(2)]) == 2
+    assert await desk.inbox.put([command(2), command(3), command(3)]) == 1
+    assert await desk.inbox.waiting() == 3
+
+
+async def test_an_update_keeps_everything_that_was_typed(desk):
+    typed = replace(
+        command(-3, "/halt \u0000 \ud800 <b>&"), granted=AccessLevel.ADMIN, is_confirmed=True
+    )
+    await desk.inbox.put([typed])
+    assert (await claimed(desk)).command == typed
+
+
+async def test_commands_are_claimed_in_the_order_they_came(desk):
+    await desk.inbox.put([command(9), command(4)])
+    await desk.inbox.put([command(1)])
+    seen = []
+    while (found := await desk.inbox.claim(FIRST, urgent=False)) is not None:
+        seen.append(found.command.update_id)
+        await desk.inbox.finish(found, entry(found.number), ())
+    assert seen == [9, 4, 1]
+
+
+async def test_an_urgent_command_does_not_wait_for_an_ordinary_one(desk):
+    await desk.inbox.put([command(1), command(2, "/halt", urgent=True)])
+    assert (await claimed(desk)).command.update_id == 1
+    assert (await claimed(desk, urgent=True)).command.update_id == 2
+    assert await desk.inbox.claim(FIRST, urgent=True) is not None  # unfinished: given again
+
+
+async def test_an_empty_lane_gives_nothing(desk):
+    assert await desk.inbox.claim(FIRST, urgent=False) is None
+    assert await desk.inbox.claim(FIRST, urgent=True) is None
+
+
+async def test_an_unfinished_command_is_claimed_again_by_the_successor(desk):
+    await desk.inbox.put([command(1)])
+    first = await claimed(desk, FIRST)
+    second = await claimed(desk, SECOND)
+    assert (second.number, second.attempts) == (first.number, 2)
+
+
+async def test_a_deposed_leader_can_neither_finish_nor_claim_what_its_successor_has(desk):
+    await desk.inbox.put([command(1)])
+    old = await claimed(desk, FIRST)
+    await claimed(desk, SECOND)
+    with pytest.raises(NotLeader):
+        await desk.inbox.finish(old, entry(old.number), [message("old")])
+    with pytest.raises(NotLeader):
+        await desk.inbox.claim(FIRST, urgent=False)
+    assert await desk.outbox.waiting(Channel.TELEGRAM) == 0
+    assert await desk.audit.find(old.number) is None
+
+
+async def test_finishing_twice_replies_once(desk):
+    await desk.inbox.put([command(1)])
+    one = await claimed(desk)
+    for _ in range(2):
+        await desk.inbox.finish(one, entry(one.number), [message("once")])
+    assert await desk.outbox.waiting(Channel.TELEGRAM) == 1
+    assert await desk.inbox.waiting() == 0
+    assert await desk.inbox.claim(FIRST, urgent=False) is None
+
+
+async def test_a_command_that_nobody_claimed_cannot_be_finished(desk):
+    await desk.inbox.put([command(1)])
+    number = (await claimed(desk)).number
+    await desk.inbox.put([command(2)])
+    stolen = ClaimedCommand(number=number + 1, attempts=1, epoch=FIRST, command=command(2))
+    with pytest.raises(InvariantBroken):
+        await desk.inbox.finish(stolen, entry(number + 1), ())
+
+
+async def test_a_direct_command_shares_the_number_sequence_and_is_not_given_to_the_worker(desk):
+    await desk.inbox.put([command(1)])
+    one = await claimed(desk)
+    direct = await desk.inbox.open(replace(command(2), channel=Channel.PORTAL), FIRST)
+    assert direct.number > one.number
+    await desk.inbox.finish(one, entry(one.number), ())
+    assert await desk.inbox.claim(FIRST, urgent=False) is None
+    assert (await claimed(desk, SECOND)).number == direct.number
+
+
+async def test_numbers_are_not_used_again_after_a_prune(desk):
+    await desk.inbox.put([command(1)])
+    one = await claimed(desk)
+    await desk.inbox.finish(one, entry(one.number), ())
+    assert await desk.inbox.prune(one.command.received_us) == 0
+    assert await desk.inbox.prune(one.command.received_us + 1) == 1
+    await desk.inbox.put([command(2)])
+    assert (await claimed(desk)).number > one.number
+
+
+async def test_an_act_is_recorded_once_and_keeps_its_first_words(desk):
+    assert await desk.audit.record(entry(7, "done: halt ended")) is True
+    assert await desk.audit.record(entry(7, "another story")) is False
+    found = await desk.audit.find(7)
+    assert found is not None
+    assert found.outcome == "done: halt ended"
+    assert await desk.audit.find(8) is None
+
+
+async def test_the_end_of_a_command_leaves_the_record_of_its_act_alone(desk):
+    await desk.inbox.put([command(1)])
+    one = await claimed(desk)
+    await desk.audit.record(entry(one.number, "the act"))
+    await desk.inbox.finish(one, entry(one.number, "the end"), ())
+    assert [row.outcome for row in await desk.audit.latest(5)] == ["the act"]
+
+
+async def test_the_newest_audit_entries_come_first(desk):
+    for number in (1, 2, 3):
+        await desk.audit.record(entry(number))
+    assert [row.number for row in await desk.audit.latest(2)] == [3, 2]
+
+
+async def test_messages_leave_in_order_and_each_chat_only_waits_for_itself(desk):
+    await desk.outbox.put([message("a1", "a"), message("b1", "b"), message("a2", "a")])
+    now_us = desk.clock.now_us()
+    heads = await desk.outbox.heads(Channel.TELEGRAM, now_us, 5)
+    assert [found.message.text for found in heads] == ["a1", "b1", "a2"]
+    await desk.outbox.postpone(heads[0].id, now_us + 1_000, "slow down")
+    heads = await desk.outbox.heads(Channel.TELEGRAM, now_us, 5)
+    assert [found.message.text for found in heads] == ["b1"]
+    heads = await desk.outbox.heads(Channel.TELEGRAM, now_us + 1_000, 1)
+    assert [(found.message.text, found.attempts) for found in heads] == [("a1", 1), ("b1", 0)]
+
+
+async def test_a_sent_or_failed_message_is_never_offered_again(desk):
+    await desk.outbox.put([message("one"), message("two"), message("three")])
+    now_us = desk.clock.now_us()
+    one, two, three = await desk.outbox.heads(Channel.TELEGRAM, now_us, 5)
+    await desk.outbox.mark_sent([one.id], now_us)
+    await desk.outbox.mark_failed(two.id, "chat is gone", now_us)
+    await desk.outbox.mark_sent([two.id], now_us)
+    assert await desk.outbox.heads(Channel.TELEGRAM, now_us, 5) == (three,)
+    assert await desk.outbox.waiting(Channel.TELEGRAM) == 1
+    assert await desk.outbox.prune(now_us) == 0
+    assert await desk.outbox.prune(now_us + 1) == 2
+    assert await desk.outbox.waiting(Channel.TELEGRAM) == 1
+
+
+async def test_a_message_keeps_its_buttons_and_attachment(desk):
+    sent = message(
+        "question \N{SNOWMAN}",
+        attachment="/backups/kalshi.sqlite",
+        severity=Severity.CRITICAL,
+        buttons=((MessageButton(label="Yes", data="yes:1"),),),
+    )
+    await desk.outbox.put([sent])
+    (found,) = await desk.outbox.heads(Channel.TELEGRAM, desk.clock.now_us(), 1)
+    assert found.message == sent
+
+
+async def test_channels_do_not_see_each_other(desk):
+    await desk.outbox.put([message("cli", channel=Channel.CLI)])
+    assert await desk.outbox.heads(Channel.TELEGRAM, desk.clock.now_us(), 5) == ()
+    assert await desk.outbox.waiting(Channel.CLI) == 1
+
+
+async def test_scopes_do_not_see_each_other(database):
+    clock = ManualClock()
+    mine, other = (SqlInbox(database, Scope(name), clock) for name in ("paper:a:0", "live:a:0"))
+    await mine.put([command(1)])
+    assert await other.claim(FIRST, urgent=False) is None
+    await SqlOutbox(database, Scope("paper:a:0"), clock).put([message("mine")])
+    others = SqlOutbox(database, Scope("live:a:0"), clock)
+    assert await others.heads(Channel.TELEGRAM, clock.now_us(), 5) == ()
+
+
+async def test_an_act_and_its_message_stand_or_fall_with_their_transaction(database):
+    clock = ManualClock()
+
+    async def acts_and_dies() -> None:
+        async with database.begin() as connection:
+            assert await record_act(connection, SCOPE, entry(1))
+            await queue_messages(connection, SCOPE, [message("never")], clock.now_us())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await acts_and_dies()
+    assert await SqlAudit(database, SCOPE).find(1) is None
+    assert await SqlOutbox(database, SCOPE, clock).waiting(Channel.TELEGRAM) == 0
+    async with database.begin() as connection:
+        assert await record_act(connection, SCOPE, entry(1))
+    async with database.begin() as connection:
+        assert not await record_act(connection, SCOPE, entry(1))
