@@ -1,0 +1,1 @@
+"""What we own, what it is worth, and what it could cost us."""

@@ -1,0 +1,90 @@
+"""What could be lost, by market, event, series, release group and in all.
+
+Markets of an exclusive event cannot all lose: its exposure is the worst outcome,
+each market winning in turn, or none (a set need not be complete). Orders that
+may still fill count with their whole cost and never as a hedge.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
+from bot.domain.money import PAYOUT, Money, Quantity, cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stake:
+    """What is at risk in one market. ``quantity`` above zero is YES, below is NO."""
+
+    ticker: MarketTicker
+    event: EventTicker
+    series: SeriesTicker | None
+    release_group: str
+    is_exclusive: bool
+    quantity: Quantity
+    cost: Money
+    pending: Money
+    """Cost of orders that may still open more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """The most that can be lost around one market, and in all."""
+
+    market: Money
+    event: Money
+    series: Money
+    release_group: Money
+    total: Money
+
+
+def exposure_around(stakes: Iterable[Stake], target: Stake) -> Exposure:
+    """Exposure of everything that contains ``target``, whose stake replaces an older one."""
+    every = [stake for stake in stakes if stake.ticker != target.ticker] + [target]
+    by_event = worst_by_event(every)
+    same_series = {stake.event for stake in every if stake.series == target.series}
+    same_group = {stake.event for stake in every if stake.release_group == target.release_group}
+    return Exposure(
+        market=Money(target.cost + target.pending),
+        event=by_event[target.event],
+        series=_sum(by_event, same_series if target.series else {target.event}),
+        release_group=_sum(by_event, same_group if target.release_group else {target.event}),
+        total=_sum(by_event, set(by_event)),
+    )
+
+
+def total_exposure(stakes: Iterable[Stake]) -> Money:
+    """The most that can be lost in all."""
+    by_event = worst_by_event(stakes)
+    return _sum(by_event, set(by_event))
+
+
+def worst_by_event(stakes: Iterable[Stake]) -> dict[EventTicker, Money]:
+    """The worst case of each event."""
+    events: dict[EventTicker, list[Stake]] = {}
+    for stake in stakes:
+        events.setdefault(stake.event, []).append(stake)
+    return {event: _worst_case(members) for event, members in events.items()}
+
+
+def _worst_case(members: list[Stake]) -> Money:
+    pending = sum(stake.pending for stake in members)
+    paid = sum(stake.cost for stake in members)
+    if not all(stake.is_exclusive for stake in members):
+        return Money(paid + pending)
+    outcomes = [None, *(stake.ticker for stake in members)]
+    least_back = min(_payout(members, winner) for winner in outcomes)
+    return Money(max(0, paid - least_back) + pending)
+
+
+def _payout(members: list[Stake], winner: MarketTicker | None) -> int:
+    """What comes back when this market is the one that wins."""
+    return sum(
+        cost(PAYOUT, Quantity(abs(stake.quantity)))
+        for stake in members
+        if stake.quantity and (stake.ticker == winner) == (stake.quantity > 0)
+    )
+
+
+def _sum(by_event: dict[EventTicker, Money], events: set[EventTicker]) -> Money:
+    return Money(sum(by_event[event] for event in events))
