@@ -1,0 +1,467 @@
+"""The WebSocket conversation without the socket: frames in, events and commands out.
+
+Never awaits, never reads a clock. It guarantees that a book delta is handed on
+only if every change before it was: after a lost message the books of that
+subscription are silent until their next snapshot, which it asks for itself.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
+
+from bot.adapters.kalshi.settings import SessionSettings
+from bot.adapters.kalshi.subscriptions import Channel, Subscription
+from bot.adapters.kalshi.wire import stream
+from bot.domain.errors import InvalidMessage
+from bot.domain.ids import MarketTicker
+from bot.domain.quotes import BookDelta, BookSnapshot, PublicTrade, TickerUpdate
+from bot.kit.times import SECOND_US
+from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedGap, FeedUp, MarketLifecycle
+
+# Terminal by the venue's words, busy (18, 27) or a passing inability (1): the same again, later.
+_TERMINAL = frozenset({10, 25})
+_PASSING = _TERMINAL | {1, 18, 27}
+# A run of lower numbers this long is a restarted count, not a repeated frame.
+_REPEATS_MAX = 20
+# Deltas of a snapshot's own moment may still follow it; later ones with an older clock may not.
+_OVERLAP_US = 5 * SECOND_US
+
+_PRIVATE = frozenset({Channel.FILL, Channel.ORDERS, Channel.GROUPS})
+_READERS: Mapping[str, Callable[[msgspec.Raw, int], FeedEvent]] = MappingProxyType(
+    {
+        "ticker": stream.read_ticker,
+        "trade": stream.read_trade,
+        "fill": stream.read_own_fill,
+        "user_order": stream.read_own_order,
+        "market_lifecycle_v2": stream.read_lifecycle,
+        "order_group_updates": stream.read_group_change,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Something the log should hold: a constant phrase and its facts."""
+
+    phrase: str
+    facts: tuple[tuple[str, object], ...]
+
+
+class FeedSession:
+    """Everything known about one connection, and what is wanted of every connection.
+
+    Call ``connected`` for each new socket, ``receive`` for each frame, ``tick`` at
+    least every second, ``disconnected`` at the end; after each of them send what
+    ``frames_to_send`` returns and honour ``reconnect_reason``.
+    """
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self._settings = settings
+        self._wanted: dict[MarketTicker, None] = {}
+        self._subscriptions: list[Subscription] = []
+        self._by_sid: dict[int, Subscription] = {}
+        self._by_ticker: dict[MarketTicker, Subscription] = {}
+        self._by_command: dict[int, Subscription] = {}
+        self._outgoing: list[bytes] = []
+        self._troubles: list[Trouble] = []
+        self._last_id = 0
+        self._is_connected = False
+        self._alive_us: int | None = None
+        self.reconnect_reason: str | None = None
+        """Why this connection cannot be trusted any more, else ``None``."""
+
+    # --- what the socket calls --------------------------------------------------------------
+
+    def watch(self, tickers: Iterable[MarketTicker], now_us: int) -> None:
+        """Make this the set of wanted markets, keeping the subscriptions that stay."""
+        wanted = dict.fromkeys(tickers)
+        dropped = [ticker for ticker in self._wanted if ticker not in wanted]
+        added = [ticker for ticker in wanted if ticker not in self._wanted]
+        self._wanted = wanted
+        if self._is_connected:
+            self._drop(dropped)
+            self._place(added)
+            self._sync(now_us)
+
+    def connected(self, now_us: int) -> list[FeedEvent]:
+        """A new socket is up: nothing of the last one counts any more."""
+        self._subscriptions = [Subscription(channel) for channel in self._channels()]
+        self._by_sid, self._by_ticker, self._by_command = {}, {}, {}
+        self._outgoing, self._last_id = [], 0
+        self._is_connected, self.reconnect_reason, self._alive_us = True, None, None
+        self._place(list(self._wanted))
+        self._sync(now_us)
+        return [FeedUp(received_us=now_us)]
+
+    def disconnected(self, now_us: int, reason: str) -> list[FeedEvent]:
+        """The socket is gone, and every book with it."""
+        self._is_connected = False
+        self._outgoing = []
+        return [FeedDown(received_us=now_us, reason=reason)]
+
+    def receive(self, frame: bytes | str, received_us: int) -> Sequence[FeedEvent]:
+        """One frame.
+
+        Raises:
+            InvalidMessage: the frame names no subscription whose data could be distrusted.
+        """
+        envelope = stream.read_envelope(frame)
+        subscription = self._by_sid.get(envelope.sid) if envelope.sid else None
+        if subscription is not None and envelope.seq:
+            lost = self._count(subscription, envelope.seq, received_us)
+            if lost is None:
+                return ()
+            if lost:
+                return [*lost, *self._handle(envelope, subscription, received_us)]
+        return self._handle(envelope, subscription, received_us)
+
+    def heard(self, now_us: int) -> list[FeedEvent]:
+        """A frame of any kind arrived, pings included."""
+        if self._alive_us is not None and 0 <= now_us - self._alive_us < SECOND_US:
+            return []
+        self._alive_us = now_us
+        return [FeedAlive(received_us=now_us)]
+
+    def tick(self, now_us: int) -> list[FeedEvent]:
+        """Ask again for what is overdue."""
+        if not self._is_connected:
+            return []
+        for subscription in self._subscriptions:
+            command = subscription.pending
+            limit_us = self._settings.command_timeout_us
+            if command is not None and now_us - command.sent_us > limit_us:
+                self.reconnect_reason = f"no answer to {command.verb} on {subscription.channel}"
+            overdue = subscription.overdue(now_us, self._settings.snapshot_timeout_us)
+            self._ask_snapshots(subscription, overdue, now_us)
+        self._sync(now_us)
+        return []
+
+    def frames_to_send(self) -> list[bytes]:
+        """Commands since the last call, in order."""
+        frames, self._outgoing = self._outgoing, []
+        return frames
+
+    def troubles(self) -> list[Trouble]:
+        """What went wrong since the last call, for the log."""
+        troubles, self._troubles = self._troubles, []
+        return troubles
+
+    # --- sequence and books -----------------------------------------------------------------
+
+    def _count(
+        self, subscription: Subscription, seq: int, received_us: int
+    ) -> list[FeedEvent] | None:
+        """``None`` for a repeated message, else the gap it reveals, if any."""
+        last = subscription.last_seq
+        if last is None or seq == last + 1:
+            subscription.last_seq = seq
+            subscription.repeats = 0
+            return []
+        if seq <= last and subscription.repeats < _REPEATS_MAX:
+            subscription.repeats += 1
+            return None
+        subscription.last_seq = seq
+        subscription.repeats = 0
+        reason = f"{subscription.channel}: expected message {last + 1}, got {seq}"
+        return self._lose(subscription, reason, received_us)
+
+    def _lose(self, subscription: Subscription, reason: str, received_us: int) -> list[FeedEvent]:
+        """Distrust everything of a subscription and ask for its books anew."""
+        tickers = subscription.forget_books(received_us)
+        self._note("websocket gap", reason=reason, markets=len(tickers))
+        if subscription.channel is Channel.BOOK:
+            self._ask_snapshots(subscription, tickers, received_us)
+        return [FeedGap(tickers=tuple(tickers), reason=reason, received_us=received_us)]
+
+    def _lose_one(
+        self, subscription: Subscription, ticker: MarketTicker, reason: str, received_us: int
+    ) -> list[FeedEvent]:
+        """Distrust one book. Its snapshot is asked for when overdue, so no reply can spin."""
+        subscription.forget_book(ticker, received_us)
+        self._note("websocket gap", reason=reason, market=ticker)
+        return [FeedGap(tickers=(ticker,), reason=reason, received_us=received_us)]
+
+    def _handle(
+        self, envelope: stream.Envelope, subscription: Subscription | None, received_us: int
+    ) -> Sequence[FeedEvent]:
+        """Route by type; an unknown type is counted above and left alone."""
+        match envelope.type:
+            case "orderbook_delta" | "orderbook_snapshot":
+                return self._book_message(envelope, subscription, received_us)
+            case "subscribed" | "ok" | "unsubscribed" | "error":
+                return self._reply(envelope, subscription, received_us)
+            case _:
+                return self._other(envelope, subscription, received_us)
+
+    def _book_message(
+        self, envelope: stream.Envelope, subscription: Subscription | None, received_us: int
+    ) -> Sequence[FeedEvent]:
+        if subscription is None:
+            return ()
+        leg = self._settings.uses_yes_price
+        try:
+            if envelope.type == "orderbook_delta":
+                delta = stream.read_delta(envelope.msg, received_us, uses_yes_price=leg)
+                return self._delta(subscription, delta)
+            book = stream.read_snapshot(envelope.msg, received_us, uses_yes_price=leg)
+            return self._snapshot(subscription, book)
+        except InvalidMessage as error:
+            return self._unreadable_book(envelope, subscription, error, received_us)
+
+    def _unreadable_book(
+        self,
+        envelope: stream.Envelope,
+        subscription: Subscription,
+        error: InvalidMessage,
+        received_us: int,
+    ) -> list[FeedEvent]:
+        ticker = stream.market_named(envelope.msg)
+        reason = f"unreadable book: {error}"
+        if ticker is None:
+            return self._lose(subscription, reason, received_us)
+        if ticker not in subscription.wanted:
+            return []
+        return self._lose_one(subscription, ticker, reason, received_us)
+
+    def _snapshot(self, subscription: Subscription, book: BookSnapshot) -> Sequence[FeedEvent]:
+        if book.ticker not in subscription.wanted:
+            return ()
+        subscription.trust_book(book.ticker, book.clock, book.received_us)
+        return (book,)
+
+    def _delta(self, subscription: Subscription, delta: BookDelta) -> Sequence[FeedEvent]:
+        mark = subscription.books.get(delta.ticker)
+        if mark is None:
+            return ()
+        clock = delta.clock
+        if clock is not None and mark.clock is not None:
+            if clock < mark.clock or (mark.is_untouched and clock == mark.clock):
+                if delta.received_us - mark.snapshot_us <= _OVERLAP_US:
+                    return ()
+                reason = f"book clock went back from {mark.clock} to {clock}"
+                return self._lose_one(subscription, delta.ticker, reason, delta.received_us)
+            mark.clock = clock
+        mark.is_untouched = False
+        return (delta,)
+
+    def _other(
+        self, envelope: stream.Envelope, subscription: Subscription | None, received_us: int
+    ) -> Sequence[FeedEvent]:
+        read = _READERS.get(envelope.type)
+        if read is None:
+            return ()
+        try:
+            event = read(envelope.msg, received_us)
+        except InvalidMessage as error:
+            if subscription is None or subscription.channel not in _PRIVATE:
+                raise
+            # Something was said about our orders, and we do not know what.
+            return self._lose(subscription, f"unreadable {envelope.type}: {error}", received_us)
+        match event:
+            case TickerUpdate() | PublicTrade() | MarketLifecycle():
+                return (event,) if event.ticker in self._wanted else ()
+            case _:
+                return (event,)
+
+    # --- commands and replies ---------------------------------------------------------------
+
+    def _reply(
+        self, envelope: stream.Envelope, subscription: Subscription | None, received_us: int
+    ) -> list[FeedEvent]:
+        asked = self._by_command.pop(envelope.id, None) if envelope.id else None
+        if envelope.type == "error":
+            return self._refused(envelope, subscription, asked, received_us)
+        if asked is None or asked.pending is None or asked.pending.command_id != envelope.id:
+            return []
+        match envelope.type:
+            case "subscribed":
+                said = stream.read_subscribed(envelope.msg)
+                asked = self._enter(asked, said.sid, received_us)
+            case "ok":
+                listed = stream.read_ok(envelope.msg).market_tickers
+                if asked.sid is None and envelope.sid:
+                    asked = self._enter(asked, envelope.sid, received_us)
+                else:
+                    asked.confirm(received_us)
+                if listed is not None:
+                    self._accept_list(asked, set(map(MarketTicker, listed)))
+            case _:
+                self._retire(asked)
+        self._sync(received_us)
+        return []
+
+    def _enter(self, asked: Subscription, sid: int, received_us: int) -> Subscription:
+        """Bind a sid. A repeated subscribe may be merged by the venue into an older sid."""
+        asked.confirm(received_us)
+        owner = self._by_sid.get(sid)
+        if owner is None or owner is asked:
+            asked.sid = sid
+            self._by_sid[sid] = asked
+            return asked
+        owner.absorb(asked)
+        self._subscriptions.remove(asked)
+        for ticker in asked.wanted:
+            self._by_ticker[ticker] = owner
+        return owner
+
+    def _accept_list(self, subscription: Subscription, listed: set[MarketTicker]) -> None:
+        """The venue's full list is the truth; what it left out it will not take later either."""
+        missing = subscription.confirmed - listed
+        if missing:
+            self._refuse(subscription, missing, "left out of the subscription")
+
+    def _refused(
+        self,
+        envelope: stream.Envelope,
+        subscription: Subscription | None,
+        asked: Subscription | None,
+        received_us: int,
+    ) -> list[FeedEvent]:
+        error = stream.read_stream_error(envelope.msg)
+        target = asked or subscription
+        self._note("websocket command refused", code=error.code, reason=error.msg)
+        if target is None:
+            return []
+        events: list[FeedEvent] = []
+        if asked is None and error.code in _TERMINAL:
+            events = self._die(target, f"{error.code} {error.msg}", received_us)
+        elif asked is not None and target.pending is not None:
+            self._command_failed(target, error, received_us)
+        self._sync(received_us)
+        return events
+
+    def _die(self, subscription: Subscription, reason: str, received_us: int) -> list[FeedEvent]:
+        """The venue ended a subscription; the socket stays open and silent about it."""
+        if subscription.sid is not None:
+            self._by_sid.pop(subscription.sid, None)
+        tickers = subscription.forget_books(received_us)
+        self._forget_command(subscription)
+        subscription.reset()
+        subscription.delay(received_us, self._settings)
+        return [FeedGap(tickers=tuple(tickers), reason=reason, received_us=received_us)]
+
+    def _command_failed(
+        self, subscription: Subscription, error: stream.ErrorMsg, received_us: int
+    ) -> None:
+        command = subscription.pending
+        assert command is not None
+        subscription.pending = None
+        culprits = {MarketTicker(name) for name in error.culprits} & command.tickers
+        if error.code in _PASSING or command.verb == "get_snapshot":
+            subscription.delay(received_us, self._settings)
+        elif culprits:
+            self._refuse(subscription, culprits, error.msg)
+        elif len(command.tickers) > 1:
+            # One bad ticker refuses the whole command unnamed: halve until it stands alone.
+            subscription.batch_max = max(1, len(command.tickers) // 2)
+        elif command.tickers:
+            self._refuse(subscription, set(command.tickers), error.msg)
+        else:
+            subscription.is_refused = True
+
+    def _refuse(self, subscription: Subscription, tickers: set[MarketTicker], why: str) -> None:
+        for ticker in tickers:
+            subscription.remove(ticker)
+            subscription.confirmed.discard(ticker)
+        self._note("websocket market refused", markets=sorted(tickers), reason=why)
+
+    # --- subscriptions ----------------------------------------------------------------------
+
+    def _channels(self) -> list[Channel]:
+        channels = [Channel.LIFECYCLE, Channel.TICKER]
+        if self._settings.wants_trades:
+            channels.append(Channel.TRADE)
+        if self._settings.wants_private:
+            # Ours first: nothing of the account may be missed while books are loading.
+            channels = [Channel.FILL, Channel.ORDERS, Channel.GROUPS, *channels]
+        return channels
+
+    def _place(self, tickers: list[MarketTicker]) -> None:
+        """Put new markets where there is room, books in bounded subscriptions."""
+        room_max = self._settings.markets_per_subscription
+        books = [one for one in self._subscriptions if one.channel is Channel.BOOK]
+        open_books = [one for one in books if one.wanted and len(one.wanted) < room_max]
+        for ticker in tickers:
+            if not open_books:
+                fresh = Subscription(Channel.BOOK)
+                self._subscriptions.append(fresh)
+                open_books.append(fresh)
+            place = open_books[-1]
+            place.add(ticker)
+            self._by_ticker[ticker] = place
+            if len(place.wanted) >= room_max:
+                open_books.pop()
+        for subscription in self._per_market():
+            subscription.wanted.update(tickers)
+
+    def _drop(self, tickers: list[MarketTicker]) -> None:
+        for ticker in tickers:
+            place = self._by_ticker.pop(ticker, None)
+            if place is not None:
+                place.remove(ticker)
+        for subscription in self._per_market():
+            for ticker in tickers:
+                subscription.remove(ticker)
+
+    def _per_market(self) -> list[Subscription]:
+        return [
+            one for one in self._subscriptions if one.channel in (Channel.TICKER, Channel.TRADE)
+        ]
+
+    def _sync(self, now_us: int) -> None:
+        """Send each subscription's next command, one at a time."""
+        for subscription in list(self._subscriptions):
+            if subscription.is_idle:
+                self._subscriptions.remove(subscription)
+                continue
+            request = subscription.next_command(now_us, self._settings.uses_yes_price)
+            if request is not None:
+                verb, tickers, params = request
+                self._send(subscription, verb, tickers, params, now_us)
+
+    def _ask_snapshots(
+        self, subscription: Subscription, tickers: Sequence[MarketTicker], now_us: int
+    ) -> None:
+        """Snapshots are no state to keep: a lost reply is overdue again in the next tick."""
+        if not tickers or subscription.sid is None:
+            return
+        subscription.snapshots_asked(tickers, now_us)
+        params: dict[str, object] = {
+            "sids": [subscription.sid],
+            "market_tickers": sorted(tickers),
+            "action": "get_snapshot",
+        }
+        self._last_id += 1
+        self._queue(self._last_id, "update_subscription", params)
+
+    def _send(
+        self,
+        subscription: Subscription,
+        verb: str,
+        tickers: frozenset[MarketTicker],
+        params: dict[str, object],
+        now_us: int,
+    ) -> None:
+        self._last_id += 1
+        self._by_command[self._last_id] = subscription
+        subscription.begin(self._last_id, verb, tickers, now_us)
+        command = "update_subscription" if "action" in params else verb
+        self._queue(self._last_id, command, params)
+
+    def _queue(self, command_id: int, command: str, params: dict[str, object]) -> None:
+        frame = {"id": command_id, "cmd": command, "params": params}
+        self._outgoing.append(msgspec.json.encode(frame))
+
+    def _retire(self, subscription: Subscription) -> None:
+        if subscription.sid is not None:
+            self._by_sid.pop(subscription.sid, None)
+        subscription.reset()
+
+    def _forget_command(self, subscription: Subscription) -> None:
+        if subscription.pending is not None:
+            self._by_command.pop(subscription.pending.command_id, None)
+
+    def _note(self, phrase: str, **facts: object) -> None:
+        self._troubles.append(Trouble(phrase=phrase, facts=tuple(facts.items())))
