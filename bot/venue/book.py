@@ -7,12 +7,12 @@ best key is the greatest one and sits last, where a list is cheap to pop.
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide
 from bot.domain.quotes import BookLevel
 from bot.venue.orders import WorkingOrder
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.domain.ids import OrderId

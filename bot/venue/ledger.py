@@ -1,5 +1,7 @@
 """One account's live books: cash, reservations, orders, fills, positions, groups."""
 
+from typing import TYPE_CHECKING
+
 from bot.domain.ids import ClientOrderId, MarketTicker, OrderGroupId, OrderId
 from bot.domain.money import Money, Price, Quantity
 from bot.domain.orders import BookSide, Fill
@@ -9,7 +11,6 @@ from bot.venue.fees import NO_MONEY
 from bot.venue.market_state import MarketState
 from bot.venue.orders import WorkingOrder
 from bot.venue.positions import Position, SettlementView
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.venue.groups import OrderGroup

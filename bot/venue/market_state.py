@@ -4,6 +4,7 @@ Thousands of listed markets never trade; they cost a few hundred bytes each.
 """
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from bot.domain.market import FeeTerms, MarketStatus, PriceGrid
 from bot.domain.money import Price, Quantity
@@ -12,7 +13,6 @@ from bot.venue.book import Book
 from bot.venue.fees import STANDARD_FEES
 from bot.venue.markets import MarketResult, MarketTerms, MarketView
 from bot.venue.orders import WorkingOrder
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.venue.accounts import AccountId

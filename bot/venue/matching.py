@@ -7,6 +7,7 @@ after the act, so that a fill-or-kill stays all or nothing.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bot.domain.ids import FillId
 from bot.domain.money import Money, Price, Quantity, cost
@@ -21,7 +22,6 @@ from bot.venue.orders import UpdateReason, WorkingOrder
 from bot.venue.resting import cancel, executed, resting_fee
 from bot.venue.settings import Collateral
 from bot.venue.state import VenueState
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.venue.accounts import AccountId

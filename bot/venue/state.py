@@ -5,6 +5,7 @@ The acts are functions over this state. Only ``Venue`` owns one.
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bot.domain.money import Quantity
 from bot.venue.accounts import AccountId
@@ -16,12 +17,11 @@ from bot.venue.orders import UpdateReason, WorkingOrder
 from bot.venue.positions import Position
 from bot.venue.settings import VenueSettings
 from bot.venue.timers import Timers
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bot.venue.ledger import Ledger
-    from bot.domain.quotes import PublicTrade
     from bot.domain.ids import MarketTicker, OrderGroupId
+    from bot.domain.quotes import PublicTrade
+    from bot.venue.ledger import Ledger
 
 
 class VenueState:

@@ -131,7 +131,7 @@ class Venue:
             lambda: changes.amend_order(self._state, account, order_id, request),
         )
 
-    def decrease_order(  # noqa: PLR0913 - the wire's own two exclusive fields
+    def decrease_order(
         self,
         account: AccountId,
         order_id: OrderId,
