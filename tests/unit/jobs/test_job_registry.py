@@ -65,7 +65,7 @@ def test_a_job_without_a_name_or_limits_is_refused(wrong) -> None:
         "catch_up_s": 0,
         "limit_s": 1,
     }
-    with pytest.raises(ValueError, match="name|grace_s"):
+    with pytest.raises(ValueError, match=r"name|grace_s"):
         JobSpec(**(good | wrong))
 
 
