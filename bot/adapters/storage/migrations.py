@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.ddl import NOW_US
+from bot.adapters.storage.sql_terms import NOW_US
 from bot.domain.errors import ConfigurationFault
 
 _HOME = Path(__file__).resolve().parents[3] / "alembic"

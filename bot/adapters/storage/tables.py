@@ -24,6 +24,8 @@ from sqlalchemy import (
     text,
 )
 
+from bot.adapters.storage.sql_terms import DOLLARS, READABLE_TIME, dollars, readable_time
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -79,6 +81,8 @@ bot_instances = Table(
     Column("heartbeat_us", BigInteger, nullable=False),
     Column("stopped_us", BigInteger),
     Column("stop_reason", Text),
+    Column("start_time", READABLE_TIME, readable_time("started_us")),
+    Column("last_heartbeat", READABLE_TIME, readable_time("heartbeat_us")),
 )
 
 leader_lease = Table(
@@ -276,6 +280,12 @@ account_snapshots = Table(
     Column("wins_today", Integer, nullable=False),
     Column("losses_today", Integer, nullable=False),
     Column("stopped_by", Text, nullable=False),
+    Column("created_at", READABLE_TIME, readable_time("taken_us")),
+    Column("total_balance", DOLLARS, dollars("equity_e6")),
+    Column("available_balance", DOLLARS, dollars("cash_e6")),
+    Column("total_exposure", DOLLARS, dollars("exposure_e6")),
+    Column("daily_pnl", DOLLARS, dollars("realized_today_e6")),
+    Column("unrealized_pnl", DOLLARS, dollars("unrealized_e6")),
     Index(None, "scope", "taken_us"),
 )
 

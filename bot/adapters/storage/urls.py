@@ -11,6 +11,7 @@ from typing import Literal
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+from typing_extensions import override
 
 from bot.domain.errors import ConfigurationFault
 
@@ -31,6 +32,7 @@ class Address:
     url: URL
     dialect: Dialect
 
+    @override
     def __str__(self) -> str:
         return self.url.render_as_string(hide_password=True)
 

@@ -1,0 +1,187 @@
+"""Views for people and for the documented queries: readable times, dollars, contracts.
+
+Machines read tables. A trading day here is the calendar day of New York.
+"""
+
+from bot.adapters.storage.sql_terms import time_text
+
+# Later views may read earlier ones.
+VIEW_NAMES = (
+    "trades",
+    "executions",
+    "daily_performance",
+    "active_positions",
+    "recent_errors",
+    "missing_hours",
+    "command_history",
+)
+
+
+def create_views(dialect: str) -> list[str]:
+    """Statements that make them, in order."""
+    return [
+        _trades(dialect),
+        _executions(dialect),
+        _daily_performance(dialect),
+        _active_positions(dialect),
+        _recent_errors(dialect),
+        _missing_hours(dialect),
+        _command_history(dialect),
+    ]
+
+
+def drop_views() -> list[str]:
+    """Statements that remove them, in order."""
+    return [f"DROP VIEW {name}" for name in reversed(VIEW_NAMES)]
+
+
+def _dollars(micros: str) -> str:
+    return f"round({micros} / 1000000.0, 6)"
+
+
+def _unit_price(cost_e6: str, quantity_e2: str) -> str:
+    return f"round({cost_e6} / (nullif({quantity_e2}, 0) * 10000.0), 6)"
+
+
+def _own_side(side: str, price_e4: str) -> str:
+    """A price of the YES leg as the held side's own; 0 means none."""
+    return (
+        f"round(CASE WHEN {price_e4} = 0 THEN NULL WHEN {side} = 'bid' THEN {price_e4}"
+        f" ELSE 10000 - {price_e4} END / 10000.0, 4)"
+    )
+
+
+def _trades(dialect: str) -> str:
+    """Prices are of the held side, per contract. ``realized_pnl`` is after fees, once closed."""
+    final = "state IN ('closed', 'settled')"
+    pnl = "exit_value_e6 - entry_cost_e6 - fees_e6"
+    return f"""
+CREATE VIEW trades AS
+SELECT bracket_id AS trade_id, scope, ticker AS market_id, title AS market_question, event_ticker,
+  strategy_id, CASE side WHEN 'bid' THEN 'yes' ELSE 'no' END AS outcome,
+  CASE WHEN {final} THEN 'closed' ELSE 'open' END AS status, state,
+  {time_text(dialect, "coalesce(entered_us, opened_us)")} AS entry_time,
+  {_unit_price("entry_cost_e6", "entered_e2")} AS entry_price,
+  round(entered_e2 / 100.0, 2) AS quantity,
+  {_dollars("entry_cost_e6")} AS position_size,
+  {_own_side("side", "stop_price_e4")} AS stop_loss_price,
+  {_own_side("side", "target_price_e4")} AS take_profit_price,
+  {time_text(dialect, "closed_us")} AS exit_time,
+  {_unit_price("exit_value_e6", "exited_e2")} AS exit_price, exit_reason,
+  {_dollars("fees_e6")} AS fees,
+  CASE WHEN {final} THEN {_dollars(pnl)} END AS realized_pnl,
+  CASE WHEN {final} THEN round(({pnl}) * 1.0 / nullif(entry_cost_e6, 0), 6) END AS realized_pnl_pct,
+  coalesce(entered_us, opened_us) AS entry_us, closed_us
+FROM brackets WHERE entered_e2 > 0"""
+
+
+def _executions(dialect: str) -> str:
+    """Every fill of ours, newest first, with the order's purpose where the order is known."""
+    return f"""
+CREATE VIEW executions AS
+SELECT f.fill_id, f.scope, {time_text(dialect, "f.executed_us")} AS executed_at,
+  f.ticker AS market_id, f.side AS book_side, round(f.price_e4 / 10000.0, 4) AS yes_price,
+  round(f.quantity_e2 / 100.0, 2) AS quantity, {_dollars("f.fee_e6")} AS fee, f.is_taker,
+  f.order_id, o.client_order_id, o.strategy_id, o.purpose, o.signal_id, o.bracket_id, f.epoch
+FROM fills f LEFT JOIN order_intents o ON o.order_id = f.order_id AND o.scope = f.scope
+ORDER BY f.executed_us DESC, f.fill_id DESC"""
+
+
+def _daily_performance(dialect: str) -> str:
+    return f"""
+CREATE VIEW daily_performance AS
+WITH closed AS (
+  SELECT scope, {_new_york_day(dialect, "closed_us")} AS trade_date,
+    exit_value_e6 - entry_cost_e6 - fees_e6 AS pnl_e6, fees_e6
+  FROM brackets WHERE entered_e2 > 0 AND state IN ('closed', 'settled') AND closed_us IS NOT NULL
+)
+SELECT trade_date, scope, count(*) AS total_trades,
+  sum(CASE WHEN pnl_e6 > 0 THEN 1 ELSE 0 END) AS winning_trades,
+  sum(CASE WHEN pnl_e6 < 0 THEN 1 ELSE 0 END) AS losing_trades,
+  round(sum(CASE WHEN pnl_e6 > 0 THEN 1 ELSE 0 END) * 1.0 / count(*), 4) AS win_rate,
+  {_dollars("sum(pnl_e6)")} AS total_pnl, {_dollars("avg(pnl_e6)")} AS avg_pnl,
+  {_dollars("max(pnl_e6)")} AS best_trade, {_dollars("min(pnl_e6)")} AS worst_trade,
+  {_dollars("sum(fees_e6)")} AS fees,
+  (SELECT {_dollars("b.equity_e6")} FROM equity_baselines b
+   WHERE b.scope = closed.scope AND b.trading_day = closed.trade_date) AS starting_equity
+FROM closed GROUP BY trade_date, scope ORDER BY trade_date DESC, scope"""
+
+
+def _new_york_day(dialect: str, micros: str) -> str:
+    """``YYYY-MM-DD``. SQLite knows no zones, so the United States' rule since 2007 is spelt out."""
+    if dialect == "postgresql":
+        return f"to_char({time_text(dialect, micros)} AT TIME ZONE 'America/New_York', 'YYYY-MM-DD')"
+    seconds = f"{micros} / 1000000"
+    moment = f"datetime({seconds}, 'unixepoch')"
+    year = f"strftime('%Y', {seconds}, 'unixepoch')"
+    spring = f"datetime({year} || '-03-08', 'weekday 0', '+7 hours')"
+    autumn = f"datetime({year} || '-11-01', 'weekday 0', '+6 hours')"
+    summer = f"{moment} >= {spring} AND {moment} < {autumn}"
+    return f"date({seconds} - CASE WHEN {summer} THEN 14400 ELSE 18000 END, 'unixepoch')"
+
+
+def _active_positions(dialect: str) -> str:
+    """What is held now, from fills; strategy, stop and target where one bracket guards it."""
+    return f"""
+CREATE VIEW active_positions AS
+WITH guarded AS (
+  SELECT scope, ticker, count(*) AS brackets, min(opened_us) AS opened_us,
+    min(strategy_id) AS strategy_id, min(title) AS title, min(side) AS side,
+    min(stop_price_e4) AS stop_price_e4, min(target_price_e4) AS target_price_e4
+  FROM brackets WHERE entered_e2 > exited_e2 AND state NOT IN ('closed', 'settled')
+  GROUP BY scope, ticker
+)
+SELECT p.ticker AS market_id, p.scope, g.title AS market_question,
+  CASE WHEN p.quantity_e2 > 0 THEN 'yes' ELSE 'no' END AS outcome,
+  round(abs(p.quantity_e2) / 100.0, 2) AS quantity, {_dollars("p.cost_e6")} AS cost,
+  {_unit_price("p.cost_e6", "abs(p.quantity_e2)")} AS entry_price,
+  {_dollars("p.realized_e6")} AS realized_pnl, {_dollars("p.fees_e6")} AS fees,
+  coalesce(g.brackets, 0) AS brackets,
+  CASE WHEN g.brackets = 1 THEN g.strategy_id END AS strategy_id,
+  CASE WHEN g.brackets = 1 THEN {_own_side("g.side", "g.stop_price_e4")} END AS stop_loss_price,
+  CASE WHEN g.brackets = 1 THEN {_own_side("g.side", "g.target_price_e4")} END AS take_profit_price,
+  {time_text(dialect, "g.opened_us")} AS entry_time,
+  {time_text(dialect, "p.updated_us")} AS updated_at
+FROM positions p LEFT JOIN guarded g ON g.scope = p.scope AND g.ticker = p.ticker
+WHERE p.quantity_e2 <> 0"""
+
+
+def _recent_errors(dialect: str) -> str:
+    return f"""
+CREATE VIEW recent_errors AS
+SELECT id, {time_text(dialect, "at_us")} AS created_at, level, service, logger, message,
+  data_json AS data
+FROM logs WHERE level IN ('ERROR', 'CRITICAL') ORDER BY at_us DESC, id DESC"""
+
+
+def _missing_hours(dialect: str) -> str:
+    """Hours between the first and the last snapshot that have none, with the last cycle's outcome."""
+    if dialect == "sqlite":
+        following = "strftime('%Y-%m-%dT%H:00:00Z', hour, '+1 hour')"
+    else:
+        # The zone of the session must not move the hour.
+        following = (
+            "to_char(to_timestamp(hour || '+00', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"TZH')"
+            " AT TIME ZONE 'UTC' + interval '1 hour', 'YYYY-MM-DD\"T\"HH24\":00:00Z\"')"
+        )
+    return f"""
+CREATE VIEW missing_hours AS
+WITH RECURSIVE hours(hour, final) AS (
+  SELECT min(snapshot_hour_utc), max(snapshot_hour_utc) FROM market_snapshots
+  UNION ALL
+  SELECT {following}, final FROM hours WHERE hour < final
+)
+SELECT hour AS snapshot_hour_utc, coalesce(
+  (SELECT outcome FROM collect_cycles c WHERE c.snapshot_hour_utc = hours.hour
+   ORDER BY c.started_us DESC LIMIT 1), 'no cycle ran') AS reason
+FROM hours WHERE hour IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM market_snapshots m WHERE m.snapshot_hour_utc = hours.hour)
+ORDER BY hour"""
+
+
+def _command_history(dialect: str) -> str:
+    return f"""
+CREATE VIEW command_history AS
+SELECT id, command_id, scope, {time_text(dialect, "at_us")} AS created_at, channel, actor, command,
+  outcome, epoch
+FROM command_audit ORDER BY id DESC"""
