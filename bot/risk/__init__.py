@@ -1,0 +1,1 @@
+"""May we, may we still, and how much."""
