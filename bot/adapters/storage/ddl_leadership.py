@@ -12,27 +12,26 @@ it stands still a person typed the statement, and the triggers do the rest:
 The documented pair of statements works in either order and as one statement.
 """
 
+from bot.adapters.storage.sql_terms import NOW_US
+
 CHANNEL = "bot_leadership"
 """PostgreSQL notifies the scope here whenever who leads may have changed."""
 
 ALIVE_US = 15_000_000
 """An instance whose last heartbeat is older cannot be activated."""
 
-_SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
-_POSTGRES_NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-
 _POSTGRES_CREATE = (
     """
 ALTER TABLE bot_instances ADD CONSTRAINT one_active_per_scope
     EXCLUDE USING btree (scope WITH =) WHERE (is_active) DEFERRABLE INITIALLY DEFERRED
 """,
-    f"""
+    """
 CREATE FUNCTION bot_is_active_typed() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
-DECLARE now_us bigint := {_POSTGRES_NOW};
+DECLARE now_us bigint := @NOW;
 BEGIN
     IF NEW.is_active THEN
-        IF NEW.stopped_us IS NOT NULL OR NEW.heartbeat_us < now_us - {ALIVE_US} THEN
+        IF NEW.stopped_us IS NOT NULL OR NEW.heartbeat_us < now_us - @ALIVE THEN
             RAISE EXCEPTION 'activation refused: instance % is not alive (last heartbeat % s ago)',
                 NEW.instance_id, (now_us - NEW.heartbeat_us) / 1000000
                 USING ERRCODE = 'PF003', HINT = 'python instance_manager.py --list';
@@ -52,10 +51,10 @@ CREATE TRIGGER is_active_typed BEFORE UPDATE OF is_active ON bot_instances FOR E
     EXECUTE FUNCTION bot_is_active_typed()
 """,
     # After the whole statement: a row trigger may not change a row the statement still will.
-    f"""
+    """
 CREATE FUNCTION bot_is_active_changed() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
-DECLARE now_us bigint := {_POSTGRES_NOW};
+DECLARE now_us bigint := @NOW;
 BEGIN
     IF NEW.is_active THEN
         UPDATE bot_instances SET is_active = FALSE, decided_by = NEW.instance_id,
@@ -88,37 +87,37 @@ _POSTGRES_DROP = (
 )
 
 _SQLITE_CREATE = (
-    f"""
+    """
 CREATE TRIGGER is_active_refused BEFORE UPDATE OF is_active ON bot_instances
 WHEN NEW.is_active AND NOT OLD.is_active AND NEW.decided_us = OLD.decided_us
-    AND (NEW.stopped_us IS NOT NULL OR NEW.heartbeat_us < {_SQLITE_NOW} - {ALIVE_US})
+    AND (NEW.stopped_us IS NOT NULL OR NEW.heartbeat_us < @NOW - @ALIVE)
 BEGIN
     SELECT RAISE(ABORT,
         'activation refused: that instance is not alive; python instance_manager.py --list');
 END
 """,
-    f"""
+    """
 CREATE TRIGGER is_active_set AFTER UPDATE OF is_active ON bot_instances
 WHEN NEW.is_active AND NOT OLD.is_active
 BEGIN
     UPDATE bot_instances SET decided_by = 'operator',
-        decided_us = MAX(decided_us + 1, {_SQLITE_NOW}),
+        decided_us = MAX(decided_us + 1, @NOW),
         generation = COALESCE(
             (SELECT MAX(generation) FROM bot_deployments WHERE scope = NEW.scope), generation)
         WHERE instance_id = NEW.instance_id AND NEW.decided_us = OLD.decided_us;
     UPDATE bot_instances SET is_active = 0, decided_by = NEW.instance_id,
-        decided_us = MAX(decided_us + 1, {_SQLITE_NOW})
+        decided_us = MAX(decided_us + 1, @NOW)
         WHERE scope = NEW.scope AND is_active AND instance_id <> NEW.instance_id;
     UPDATE leader_lease SET stood_down = 0 WHERE scope = NEW.scope AND stood_down;
 END
 """,
-    f"""
+    """
 CREATE TRIGGER is_active_unset AFTER UPDATE OF is_active ON bot_instances
 WHEN OLD.is_active AND NOT NEW.is_active AND NEW.decided_us = OLD.decided_us
 BEGIN
     UPDATE bot_instances SET decided_by = 'operator',
-        decided_us = MAX(decided_us + 1, {_SQLITE_NOW}) WHERE instance_id = NEW.instance_id;
-    UPDATE leader_lease SET expires_us = MIN(expires_us, {_SQLITE_NOW})
+        decided_us = MAX(decided_us + 1, @NOW) WHERE instance_id = NEW.instance_id;
+    UPDATE leader_lease SET expires_us = MIN(expires_us, @NOW)
         WHERE scope = NEW.scope AND holder = NEW.instance_id;
     UPDATE leader_lease SET stood_down = 1 WHERE scope = NEW.scope AND NOT EXISTS
         (SELECT 1 FROM bot_instances WHERE scope = NEW.scope AND is_active);
@@ -135,7 +134,11 @@ _SQLITE_DROP = (
 
 def create_statements(dialect: str) -> tuple[str, ...]:
     """In the order they must run, after the tables exist."""
-    return _SQLITE_CREATE if dialect == "sqlite" else _POSTGRES_CREATE
+    statements = _SQLITE_CREATE if dialect == "sqlite" else _POSTGRES_CREATE
+    return tuple(
+        statement.replace("@NOW", NOW_US[dialect]).replace("@ALIVE", str(ALIVE_US))
+        for statement in statements
+    )
 
 
 def drop_statements(dialect: str) -> tuple[str, ...]:
