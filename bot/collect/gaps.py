@@ -1,0 +1,224 @@
+"""Which hours have no snapshots, and why.
+
+An hour is missing when nothing was stored for it. An hour whose complete cycle
+found no open market has nothing to store and is not missing. The reason comes
+from the last cycle of the hour; an hour without any cycle says so.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from bot.domain.ids import SeriesTicker
+from bot.kit.clock import Clock
+from bot.kit.times import HOUR_US, hour_key, parse_rfc3339
+from bot.ports.collection import CollectionStore, Cycle, CycleOutcome
+
+logger = logging.getLogger(__name__)
+
+_CHECKED_UP_TO = "last_gap_check_hour"
+_CHECKED_HOURS_MAX = 30 * 24
+
+
+class GapReason(StrEnum):
+    """Why an hour is missing."""
+
+    NO_CYCLE = "no cycle ran"
+    FAILED = "the cycle failed"
+    PARTIAL = "the cycle was partial"
+    INTERRUPTED = "the cycle was interrupted"
+    RUNNING = "the cycle is still running"
+    NOT_COLLECTED = "the series was not collected"
+    LOST = "the cycle was complete but its rows are gone"
+
+
+_REASONS = {
+    CycleOutcome.FAILED: GapReason.FAILED,
+    CycleOutcome.PARTIAL: GapReason.PARTIAL,
+    CycleOutcome.INTERRUPTED: GapReason.INTERRUPTED,
+    CycleOutcome.RUNNING: GapReason.RUNNING,
+    CycleOutcome.COMPLETE: GapReason.LOST,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Consecutive missing hours of one reason. ``error`` is the last cycle's own."""
+
+    series: SeriesTicker | None
+    first_hour: str
+    last_hour: str
+    hours: int
+    reason: GapReason
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapReport:
+    """What is missing between two hours, both included; ``expected`` counts them all."""
+
+    first_hour: str | None
+    last_hour: str | None
+    expected: int
+    missing: int
+    gaps: tuple[Gap, ...]
+
+
+OnGaps: TypeAlias = Callable[[GapReport], Awaitable[None]]
+"""Turns found gaps into an alert."""
+
+
+async def find_gaps(
+    store: CollectionStore,
+    *,
+    first_hour: str | None = None,
+    last_hour: str | None = None,
+    series: SeriesTicker | None = None,
+) -> GapReport:
+    """The missing hours of everything, or of one series.
+
+    A bound that is not given is the first or the last stored hour.
+    """
+    span = await store.snapshot_span(series)
+    first, last = first_hour or (span and span[0]), last_hour or (span and span[1])
+    if first is None or last is None or first > last:
+        return GapReport(first_hour=first, last_hour=last, expected=0, missing=0, gaps=())
+    stored = await store.snapshot_hours(first, last, series)
+    cycles = await store.cycles(first, last)
+    missing = missing_hours(first, last, stored, cycles, series=series)
+    return GapReport(
+        first_hour=first,
+        last_hour=last,
+        expected=sum(1 for _ in hours_between(first, last)),
+        missing=len(missing),
+        gaps=tuple(_grouped(missing, cycles, series)),
+    )
+
+
+def missing_hours(
+    first: str,
+    last: str,
+    stored: Sequence[str],
+    cycles: Sequence[Cycle],
+    *,
+    series: SeriesTicker | None = None,
+) -> list[str]:
+    """The hours of the window without a snapshot that should have one, ascending."""
+    held = set(stored)
+    empty = {cycle.snapshot_hour_utc for cycle in cycles if _found_no_market(cycle, series)}
+    return [hour for hour in hours_between(first, last) if hour not in held | empty]
+
+
+def hours_between(first: str, last: str) -> Iterator[str]:
+    """Every hour key from ``first`` to ``last``, both included."""
+    for at_us in range(parse_rfc3339(first), parse_rfc3339(last) + 1, HOUR_US):
+        yield hour_key(at_us)
+
+
+class GapCheck:
+    """The hourly check: every finished hour is looked at once, also across restarts."""
+
+    def __init__(
+        self, store: CollectionStore, clock: Clock, on_gaps: OnGaps, *, lookback_hours: int = 24
+    ) -> None:
+        if not 1 <= lookback_hours <= _CHECKED_HOURS_MAX:
+            raise ValueError(f"lookback_hours: set it between 1 and {_CHECKED_HOURS_MAX}")
+        self._store = store
+        self._clock = clock
+        self._on_gaps = on_gaps
+        self._lookback_hours = lookback_hours
+
+    async def run(self) -> GapReport:
+        """Check the hours that ended since the last check and hand over what is missing.
+
+        Hours from before anything was ever stored are not missing. The mark
+        moves after the report was taken, so a failed report is made again.
+        """
+        now_us = self._clock.now_us()
+        last = hour_key(now_us - HOUR_US)
+        first = await self._first_hour(now_us)
+        report = await find_gaps(self._store, first_hour=first, last_hour=last)
+        if report.gaps:
+            logger.warning("gap in snapshots", extra={"hours": report.missing, "first": first})
+            await self._on_gaps(report)
+        if first <= last:
+            await self._store.put_status({_CHECKED_UP_TO: last}, now_us)
+        return report
+
+    async def _first_hour(self, now_us: int) -> str:
+        span = await self._store.snapshot_span()
+        if span is None:
+            return hour_key(now_us)
+        checked = (await self._store.status()).get(_CHECKED_UP_TO)
+        if checked is None:
+            start_us = now_us - self._lookback_hours * HOUR_US
+        else:
+            oldest_us = now_us - _CHECKED_HOURS_MAX * HOUR_US
+            start_us = max(parse_rfc3339(checked) + HOUR_US, oldest_us)
+        return max(span[0], hour_key(start_us))
+
+
+def gap_lines(report: GapReport) -> list[str]:
+    """The report for people, one line per gap, the summary first."""
+    if not report.expected:
+        return ["no snapshots yet"]
+    window = f"{report.first_hour} to {report.last_hour}"
+    lines = [f"{report.missing} of {report.expected} hours missing, {window}"]
+    for gap in report.gaps:
+        hours = gap.first_hour if gap.hours == 1 else f"{gap.first_hour} to {gap.last_hour}"
+        name = f"{gap.series} " if gap.series else ""
+        error = f" ({gap.error})" if gap.error else ""
+        lines.append(f"{name}{hours}: {gap.hours} h, {gap.reason}{error}")
+    return lines
+
+
+def _found_no_market(cycle: Cycle, series: SeriesTicker | None) -> bool:
+    if series is None:
+        return cycle.outcome is CycleOutcome.COMPLETE and not cycle.scanned
+    return any(
+        each.series == series and each.is_done and not each.scanned for each in cycle.progress
+    )
+
+
+def _grouped(
+    missing: Sequence[str], cycles: Sequence[Cycle], series: SeriesTicker | None
+) -> Iterator[Gap]:
+    last_cycle = {cycle.snapshot_hour_utc: cycle for cycle in cycles}
+    gap: Gap | None = None
+    for hour in missing:
+        one = _gap_of(hour, last_cycle.get(hour), series)
+        joined = gap and _joined(gap, one)
+        if gap is not None and joined is None:
+            yield gap
+        gap = joined or one
+    if gap is not None:
+        yield gap
+
+
+def _gap_of(hour: str, cycle: Cycle | None, series: SeriesTicker | None) -> Gap:
+    reason, error = GapReason.NO_CYCLE, None
+    if cycle is not None:
+        reason, error = _REASONS[cycle.outcome], cycle.error
+    if cycle is not None and series is not None:
+        own = next((each for each in cycle.progress if each.series == series), None)
+        error = own.failure if own else None
+        if own is None and cycle.outcome in (CycleOutcome.COMPLETE, CycleOutcome.PARTIAL):
+            reason = GapReason.NOT_COLLECTED
+    return Gap(series=series, first_hour=hour, last_hour=hour, hours=1, reason=reason, error=error)
+
+
+def _joined(gap: Gap, following: Gap) -> Gap | None:
+    """Both as one, where ``following`` is the next hour and has the same reason."""
+    is_next = parse_rfc3339(following.first_hour) - parse_rfc3339(gap.last_hour) == HOUR_US
+    if not is_next or following.reason is not gap.reason:
+        return None
+    return Gap(
+        series=gap.series,
+        first_hour=gap.first_hour,
+        last_hour=following.last_hour,
+        hours=gap.hours + 1,
+        reason=gap.reason,
+        error=following.error or gap.error,
+    )
