@@ -1,7 +1,5 @@
 """The fence on every table that only the leader writes, and the halt on entries."""
 
-import asyncio
-
 import pytest
 from sqlalchemy import insert, text, update
 from sqlalchemy.dialects import sqlite
@@ -9,8 +7,10 @@ from sqlalchemy.dialects import sqlite
 from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.triggers import FENCED
-from bot.domain.errors import NotLeader, TradingHalted
+from bot.domain.errors import NotLeader, StorageUnavailable, TradingHalted
 from tests.support.rows import EPOCH, FENCED_ROWS, SCOPE, add, grant_lease, set_halt
+
+_TAKE_OVER = text("UPDATE leader_lease SET epoch = epoch + 1")
 
 
 def test_every_table_written_under_an_epoch_is_fenced() -> None:
@@ -92,32 +92,33 @@ async def test_an_entry_placed_before_the_halt_can_still_be_updated(database: Da
         )
 
 
-async def test_a_take_over_waits_for_the_write_it_overtakes(postgres_url: str) -> None:
+async def test_a_take_over_waits_for_the_write_it_overtakes_and_a_renewal_does_not(
+    postgres_url: str,
+) -> None:
     database = await Database.open(postgres_url)
     await grant_lease(database)
-    order: list[str] = []
-    written, may_commit = asyncio.Event(), asyncio.Event()
+    impatient = text("SET LOCAL lock_timeout = '100ms'")
+    async with database.begin() as writing:
+        await writing.execute(insert(tables.fills).values(FENCED_ROWS["fills"]))
+        renewal = text("UPDATE leader_lease SET renew_seq = renew_seq + 1")
+        await _execute(database, impatient, renewal)
+        with pytest.raises(StorageUnavailable, match="lock timeout"):
+            await _execute(database, impatient, _TAKE_OVER)
+    await _execute(database, impatient, _TAKE_OVER)
+    await database.close()
 
-    async def write() -> None:
-        async with database.begin() as connection:
-            await connection.execute(insert(tables.fills).values(FENCED_ROWS["fills"]))
-            written.set()
-            await may_commit.wait()
-            order.append("write")
 
-    async def take_over() -> None:
-        await written.wait()
-        async with database.begin() as connection:
-            # A renewal passes; what follows changes the key and must wait.
-            await connection.execute(text("UPDATE leader_lease SET renew_seq = renew_seq + 1"))
-            may_commit.set()
-            await connection.execute(text("UPDATE leader_lease SET epoch = epoch + 1"))
-            order.append("take-over")
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(write())
-        group.create_task(take_over())
-    assert order == ["write", "take-over"]
+async def test_a_halt_waits_for_entries_under_way(postgres_url: str) -> None:
+    database = await Database.open(postgres_url)
+    await grant_lease(database)
+    await set_halt(database, halted=False)
+    entry = insert(tables.order_intents).values(FENCED_ROWS["order_intents"] | {"purpose": "entry"})
+    halt = text("UPDATE risk_state SET halted = TRUE")
+    async with database.begin() as writing:
+        await writing.execute(entry)
+        with pytest.raises(StorageUnavailable, match="lock timeout"):
+            await _execute(database, text("SET LOCAL lock_timeout = '100ms'"), halt)
+    await _execute(database, halt)
     await database.close()
 
 
