@@ -22,9 +22,9 @@ class Priority(IntEnum):
     """Lower goes first."""
 
     ORDER = 0
-    """Sending, cancelling and looking up orders."""
+    """Sending and cancelling orders, and their groups."""
     ACCOUNT = 1
-    """Our positions, fills and balance; the exchange's own status."""
+    """Our orders, positions, fills and balance; the exchange's own status."""
     MARKET = 2
     """Listings, books, terms."""
 

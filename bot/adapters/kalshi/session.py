@@ -124,10 +124,10 @@ class FeedSession:
         self._alive_us = now_us
         return [FeedAlive(received_us=now_us)]
 
-    def tick(self, now_us: int) -> list[FeedEvent]:
+    def tick(self, now_us: int) -> None:
         """Ask again for what is overdue."""
         if not self._is_connected:
-            return []
+            return
         for subscription in self._subscriptions:
             command = subscription.pending
             limit_us = self._settings.command_timeout_us
@@ -136,7 +136,6 @@ class FeedSession:
             overdue = subscription.overdue(now_us, self._settings.snapshot_timeout_us)
             self._ask_snapshots(subscription, overdue, now_us)
         self._sync(now_us)
-        return []
 
     def frames_to_send(self) -> list[bytes]:
         """Commands since the last call, in order."""

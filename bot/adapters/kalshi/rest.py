@@ -1,0 +1,304 @@
+"""HTTP to Kalshi: paced, signed, timed out, counted. Reads are tried again, writes never.
+
+It raises our classes only and parses no body but an error's. From a write,
+``ExchangeUnavailable`` says that nothing was sent; anything less certain is
+``OutcomeUnknown``.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from random import Random
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from bot.adapters.kalshi.budget import Cost, Lane, Priority, RequestBudget
+from bot.adapters.kalshi.settings import RestSettings
+from bot.adapters.kalshi.signing import Headers, PreSigned, Signer
+from bot.adapters.kalshi.wire.refusals import (
+    Refusal,
+    order_fault,
+    read_fault,
+    read_refusal,
+    request_fault,
+)
+from bot.adapters.kalshi.wire.requests import EMPTY_BODY, Params
+from bot.domain.errors import (
+    BotError,
+    CredentialsRefused,
+    ExchangeUnavailable,
+    OutcomeUnknown,
+    RateLimited,
+)
+from bot.kit.backoff import Backoff
+from bot.kit.clock import Clock
+from bot.kit.times import SECOND_US
+
+logger = logging.getLogger(__name__)
+
+CREATE_ORDER_PATH = "/portfolio/events/orders"
+_JSON = {"Content-Type": "application/json"}
+_USER_AGENT = {"User-Agent": "kalshi-bot"}
+_KEEPALIVE_S = 20.0
+_DNS_CACHE_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request, as far as it does not depend on the moment."""
+
+    method: str
+    path: str
+    """Behind ``/trade-api/v2``, percent-encoded."""
+    params: Params = ()
+    body: bytes | None = None
+    cost: Cost = field(default_factory=lambda: Cost(lane=Lane.READ))
+    priority: Priority = Priority.MARKET
+    is_signed: bool = True
+    accepts: frozenset[int] = frozenset({200, 201, 204})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer whose status the call accepts."""
+
+    status: int
+    body: bytes
+    server_us: int | None
+    """The venue's clock by the ``Date`` header, to the second."""
+
+
+@dataclass(slots=True)
+class CallCounter:
+    """How the calls went, since the start by class and since the last ``take`` in sum.
+
+    ``failed`` are the ones that speak against the exchange or our key: timeouts,
+    connections, 5xx, 401. Refusals and our own haste (429) are calls like others.
+    """
+
+    totals: Counter[str] = field(default_factory=Counter)
+    _calls: int = 0
+    _failed: int = 0
+
+    def add(self, kind: str, *, is_failure: bool) -> None:
+        """Count a call of class ``kind``: ``ok``, ``timeout``, ``connection``, ``http_503`` ..."""
+        self.totals[kind] += 1
+        self._calls += 1
+        self._failed += is_failure
+
+    def take(self) -> tuple[int, int]:
+        """Calls and failures since the last time this was asked."""
+        taken = (self._calls, self._failed)
+        self._calls = self._failed = 0
+        return taken
+
+
+class RestClient:
+    """Two connection pools, so that a read never makes an order wait for a connection.
+
+    Use inside ``async with client.open()``.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        settings: RestSettings,
+        *,
+        signer: Signer | None,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._base_path = urlsplit(self._base_url).path
+        self._settings = settings
+        self._signer = signer
+        self._clock = clock
+        self._random = random
+        self._reads: aiohttp.ClientSession | None = None
+        self._writes: aiohttp.ClientSession | None = None
+        self.budget = RequestBudget(clock, settings.requests_per_second)
+        self.counter = CallCounter()
+        self._presigned = (
+            None
+            if signer is None
+            else PreSigned(signer, "POST", self._base_path + CREATE_ORDER_PATH)
+        )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Hold the connection pools; leaving closes them."""
+        async with (
+            _pool(self._settings.connections) as self._reads,
+            _pool(self._settings.connections) as self._writes,
+        ):
+            # aiohttp sends DELETE and PUT twice when a kept connection turns out dead.
+            self._writes._retry_connection = False  # noqa: SLF001 - it has no public switch
+            yield
+        self._reads = self._writes = None
+
+    def refresh_signatures(self) -> int:
+        """Renew the headers kept ready for creates; returns how many were signed."""
+        return 0 if self._presigned is None else self._presigned.refresh(self._now_ms())
+
+    @property
+    def signed_inline(self) -> int:
+        """Creates that had to wait for their signature."""
+        return 0 if self._presigned is None else self._presigned.signed_inline
+
+    async def read(self, call: Call) -> Reply:
+        """Ask until there is an answer, the tries are used up, or the deadline has come.
+
+        Raises:
+            ExchangeUnavailable: no usable answer in time (``RateLimited`` where that was why).
+            CredentialsRefused: the key is not accepted, or there is none.
+            RequestRefused: the venue refused the request as it is.
+        """
+        settings = self._settings
+        waits = Backoff(settings.backoff_base_s, settings.backoff_cap_s).waits(self._random)
+        last: ExchangeUnavailable = ExchangeUnavailable("no time for a first try")
+        try:
+            async with asyncio.timeout(settings.read_deadline_s):
+                for number in range(1, settings.tries + 1):
+                    try:
+                        return await self._read_once(call)
+                    except ExchangeUnavailable as error:
+                        last = error
+                    if number < settings.tries:
+                        self._log_retry(call, number, last)
+                        await asyncio.sleep(next(waits))
+        except TimeoutError:
+            pass
+        logger.warning("api error: read given up", extra=_facts(call) | {"reason": str(last)})
+        raise last
+
+    async def write_order(self, call: Call) -> Reply:
+        """Send one order or cancel, once.
+
+        Raises:
+            OrderRejected, OutcomeUnknown, CredentialsRefused: as the port says.
+            ExchangeUnavailable: it was not sent.
+        """
+        return await self._write(call, order_fault)
+
+    async def write(self, call: Call) -> Reply:
+        """Send one write that is no order, once. A refusal is ``RequestRefused``."""
+        return await self._write(call, request_fault)
+
+    # --- one exchange -----------------------------------------------------------------------
+
+    async def _read_once(self, call: Call) -> Reply:
+        await self.budget.take(call.cost, call.priority)
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_s):
+                reply = await self._send(self._open_pool(self._reads), call)
+        except TimeoutError as error:
+            self.counter.add("timeout", is_failure=True)
+            raise ExchangeUnavailable(f"no answer to {call.method} {call.path}") from error
+        except aiohttp.ClientError as error:
+            self.counter.add("connection", is_failure=True)
+            raise ExchangeUnavailable(f"{type(error).__name__}: {error}") from error
+        return self._judged(call, reply, read_fault)
+
+    async def _write(self, call: Call, fault: Callable[[Refusal], BotError]) -> Reply:
+        deadline = asyncio.get_running_loop().time() + self._settings.write_timeout_s
+        pool = self._open_pool(self._writes)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self.budget.take(call.cost, call.priority)
+        except TimeoutError as error:
+            raise RateLimited(f"not sent: no request left for {call.path} in time") from error
+        try:
+            async with asyncio.timeout_at(deadline):
+                reply = await self._send(pool, call)
+        except aiohttp.ClientConnectorError as error:
+            self.counter.add("connection", is_failure=True)
+            raise ExchangeUnavailable(f"not sent: {error}") from error
+        except TimeoutError as error:
+            self.counter.add("timeout", is_failure=True)
+            raise OutcomeUnknown(f"no answer to {call.method} {call.path} in time") from error
+        except aiohttp.ClientError as error:
+            self.counter.add("connection", is_failure=True)
+            raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
+        return self._judged(call, reply, fault)
+
+    async def _send(self, pool: aiohttp.ClientSession, call: Call) -> Reply:
+        headers = dict(self._signature(call)) if call.is_signed else {}
+        if call.method in ("POST", "PUT"):
+            headers |= _JSON
+        url = URL(self._base_url + call.path, encoded=True)
+        async with pool.request(
+            call.method,
+            url.with_query(call.params) if call.params else url,
+            data=_body(call),
+            headers=headers,
+            allow_redirects=False,
+        ) as response:
+            body = await response.read()
+            return Reply(
+                status=response.status,
+                body=body,
+                server_us=_server_us(response.headers.get("Date"), response.headers.get("Age")),
+            )
+
+    def _signature(self, call: Call) -> Headers:
+        if self._signer is None:
+            raise CredentialsRefused(f"{call.method} {call.path} needs an API key; none is set")
+        now_ms = self._now_ms()
+        if self._presigned is not None and (call.method, call.path) == ("POST", CREATE_ORDER_PATH):
+            return self._presigned.take(now_ms)
+        return self._signer.headers(now_ms, call.method, self._base_path + call.path)
+
+    def _judged(self, call: Call, reply: Reply, fault: Callable[[Refusal], BotError]) -> Reply:
+        is_failure = reply.status >= 500 or reply.status in (401, 408)  # noqa: PLR2004 - HTTP's own
+        kind = "ok" if reply.status < 300 else f"http_{reply.status}"  # noqa: PLR2004 - HTTP's own
+        self.counter.add(kind, is_failure=is_failure)
+        if reply.status in call.accepts:
+            return reply
+        raise fault(read_refusal(reply.status, reply.body))
+
+    def _open_pool(self, pool: aiohttp.ClientSession | None) -> aiohttp.ClientSession:
+        if pool is None:
+            raise ExchangeUnavailable("the client is not open")
+        return pool
+
+    def _now_ms(self) -> int:
+        return self._clock.now_us() // 1_000
+
+    def _log_retry(self, call: Call, number: int, error: BotError) -> None:
+        logger.info(
+            "api error: trying again", extra=_facts(call) | {"tries": number, "reason": str(error)}
+        )
+
+
+def _pool(connections: int) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=connections, keepalive_timeout=_KEEPALIVE_S, ttl_dns_cache=_DNS_CACHE_S
+    )
+    # Deadlines are ours: the library's own would race with them.
+    return aiohttp.ClientSession(
+        connector=connector, timeout=aiohttp.ClientTimeout(total=None), headers=_USER_AGENT
+    )
+
+
+def _body(call: Call) -> bytes | None:
+    return call.body or (EMPTY_BODY if call.method in ("POST", "PUT") else None)
+
+
+def _server_us(date: str | None, age: str | None) -> int | None:
+    """The time of the answer; one from a cache says how old it is."""
+    if not date:
+        return None
+    try:
+        return int(parsedate_to_datetime(date).timestamp()) * SECOND_US + int(age or 0) * SECOND_US
+    except (ValueError, OverflowError):
+        return None
+
+
+def _facts(call: Call) -> dict[str, object]:
+    return {"method": call.method, "path": call.path}
