@@ -36,7 +36,7 @@ def drop_views() -> list[str]:
 
 
 def _dollars(micros: str) -> str:
-    return f"round({micros} / 1000000.0, 6)"
+    return f"round(({micros}) / 1000000.0, 6)"
 
 
 def _unit_price(cost_e6: str, quantity_e2: str) -> str:
@@ -91,7 +91,7 @@ def _daily_performance(dialect: str) -> str:
     return f"""
 CREATE VIEW daily_performance AS
 WITH closed AS (
-  SELECT scope, {_new_york_day(dialect, "closed_us")} AS trade_date,
+  SELECT scope, {new_york_day(dialect, "closed_us")} AS trade_date,
     exit_value_e6 - entry_cost_e6 - fees_e6 AS pnl_e6, fees_e6
   FROM brackets WHERE entered_e2 > 0 AND state IN ('closed', 'settled') AND closed_us IS NOT NULL
 )
@@ -107,7 +107,7 @@ SELECT trade_date, scope, count(*) AS total_trades,
 FROM closed GROUP BY trade_date, scope ORDER BY trade_date DESC, scope"""
 
 
-def _new_york_day(dialect: str, micros: str) -> str:
+def new_york_day(dialect: str, micros: str) -> str:
     """``YYYY-MM-DD``. SQLite knows no zones, so the United States' rule since 2007 is spelt out."""
     if dialect == "postgresql":
         return f"to_char({time_text(dialect, micros)} AT TIME ZONE 'America/New_York', 'YYYY-MM-DD')"
