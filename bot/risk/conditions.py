@@ -35,7 +35,7 @@ def daily_loss(readings: Readings, limits: BreakerLimits, allowance_bp: int) -> 
     if readings.baseline is None:
         return UNKNOWN
     limit_bp = limits.daily_loss_bp + allowance_bp
-    limit = share_of(readings.baseline, limit_bp)
+    limit = Money(max(1, share_of(readings.baseline, limit_bp)))
     realized = Money(-readings.realized_today)
     marked = realized if readings.equity is None else Money(readings.baseline - readings.equity)
     worst = max(realized, marked)
@@ -55,7 +55,7 @@ def drawdown(readings: Readings, limits: BreakerLimits, allowance_bp: int) -> Re
     loss = Money(readings.peak_equity - readings.equity)
     limit_bp = limits.drawdown_bp + allowance_bp
     return Reading(
-        is_met=loss >= share_of(readings.peak_equity, limit_bp),
+        is_met=loss >= max(1, share_of(readings.peak_equity, limit_bp)),
         value=_share(loss, readings.peak_equity),
         limit=f"{_percent(limit_bp)} of {format_dollars(readings.peak_equity)}",
         is_certain=False,
