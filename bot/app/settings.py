@@ -113,6 +113,8 @@ class Deployment(_Section):
     """Where this process runs; Railway sets these by itself."""
 
     environment: str | None = None
+    durable_disk: bool | None = None
+    """Whether files survive a deploy; not known: yes, except on Railway without a volume."""
     deployment_id: str | None = None
     replica_id: str | None = None
 
@@ -169,6 +171,9 @@ class LeadershipSection(_Section):
     watchdog_s: Seconds = 12
     order_timeout_s: Seconds = 3
     drain_s: Seconds = 10
+    retry_s: Seconds = 0.5
+    poll_s: Seconds = 1
+    settle_s: Seconds = 5
 
 
 class TelegramSection(_Section):
@@ -275,6 +280,11 @@ def load_settings(
     if faults:
         raise ConfigurationFault(faults)
     return settings
+
+
+def process_environment() -> dict[str, str]:
+    """A copy of the environment, for processes we start."""
+    return dict(os.environ)
 
 
 def runs_under_journald() -> bool:

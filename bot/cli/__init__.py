@@ -29,16 +29,6 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return ExitCode.INTERRUPTED
-    except BotError as error:
-        return report(error)
-    except BrokenPipeError:
-        return ExitCode.DONE
-    except OSError as error:
-        # A full disk, a closed port, a missing right: the system's words name the fault.
-        place = f"{error.filename}: " if error.filename else ""
-        click.echo(f"{place}{error.strerror or error}", err=True)
-        return ExitCode.FAILED
+    except (click.Abort, KeyboardInterrupt, BotError, OSError) as fault:
+        return report(fault)
     return outcome if isinstance(outcome, int) else ExitCode.DONE

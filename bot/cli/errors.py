@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import click
 
-from bot.domain.errors import BotError, ConfigurationFault
+from bot.domain.errors import ConfigurationFault
 
 
 class ExitCode(IntEnum):
@@ -19,13 +19,24 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-def report(error: BotError) -> int:
+def report(fault: BaseException) -> int:
     """Print the fault, one line for each part of it, and return the exit code."""
-    if isinstance(error, ConfigurationFault):
-        for fault in error.faults:
-            click.echo(f"configuration: {fault}", err=True)
-        return ExitCode.USAGE
-    click.echo(str(error), err=True)
+    match fault:
+        case ConfigurationFault():
+            for one in fault.faults:
+                click.echo(f"configuration: {one}", err=True)
+            return ExitCode.USAGE
+        case BrokenPipeError():
+            return ExitCode.DONE  # whoever read our output has seen enough
+        case OSError():
+            # A full disk, a closed port, a missing right: the system's words name the fault.
+            place = f"{fault.filename}: " if fault.filename else ""
+            click.echo(f"{place}{fault.strerror or fault}", err=True)
+        case click.Abort() | KeyboardInterrupt():
+            click.echo("interrupted", err=True)
+            return ExitCode.INTERRUPTED
+        case _:
+            click.echo(str(fault), err=True)
     return ExitCode.FAILED
 
 

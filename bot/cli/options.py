@@ -3,13 +3,17 @@
 import functools
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bot.app.logging import start_logging
+from bot.app.progress import OnAdvance
 from bot.app.settings import BotSettings, load_settings
 
 P = ParamSpec("P")
@@ -76,3 +80,25 @@ def show(facts: Mapping[str, object], *, as_json: bool) -> None:
 def is_terminal() -> bool:
     """Whether a person is looking, so that bars and colours make sense."""
     return sys.stderr.isatty()
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[OnAdvance]:
+    """A bar on a terminal, nothing elsewhere. The callback takes (done, total, text)."""
+    if not is_terminal():
+        yield lambda _done, _total, _text: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None, note="")
+
+        def advance(done: int, total: int | None, text: str) -> None:
+            progress.update(task, completed=done, total=total, note=text)
+
+        yield advance

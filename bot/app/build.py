@@ -1,0 +1,190 @@
+"""Makes the concrete parts from the settings: database, exchange, terms, identities."""
+
+import contextlib
+import platform
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random, SystemRandom
+
+from bot import __version__
+from bot.adapters.kalshi.gateway import KalshiExchange, KalshiFeed
+from bot.adapters.kalshi.settings import (
+    Hosts,
+    RestSettings,
+    SessionSettings,
+    StreamSettings,
+    hosts_of,
+)
+from bot.adapters.kalshi.signing import Signer, load_signer
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.migrations import migrate
+from bot.app.settings import BotSettings
+from bot.collect.settings import CollectSettings
+from bot.domain.errors import ConfigurationFault
+from bot.domain.ids import InstanceId, SeriesTicker
+from bot.domain.leadership import Candidate
+from bot.kit.clock import Clock, SystemClock
+from bot.kit.ids import IdFactory
+from bot.leadership.lease import LeaseTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """Time, chance and names: what tests replace."""
+
+    clock: Clock
+    random: Random
+    ids: IdFactory
+
+
+def real_means() -> Means:
+    """The machine's own."""
+    clock, random = SystemClock(), SystemRandom()
+    return Means(clock=clock, random=random, ids=IdFactory(clock, random))
+
+
+@contextlib.asynccontextmanager
+async def open_database(settings: BotSettings, *, migrated: bool) -> AsyncIterator[Database]:
+    """The database, brought to this version's schema where asked.
+
+    Raises:
+        ConfigurationFault: the address is wrong, or the schema needs newer code.
+        StorageUnavailable: it cannot be reached.
+    """
+    database = await Database.open(
+        settings.database.url.get_secret_value(),
+        sqlite_synchronous=settings.database.synchronous,
+    )
+    try:
+        if migrated:
+            await migrate(database)
+        yield database
+    finally:
+        await database.close()
+
+
+def signer_of(settings: BotSettings) -> Signer | None:
+    """The key that signs, or ``None`` for public reads only.
+
+    Raises:
+        ConfigurationFault: the key is unreadable or malformed.
+    """
+    secrets = settings.secrets
+    if secrets.kalshi_key_id is None:
+        return None
+    if secrets.kalshi_private_key is not None:
+        pem = secrets.kalshi_private_key.get_secret_value()
+    else:
+        pem = _read_key(secrets.kalshi_private_key_path)
+    return load_signer(secrets.kalshi_key_id.get_secret_value(), pem)
+
+
+def _read_key(path: Path | None) -> str:
+    assert path is not None  # settings refuse a key id without its key
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise ConfigurationFault(
+            [f"KALSHI_PRIVATE_KEY_PATH: {path}: {reason}; point it at the PEM file of the key"]
+        ) from None
+
+
+def exchange_of(settings: BotSettings, means: Means, signer: Signer | None) -> KalshiExchange:
+    """The REST side of Kalshi; use it inside ``open()``."""
+    section = settings.exchange
+    try:
+        rest = RestSettings(
+            requests_per_second=section.requests_per_second,
+            request_timeout_s=section.request_timeout_s,
+            write_timeout_s=settings.leadership.order_timeout_s,
+            tries=section.retries,
+            subaccount=settings.account.subaccount,
+        )
+    except ValueError as error:
+        raise ConfigurationFault([f"exchange: {error}"]) from None
+    return KalshiExchange(
+        exchange_hosts(settings), rest, signer=signer, clock=means.clock, random=means.random
+    )
+
+
+def feed_of(
+    settings: BotSettings, means: Means, signer: Signer, *, wants_private: bool
+) -> KalshiFeed:
+    """The live stream; ``wants_private`` adds our own fills and orders."""
+    stream = StreamSettings(session=SessionSettings(wants_private=wants_private))
+    return KalshiFeed(
+        exchange_hosts(settings), stream, signer=signer, clock=means.clock, random=means.random
+    )
+
+
+def exchange_hosts(settings: BotSettings) -> Hosts:
+    """Where the chosen Kalshi is."""
+    section = settings.exchange
+    try:
+        return hosts_of(section.environment, section.rest_url, section.ws_url)
+    except ValueError as error:
+        raise ConfigurationFault([f"exchange: {error}"]) from None
+
+
+def collect_settings(settings: BotSettings) -> CollectSettings:
+    """What the collect cycle is told."""
+    section = settings.collect
+    chosen = (
+        {"series": tuple(SeriesTicker(one) for one in section.series)} if section.series else {}
+    )
+    try:
+        return CollectSettings(
+            **chosen,
+            reports_dir=section.reports_dir,
+            status_file=section.status_file,
+            page_limit=section.page_limit,
+            concurrency=section.concurrency,
+        )
+    except ValueError as error:
+        raise ConfigurationFault([str(error)]) from None
+
+
+def lease_terms(settings: BotSettings) -> LeaseTerms:
+    """The lease's timings, checked against one another.
+
+    Raises:
+        ConfigurationFault: they would allow two leaders.
+    """
+    section = settings.leadership
+    try:
+        return LeaseTerms(
+            lease_us=_us(section.lease_s),
+            renew_us=_us(section.renew_s),
+            retry_us=_us(section.retry_s),
+            poll_us=_us(section.poll_s),
+            database_timeout_us=_us(section.database_timeout_s),
+            gate_us=_us(section.gate_s),
+            order_timeout_us=_us(section.order_timeout_s),
+            stop_us=_us(section.stop_s),
+            watchdog_us=_us(section.watchdog_s),
+            drain_us=_us(section.drain_s),
+            settle_us=_us(section.settle_s),
+        )
+    except ValueError as error:
+        raise ConfigurationFault([str(error)]) from None
+
+
+def candidate_of(settings: BotSettings, means: Means, pid: int) -> Candidate:
+    """The process start that may lead."""
+    instance_id = means.ids.new()
+    return Candidate(
+        instance_id=InstanceId(instance_id),
+        scope=settings.scope,
+        # Off the platform every start is a deployment of its own.
+        deployment_id=settings.deployment.deployment_id or f"start-{instance_id}",
+        replica_id=settings.deployment.replica_id,
+        host=platform.node(),
+        pid=pid,
+        code_version=__version__,
+    )
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)

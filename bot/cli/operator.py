@@ -1,0 +1,105 @@
+"""Commands an operator gives: halt, unhalt, breakers, orders, instances.
+
+They are the chat's own commands. Where an instance leads they travel through
+its inbox and it answers; where nobody leads, the ones that make sense without
+an engine act on the database alone and say so.
+"""
+
+import asyncio
+
+import click
+
+from bot.app import admin
+from bot.app.settings import BotSettings
+from bot.cli.errors import ExitCode
+from bot.cli.options import json_option, show, with_settings
+
+
+def _give(settings: BotSettings, line: str, *, as_json: bool, wait_s: float = 30.0) -> int:
+    answer = asyncio.run(admin.give_command(settings, line, wait_s=wait_s))
+    if as_json:
+        show({"command": line, "answer": answer.text, "done": answer.is_done}, as_json=True)
+    else:
+        click.echo(answer.text)
+    return ExitCode.DONE if answer.is_done else ExitCode.FAILED
+
+
+@click.command()
+@click.argument("reason", nargs=-1)
+@json_option
+@with_settings
+def halt(settings: BotSettings, *, reason: tuple[str, ...], as_json: bool) -> int:
+    """Stop new entries now. Positions and their exits go on."""
+    return _give(settings, " ".join(["/halt", *reason]), as_json=as_json)
+
+
+@click.command()
+@json_option
+@with_settings
+def unhalt(settings: BotSettings, *, as_json: bool) -> int:
+    """End a halt. Breakers stay as they are."""
+    return _give(settings, "/unhalt", as_json=as_json)
+
+
+@click.command("reset-breaker")
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Reset although its condition holds; grants more room.")
+@json_option
+@with_settings
+def reset_breaker(settings: BotSettings, *, name: str, force: bool, as_json: bool) -> int:
+    """Reset one circuit breaker, e.g. daily_loss."""
+    line = f"/reset_breaker {name}{' force' if force else ''}"
+    return _give(settings, line, as_json=as_json)
+
+
+@click.command("cancel-orders")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--including-exits",
+    is_flag=True,
+    help="Cancel at the exchange itself: exits and a person's own orders too.",
+)
+@json_option
+@with_settings
+def cancel_orders(settings: BotSettings, *, yes: bool, including_exits: bool, as_json: bool) -> int:
+    """Cancel resting entry orders (or every order of the account)."""
+    what = "EVERY resting order of the account" if including_exits else "every resting entry"
+    if not yes:
+        click.confirm(f"Cancel {what}?", abort=True, err=True)
+    show(
+        asyncio.run(admin.cancel_orders(settings, including_exits=including_exits)),
+        as_json=as_json,
+    )
+    return ExitCode.DONE
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@with_settings
+def flatten(settings: BotSettings, *, yes: bool, as_json: bool) -> int:
+    """Halt, cancel resting orders and close every position."""
+    if not yes:
+        click.confirm("Halt and close every position at the market?", abort=True, err=True)
+    show(asyncio.run(admin.flatten(settings)), as_json=as_json)
+    return ExitCode.DONE
+
+
+@click.command()
+@click.option("--activate", metavar="ID", help="Make this living instance the leader.")
+@click.option("--deactivate-all", is_flag=True, help="Stand the leader down; nobody leads.")
+@json_option
+@with_settings
+def instances(
+    settings: BotSettings, *, activate: str | None, deactivate_all: bool, as_json: bool
+) -> int:
+    """List registered instances, or choose who leads."""
+    if activate and deactivate_all:
+        raise click.UsageError("--activate and --deactivate-all exclude each other")
+    told = asyncio.run(admin.instances(settings, activate=activate, deactivate_all=deactivate_all))
+    if as_json:
+        show({"instances": told.rows}, as_json=True)
+    else:
+        for line in told.lines:
+            click.echo(line)
+    return ExitCode.DONE
