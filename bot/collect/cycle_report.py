@@ -39,6 +39,26 @@ class CycleReport:
         seconds, rest = divmod(self.duration_us, 1_000_000)
         return f"{seconds}.{rest // 1_000:03d}"
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """The report as written to the reports directory and printed by ``--json``."""
+        cycle = self.cycle
+        return {
+            "cycle_id": cycle.cycle_id,
+            "mode": cycle.mode,
+            "outcome": cycle.outcome.value,
+            "snapshot_hour_utc": cycle.snapshot_hour_utc,
+            "started_at_utc": format_seconds(cycle.started_us),
+            "finished_at_utc": format_seconds(self.finished_us),
+            "duration_s": self.duration_s,
+            "attempt": cycle.attempt,
+            "scanned": cycle.scanned,
+            "inserted": cycle.inserted,
+            "errors": cycle.errors,
+            "error": cycle.error,
+            "series": [_series_facts(each) for each in cycle.progress],
+        }
+
 
 def summary_line(report: CycleReport) -> str:
     """The one line from which a cycle can be judged without its report."""
@@ -65,26 +85,6 @@ def status_rows(report: CycleReport) -> dict[str, str]:
     return rows | {"last_error_at_utc": at, "last_error_message": cycle.error or cycle.outcome}
 
 
-def report_json(report: CycleReport) -> dict[str, object]:
-    """The report as written to the reports directory and printed by ``--json``."""
-    cycle = report.cycle
-    return {
-        "cycle_id": cycle.cycle_id,
-        "mode": cycle.mode,
-        "outcome": cycle.outcome.value,
-        "snapshot_hour_utc": cycle.snapshot_hour_utc,
-        "started_at_utc": format_seconds(cycle.started_us),
-        "finished_at_utc": format_seconds(report.finished_us),
-        "duration_s": report.duration_s,
-        "attempt": cycle.attempt,
-        "scanned": cycle.scanned,
-        "inserted": cycle.inserted,
-        "errors": cycle.errors,
-        "error": cycle.error,
-        "series": [_series_json(each) for each in cycle.progress],
-    }
-
-
 def write_report(directory: Path, report: CycleReport, kept: int) -> Path:
     """Write the report file and delete all but the newest ``kept``; blocking.
 
@@ -92,7 +92,7 @@ def write_report(directory: Path, report: CycleReport, kept: int) -> Path:
     """
     started = format_seconds(report.cycle.started_us).replace("-", "").replace(":", "")
     path = directory / f"collect_{started}_{report.cycle.cycle_id}.json"
-    replace_json(path, report_json(report))
+    replace_json(path, report.facts)
     for old in sorted(directory.glob(_REPORT_PATTERN))[:-kept]:
         old.unlink(missing_ok=True)
     return path
@@ -132,7 +132,7 @@ def _read_rows(path: Path) -> dict[str, str]:
     return {str(key): str(value) for key, value in content.items()}
 
 
-def _series_json(progress: SeriesProgress) -> dict[str, object]:
+def _series_facts(progress: SeriesProgress) -> dict[str, object]:
     body = asdict(progress)
     del body["cursor"]  # opaque, and of no use after the cycle
     return body

@@ -1,0 +1,1 @@
+"""Operator's tools: examine, back up, restore, lock, find processes."""
