@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox, queue_messages, record_act
+from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox, insert_messages, record_act
 from bot.domain.errors import InvariantBroken, NotLeader
 from bot.domain.ids import Epoch, Scope
 from bot.domain.operations import AccessLevel, Severity
@@ -278,7 +278,7 @@ async def test_an_act_and_its_message_stand_or_fall_with_their_transaction(datab
     async def acts_and_dies() -> None:
         async with database.begin() as connection:
             assert await record_act(connection, SCOPE, entry(1))
-            await queue_messages(connection, SCOPE, [message("never")], clock.now_us())
+            await insert_messages(connection, SCOPE, [message("never")], clock.now_us())
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

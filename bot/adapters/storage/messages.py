@@ -1,7 +1,7 @@
 """Inbox, outbox and audit on either database.
 
 Two functions work inside somebody else's transaction: ``record_act`` keeps an
-act from happening twice, ``queue_messages`` makes a message as durable as the
+act from happening twice, ``insert_messages`` makes a message as durable as the
 fact it tells.
 """
 
@@ -55,7 +55,7 @@ async def record_act(connection: AsyncConnection, scope: Scope, entry: AuditEntr
     return result.rowcount == 1
 
 
-async def queue_messages(
+async def insert_messages(
     connection: AsyncConnection, scope: Scope, messages: Sequence[OutgoingMessage], now_us: int
 ) -> None:
     """Queue messages as part of the transaction that makes them true."""
@@ -157,7 +157,7 @@ class SqlInbox:
                 await self._refuse_finish(connection, claimed)
                 return
             await record_act(connection, self._scope, audit)
-            await queue_messages(connection, self._scope, replies, now_us)
+            await insert_messages(connection, self._scope, replies, now_us)
 
     async def waiting(self) -> int:
         """See :meth:`Inbox.waiting`."""
@@ -251,7 +251,7 @@ class SqlOutbox:
     async def put(self, messages: Sequence[OutgoingMessage]) -> None:
         """See :meth:`Outbox.put`."""
         async with self._database.begin() as connection:
-            await queue_messages(connection, self._scope, messages, self._clock.now_us())
+            await insert_messages(connection, self._scope, messages, self._clock.now_us())
 
     async def heads(
         self, channel: Channel, now_us: int, per_recipient: int

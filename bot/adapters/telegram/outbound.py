@@ -1,0 +1,290 @@
+"""Service: delivers the outbox to Telegram, each chat in order, none waiting for another.
+
+A message leaves at least once: one whose answer was lost is sent again. What
+can never be delivered is marked with its reason; everything else is tried for ever.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, TelegramError
+
+from bot.adapters.telegram.client import Fault, Judged, judge
+from bot.adapters.telegram.pace import Gaps, Pace
+from bot.adapters.telegram.settings import TelegramSettings
+from bot.console.views import size
+from bot.domain.errors import StorageUnavailable
+from bot.kit.clock import Clock
+from bot.kit.logs import redact
+from bot.kit.markup import (
+    CAPTION_LENGTH_MAX,
+    MESSAGE_LENGTH_MAX,
+    code,
+    length,
+    plain,
+    split,
+)
+from bot.kit.times import SECOND_US
+from bot.ports.messages import Channel, Outbox, OutgoingMessage, QueuedMessage
+
+logger = logging.getLogger(__name__)
+
+_PER_CHAT = 20
+_IDLE_S = 0.5
+_RETRY_CAP_S = 60
+_REPLY = "reply"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundParts:
+    """What the service works with."""
+
+    bot: Bot
+    settings: TelegramSettings
+    outbox: Outbox
+    clock: Clock
+    may_send: Callable[[], bool]
+    """Whether the lease is held: two senders would tell everything twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """Queued messages that leave as one."""
+
+    ids: tuple[int, ...]
+    attempts: int
+    message: OutgoingMessage
+
+
+class TelegramOutbound:
+    """The only sender of the bot's messages."""
+
+    name = "telegram outbound"
+
+    def __init__(self, parts: OutboundParts) -> None:
+        self._parts = parts
+        settings = parts.settings
+        self._pace = Pace(
+            Gaps(
+                private_us=int(settings.private_gap_s * SECOND_US),
+                group_us=int(settings.group_gap_s * SECOND_US),
+                all_us=int(settings.all_gap_s * SECOND_US),
+            )
+        )
+        self._wake = asyncio.Event()
+        self._last_fault: Fault | None = None
+
+    def wake(self) -> None:
+        """Something was queued."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """See :meth:`bot.kit.tasks.Service.run`."""
+        while True:
+            self._wake.clear()
+            try:
+                has_sent = self._parts.may_send() and await self._round()
+            except* StorageUnavailable as faults:
+                logger.warning("outbox unavailable", extra={"fault": str(faults.exceptions[0])})
+                has_sent = False
+            if not has_sent:
+                await self._rest()
+
+    async def drain(self) -> None:
+        """Deliver what is due, as far as the time allows."""
+        while self._parts.may_send() and await self._round():
+            pass
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(_IDLE_S):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _round(self) -> bool:
+        """Offer every chat its next messages; whether any left."""
+        parts = self._parts
+        heads = await parts.outbox.heads(Channel.TELEGRAM, parts.clock.now_us(), _PER_CHAT)
+        by_chat: dict[str, list[QueuedMessage]] = defaultdict(list)
+        for head in heads:
+            by_chat[head.message.recipient].append(head)
+        async with asyncio.TaskGroup() as group:
+            chats = [
+                group.create_task(self._deliver(queue), name=f"telegram chat {chat}")
+                for chat, queue in by_chat.items()
+            ]
+        return any(chat.result() for chat in chats)
+
+    async def _deliver(self, queue: Sequence[QueuedMessage]) -> bool:
+        """Send one chat's messages in order, until one has to wait."""
+        has_left = False
+        for batch in merged(queue):
+            if not self._parts.may_send():
+                return has_left
+            try:
+                await self._send(batch.message)
+            except TelegramError as error:
+                is_over = await self._not_sent(batch, judge(error))
+                if not is_over:
+                    return has_left
+                has_left = True
+                continue
+            await self._settle(batch)
+            has_left = True
+        return has_left
+
+    async def _settle(self, batch: _Batch) -> None:
+        """Store that it left. A database that is away must not make it leave twice."""
+        if self._last_fault is not None:
+            logger.info("telegram reachable again for messages")
+            self._last_fault = None
+        while True:
+            try:
+                await self._parts.outbox.mark_sent(batch.ids, self._parts.clock.now_us())
+            except StorageUnavailable as fault:
+                logger.warning("delivery not stored yet", extra={"fault": str(fault)})
+                await asyncio.sleep(_IDLE_S)
+            else:
+                return
+
+    async def _not_sent(self, batch: _Batch, judged: Judged) -> bool:
+        """Put it off, or give it up; whether it is over with."""
+        now_us = self._parts.clock.now_us()
+        outbox = self._parts.outbox
+        if judged.fault is Fault.NEVER:
+            logger.warning(
+                "message cannot be delivered",
+                extra={"kind": batch.message.kind, "reason": judged.reason},
+            )
+            for message_id in batch.ids:
+                await outbox.mark_failed(message_id, judged.reason, now_us)
+            return True
+        if judged.fault is not self._last_fault:
+            self._last_fault = judged.fault
+            logger.warning(
+                "message waits", extra={"fault": judged.fault.value, "reason": judged.reason}
+            )
+        wait_us = int(self._wait_s(judged, batch.attempts) * SECOND_US)
+        await outbox.postpone(batch.ids[0], now_us + wait_us, judged.reason)
+        return False
+
+    def _wait_s(self, judged: Judged, attempts: int) -> float:
+        if judged.fault is Fault.SLOW_DOWN:
+            return judged.retry_after_s
+        if judged.fault is Fault.TOKEN:
+            return self._parts.settings.token_retry_s
+        return float(min(_RETRY_CAP_S, 2 ** min(attempts, 10)))
+
+    async def _send(self, message: OutgoingMessage) -> None:
+        message = replace(message, text=redact(message.text, self._parts.settings.secrets))
+        if message.attachment is None:
+            await self._send_text(message)
+            return
+        path = Path(message.attachment)
+        limit = self._parts.settings.document_bytes_max
+        found = await asyncio.to_thread(_read, path, limit)
+        if isinstance(found, bytes):
+            await self._send_document(message, path.name, found)
+        elif found is None:
+            note = f"The file is not on this machine any more: {code(str(path))}"
+            await self._send_text(_with_note(message, note))
+        else:
+            note = f"Too large for Telegram ({size(found)}): {code(str(path))}"
+            await self._send_text(_with_note(message, note))
+
+    async def _send_text(self, message: OutgoingMessage) -> None:
+        parts = split(message.text)
+        for index, part in enumerate(parts):
+            markup = _keyboard(message) if index == len(parts) - 1 else None
+            await self._wait_turn(message.recipient)
+            try:
+                await self._parts.bot.send_message(
+                    message.recipient, part, parse_mode=ParseMode.HTML, reply_markup=markup
+                )
+            except BadRequest as error:
+                if "parse entities" not in error.message:
+                    raise
+                # Better without bold than not at all.
+                await self._parts.bot.send_message(
+                    message.recipient, plain(part), reply_markup=markup
+                )
+
+    async def _send_document(self, message: OutgoingMessage, name: str, content: bytes) -> None:
+        caption: str | None = message.text
+        if length(message.text) > CAPTION_LENGTH_MAX:
+            await self._send_text(replace(message, attachment=None, buttons=()))
+            caption = None
+        await self._wait_turn(message.recipient)
+        try:
+            await self._parts.bot.send_document(
+                message.recipient,
+                InputFile(content, filename=name),
+                caption=caption,
+                parse_mode=ParseMode.HTML,
+                reply_markup=_keyboard(message),
+                write_timeout=self._parts.settings.upload_s,
+                read_timeout=self._parts.settings.upload_s,
+            )
+        except TelegramError as error:
+            if "too large" not in error.message.lower():
+                raise
+            where = code(message.attachment or name)
+            note = f"Telegram refused the file ({size(len(content))}): {where}"
+            await self._send_text(_with_note(message, note))
+
+    async def _wait_turn(self, chat: str) -> None:
+        wait_us = self._pace.book(chat, self._parts.clock.monotonic_us())
+        if wait_us:
+            await asyncio.sleep(wait_us / SECOND_US)
+
+
+def merged(queue: Sequence[QueuedMessage]) -> list[_Batch]:
+    """One chat's messages with alerts that wait behind each other joined, in order."""
+    batches: list[_Batch] = []
+    for queued in queue:
+        joined = _joined(batches[-1].message, queued.message) if batches else None
+        if joined is not None:
+            last = batches[-1]
+            batches[-1] = replace(last, ids=(*last.ids, queued.id), message=joined)
+            continue
+        batches.append(_Batch(ids=(queued.id,), attempts=queued.attempts, message=queued.message))
+    return batches
+
+
+def _joined(first: OutgoingMessage, second: OutgoingMessage) -> OutgoingMessage | None:
+    for one in (first, second):
+        if one.kind == _REPLY or one.buttons or one.attachment:
+            return None
+    text = f"{first.text}\n\n{second.text}"
+    return replace(first, text=text) if length(text) <= MESSAGE_LENGTH_MAX else None
+
+
+def _with_note(message: OutgoingMessage, note: str) -> OutgoingMessage:
+    return replace(message, text=f"{message.text}\n{note}", attachment=None)
+
+
+def _keyboard(message: OutgoingMessage) -> InlineKeyboardMarkup | None:
+    if not message.buttons:
+        return None
+    return InlineKeyboardMarkup(
+        [
+            [InlineKeyboardButton(button.label, callback_data=button.data) for button in row]
+            for row in message.buttons
+        ]
+    )
+
+
+def _read(path: Path, bytes_max: int) -> bytes | int | None:
+    """The content; its size when that is too large; ``None`` when there is no such file."""
+    try:
+        found = path.stat().st_size
+        return path.read_bytes() if found <= bytes_max else found
+    except OSError:
+        return None

@@ -1,0 +1,241 @@
+"""One text for each event. Pure.
+
+A text is a headline with facts filled in, an advice where there is something to
+do, and whatever facts the headline did not use. A missing fact never stops an
+alert: the bare title goes out instead.
+"""
+
+import string
+from dataclasses import dataclass
+
+from bot.domain.alerts import AlertFacts, AlertKind
+from bot.domain.money import (
+    Money,
+    Price,
+    Quantity,
+    format_dollars,
+    format_price,
+    format_quantity,
+)
+from bot.domain.operations import Severity
+from bot.kit.markup import bold, escape, moment
+
+_UNITS = ("_us", "_e2", "_e4", "_e6")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertText:
+    """How one event is told."""
+
+    severity: Severity
+    title: str
+    headline: str = ""
+    """Follows the title; ``{fact}`` is filled in. Left out when a fact is missing."""
+    advice: str = ""
+    is_limited: bool = True
+    """Whether repeats within the limit's window are gathered into one message."""
+
+
+def text_of(kind: AlertKind) -> AlertText:
+    """How ``kind`` is told."""
+    return _CATALOGUE[kind]
+
+
+def render(kind: AlertKind, facts: AlertFacts) -> str:
+    """The message, escaped. Facts are shown by the unit at the end of their name."""
+    told = _CATALOGUE[kind]
+    names = _fields(told.headline)
+    shown = {name: shown_fact(name, value) for name, value in facts.items()}
+    lines = [bold(told.title)]
+    if told.headline and names <= shown.keys():
+        lines[0] += ": " + _filled(told.headline, shown)
+    else:
+        names = set()
+    rest = [
+        f"{_label(name)}: {escape(value)}" for name, value in shown.items() if name not in names
+    ]
+    if rest:
+        lines.append(", ".join(rest))
+    if told.advice and _fields(told.advice) <= shown.keys():
+        lines.append(_filled(told.advice, shown))
+    return "\n".join(lines)
+
+
+def shown_fact(name: str, value: str | int) -> str:
+    """A fact as people read it: ``fee_e6=1500000`` is ``$1.50``."""
+    if isinstance(value, str):
+        return value
+    if name.endswith("_us"):
+        return moment(value)
+    if name.endswith("_e6"):
+        return format_dollars(Money(value))
+    if name.endswith("_e4"):
+        return f"${format_price(Price(value))}"
+    return format_quantity(Quantity(value)) if name.endswith("_e2") else str(value)
+
+
+def _label(name: str) -> str:
+    for unit in _UNITS:
+        name = name.removesuffix(unit)
+    return escape(name.replace("_", " "))
+
+
+def _fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def _filled(template: str, shown: dict[str, str]) -> str:
+    return template.format_map({name: escape(value) for name, value in shown.items()})
+
+
+_INFO, _WARNING, _CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
+
+_CATALOGUE: dict[AlertKind, AlertText] = {
+    AlertKind.LEADER_STARTED: AlertText(
+        severity=_INFO,
+        title="Leading",
+        headline="epoch {epoch}",
+        is_limited=False,
+    ),
+    AlertKind.LEADER_DEPOSED: AlertText(
+        severity=_WARNING,
+        title="No longer leading",
+        headline="{reason}",
+        advice="Take-profits stay at the exchange; stops are not watched until someone leads.",
+        is_limited=False,
+    ),
+    AlertKind.LEADER_STANDBY: AlertText(
+        severity=_INFO, title="Standby", headline="{leader} leads; this one ends"
+    ),
+    AlertKind.NOBODY_LED: AlertText(
+        severity=_CRITICAL,
+        title="Nobody led",
+        headline="for {seconds} s",
+        advice="Stops were not watched in that time.",
+        is_limited=False,
+    ),
+    AlertKind.DRAINING: AlertText(
+        severity=_INFO,
+        title="Handing over",
+        headline="{reason}",
+        advice="No new entries. Take-profits stay; stops are not watched until a successor leads.",
+        is_limited=False,
+    ),
+    AlertKind.STOPS_UNWATCHED: AlertText(
+        severity=_CRITICAL,
+        title="Stops not watched",
+        headline="for {seconds} s: {reason}",
+        advice="Resting take-profits stay at the exchange.",
+        is_limited=False,
+    ),
+    AlertKind.SHUTDOWN: AlertText(severity=_INFO, title="Stopping", headline="{reason}"),
+    AlertKind.HALT_SET: AlertText(
+        severity=_WARNING,
+        title="Halted",
+        headline="by {by}: {reason}",
+        advice="No new entries. Positions stay open, their stops are watched while this bot "
+        "leads. /unhalt ends it.",
+        is_limited=False,
+    ),
+    AlertKind.HALT_CLEARED: AlertText(
+        severity=_WARNING, title="Halt ended", headline="by {by}", is_limited=False
+    ),
+    AlertKind.BREAKER_TRIPPED: AlertText(
+        severity=_CRITICAL,
+        title="Breaker tripped",
+        headline="{name}: {reason}",
+        advice="No new entries. Positions stay open, their stops are watched while this bot "
+        "leads. /breakers shows it, /reset_breaker {name} resets it.",
+        is_limited=False,
+    ),
+    AlertKind.BREAKER_RESET: AlertText(
+        severity=_WARNING, title="Breaker reset", headline="{name}", is_limited=False
+    ),
+    AlertKind.PAUSED: AlertText(
+        severity=_INFO,
+        title="Paused by the exchange",
+        headline="{reason}",
+        advice="Stops are frozen until it resumes; then everything is armed again.",
+    ),
+    AlertKind.RESUMED: AlertText(severity=_INFO, title="The exchange resumed"),
+    AlertKind.POSITION_OPENED: AlertText(
+        severity=_INFO, title="Position opened", headline="{ticker}"
+    ),
+    AlertKind.POSITION_CLOSED: AlertText(
+        severity=_INFO, title="Position closed", headline="{ticker}"
+    ),
+    AlertKind.EXIT_STUCK: AlertText(
+        severity=_CRITICAL,
+        title="Exit not filled",
+        headline="{ticker}",
+        advice="The position is still open: look at it, or close it in the exchange's app.",
+    ),
+    AlertKind.ORDER_UNKNOWN: AlertText(
+        severity=_WARNING,
+        title="Order of unknown outcome",
+        headline="{ticker}",
+        advice="Entries in this market wait until the exchange has said what became of it.",
+    ),
+    AlertKind.FOREIGN_ACTIVITY: AlertText(
+        severity=_WARNING,
+        title="Not this bot's doing",
+        headline="{ticker}",
+        advice="Entries in this market wait for a person.",
+    ),
+    AlertKind.RECONCILED: AlertText(severity=_INFO, title="Reconciled"),
+    AlertKind.COLLECT_FAILED: AlertText(
+        severity=_WARNING, title="Collection failed", headline="{error}"
+    ),
+    AlertKind.COLLECT_RECOVERED: AlertText(severity=_INFO, title="Collection works again"),
+    AlertKind.GAP_FOUND: AlertText(
+        severity=_WARNING,
+        title="Gap in the collection",
+        headline="{missing} hours missing",
+        advice="/gaps lists them.",
+    ),
+    AlertKind.STALE: AlertText(
+        severity=_WARNING, title="Stale", headline="{service}, silent for {seconds} s"
+    ),
+    AlertKind.API_ERROR_RATE: AlertText(
+        severity=_WARNING, title="API error rate", headline="{failed} of {calls} calls failed"
+    ),
+    AlertKind.WEBSOCKET_DOWN: AlertText(
+        severity=_WARNING,
+        title="WebSocket down",
+        headline="{reason}",
+        advice="Stops are frozen until data flows again.",
+    ),
+    AlertKind.WEBSOCKET_UP: AlertText(severity=_INFO, title="WebSocket up again"),
+    AlertKind.BACKUP_DONE: AlertText(severity=_INFO, title="Backup done", headline="{path}"),
+    AlertKind.BACKUP_FAILED: AlertText(
+        severity=_CRITICAL, title="Backup failed", headline="{error}"
+    ),
+    AlertKind.RESTORE_DONE: AlertText(
+        severity=_WARNING,
+        title="Restored",
+        headline="{path}",
+        advice="Trading is halted until a person sends /unhalt.",
+        is_limited=False,
+    ),
+    AlertKind.DAILY_SUMMARY: AlertText(
+        severity=_INFO, title="Day", headline="{trading_day}", is_limited=False
+    ),
+    AlertKind.LIVE_TRADING_ENABLED: AlertText(
+        severity=_CRITICAL,
+        title="Live trading is on",
+        headline="real money, account {account}",
+        is_limited=False,
+    ),
+    AlertKind.COST_LIMIT_HIT: AlertText(
+        severity=_WARNING, title="Cost limit hit", headline="{what}"
+    ),
+    AlertKind.TELEGRAM_CONFLICT: AlertText(
+        severity=_CRITICAL,
+        title="Another process reads this Telegram bot",
+        headline="for {seconds} s",
+        advice="Commands may be lost to it. If it is not yours, rotate the token with BotFather.",
+    ),
+    AlertKind.CRITICAL_ERROR: AlertText(
+        severity=_CRITICAL, title="Critical error", headline="{error}"
+    ),
+}
