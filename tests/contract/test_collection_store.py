@@ -8,16 +8,14 @@ import pytest
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.database import Database
 from bot.domain.errors import CycleTakenOver
-from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
-from bot.domain.money import Price, Quantity
+from bot.domain.ids import SeriesTicker
 from bot.ports.collection import (
     Cycle,
     CycleOutcome,
     QuarantinedItem,
     SeriesProgress,
-    Snapshot,
 )
-from tests.fakes.collection import MemoryCollectionStore
+from tests.fakes.collection import MemoryCollectionStore, snapshot
 
 FED, CPI = SeriesTicker("KXFED"), SeriesTicker("KXCPI")
 HOUR = "2026-11-21T07:00:00Z"
@@ -40,25 +38,6 @@ async def store(url):
 
 
 pytestmark = pytest.mark.looptime(False)
-
-
-def snapshot(ticker: str, hour: str = HOUR, series: SeriesTicker = FED, **changes) -> Snapshot:
-    plain = Snapshot(
-        market_id=MarketTicker(ticker),
-        snapshot_hour_utc=hour,
-        payload_json='{"title": "Köln \\u0000 \\"quoted\\""}',
-        created_at_utc=hour,
-        event_ticker=EventTicker("KXFED-26DEC"),
-        series_ticker=series,
-        macro_event_type="fed_rate",
-        probability_bucket="0.35-0.65",
-        yes_bid=Price(4_700),
-        yes_ask=Price(5_200),
-        volume_24h=Quantity(100),
-        open_interest=Quantity(200),
-        close_us=10**15,
-    )
-    return replace(plain, **changes)
 
 
 def fresh(cycle_id: str = "c1", hour: str = HOUR, started_us: int = 1_000) -> Cycle:

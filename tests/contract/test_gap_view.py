@@ -5,7 +5,7 @@ from sqlalchemy import text
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.collect.gaps import find_gaps, hours_between
 from bot.ports.collection import Cycle, CycleOutcome
-from tests.contract.test_collection_store import snapshot
+from tests.fakes.collection import snapshot
 
 DAY = [f"2026-11-21T{hour:02d}:00:00Z" for hour in range(24)]
 

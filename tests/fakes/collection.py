@@ -4,13 +4,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.errors import CycleTakenOver, StorageUnavailable
-from bot.domain.ids import SeriesTicker
+from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
+from bot.domain.money import Price, Quantity
 from bot.ports.collection import (
     Cycle,
     CycleOutcome,
     QuarantinedItem,
     Snapshot,
 )
+
+
+def snapshot(
+    ticker: str, hour: str = "2026-11-21T07:00:00Z", series: str = "KXFED", **changes
+) -> Snapshot:
+    """A stored market, text that needs quoting included."""
+    plain = Snapshot(
+        market_id=MarketTicker(ticker),
+        snapshot_hour_utc=hour,
+        payload_json='{"title": "Köln \\u0000 \\"quoted\\""}',
+        created_at_utc=hour,
+        event_ticker=EventTicker("KXFED-26DEC"),
+        series_ticker=SeriesTicker(series),
+        macro_event_type="fed_rate",
+        probability_bucket="0.35-0.65",
+        yes_bid=Price(4_700),
+        yes_ask=Price(5_200),
+        volume_24h=Quantity(100),
+        open_interest=Quantity(200),
+        close_us=10**15,
+    )
+    return replace(plain, **changes)
 
 
 class MemoryCollectionStore:
