@@ -42,9 +42,7 @@ class Floor:
 
     def __init__(self, *, dollars: int = 100, listed: bool = True, **settings: object) -> None:
         numbers = count(1)
-        self.venue = Venue(
-            new_id=lambda: f"id-{next(numbers)}", settings=VenueSettings(**settings)
-        )
+        self.venue = Venue(new_id=lambda: f"id-{next(numbers)}", settings=VenueSettings(**settings))
         self.now_us = SECOND
         self.events: list[VenueEvent] = []
         if listed:

@@ -33,7 +33,11 @@ def test_a_cancel_tells_by_how_much_the_order_shrank() -> None:
     order = floor.order(ANN, ASK, 50, 3, client_id="mine")
     floor.order(BOB, BID, 50, 1)
     receipt = floor.cancel(ANN, order.order_id)
-    assert (receipt.reduced_by, receipt.client_order_id, receipt.at_us) == (200, "mine", floor.now_us)
+    assert (receipt.reduced_by, receipt.client_order_id, receipt.at_us) == (
+        200,
+        "mine",
+        floor.now_us,
+    )
     view = floor.reads.order(ANN, order.order_id)
     assert (view.status, view.filled, view.remaining) == (OrderStatus.CANCELED, 100, 0)
     assert floor.book() == ([], [])

@@ -84,9 +84,7 @@ class Run:
         floor.open(CENTS, dollars=3, balance_grid=BROKER_MEMBER_GRID)
         floor.open(HOUSE, dollars=0, checks_funds=False, keeps_records=False)
         for ticker, fees in zip(TICKERS, (MAKER_FEES, terms_of().fees), strict=True):
-            self._keep(
-                venue.operations.list_market(terms_of(ticker, fees=fees), floor.now_us)
-            )
+            self._keep(venue.operations.list_market(terms_of(ticker, fees=fees), floor.now_us))
         self.groups = {
             account: venue.create_group(account, Quantity(500), floor.now_us).result.order_group_id
             for account in ACCOUNTS

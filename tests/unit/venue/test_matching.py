@@ -52,9 +52,7 @@ def _naive(orders: list[NaiveOrder], taker: NaiveOrder, *, rests: bool) -> list[
 
 
 limit_orders = st.lists(
-    st.tuples(
-        st.sampled_from([BID, ASK]), st.integers(45, 55), st.integers(1, 500), st.booleans()
-    ),
+    st.tuples(st.sampled_from([BID, ASK]), st.integers(45, 55), st.integers(1, 500), st.booleans()),
     max_size=60,
 )
 
