@@ -184,22 +184,26 @@ class Elector:
             await self._mark(self._tenure)
 
     async def release(self, *, is_clean: bool, is_leaving: bool) -> bool:
-        """Give the lease up after the drain. ``False`` when it was lost or cannot be reached."""
+        """Give the lease up after the drain. ``False`` when it was lost or cannot be reached.
+
+        ``is_leaving`` also ends the campaign, so that the lead is not taken back at once.
+        """
         self.gate.shut()
+        self._has_ended = self._has_ended or is_leaving
         async with self._turn:
             tenure, self._tenure = self._tenure, None
             self.gate.clear()
             self._watch = None
-            if tenure is None or tenure.is_lost:
-                self._watchdog.disarm()
-                return False
-            released = await self._try_release(tenure.epoch, is_clean, is_leaving)
+            released = False
+            if tenure is not None and not tenure.is_lost:
+                released = await self._try_release(tenure.epoch, is_clean, is_leaving)
             self._watchdog.disarm()
         self._wake.set()
         return released
 
     async def retire(self, reason: str) -> None:
-        """Write the last word of this process, if the database lets us."""
+        """End the campaign and write the last word of this process, if the database lets us."""
+        await self.release(is_clean=True, is_leaving=True)
         if self._me is None:
             return
         try:

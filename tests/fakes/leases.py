@@ -42,6 +42,8 @@ class MemoryLeases:
         self.rows: dict[InstanceId, InstanceRow] = {}
         self.leases: dict[Scope, LeaseRow] = {}
         self.listeners: list[Callable[[], None]] = []
+        self.is_mute = False
+        """Hints get lost; polling must do."""
 
     def change(self, instance_id: InstanceId, **values: object) -> None:
         self.rows[instance_id] = replace(self.rows[instance_id], **values)
@@ -81,7 +83,7 @@ class MemoryLeases:
         self.notify()
 
     def notify(self) -> None:
-        for wake in self.listeners:
+        for wake in [] if self.is_mute else self.listeners:
             wake()
 
 
