@@ -1,0 +1,144 @@
+"""Reads for pages and the command line; they never write and need no lead."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import RowMapping
+
+from bot.adapters.storage import tables
+from bot.adapters.storage.database import Database
+from bot.domain.ids import MarketTicker, Scope
+from bot.domain.operations import Decision
+from bot.domain.records import BracketState
+from bot.ports.messages import Channel
+
+_CLOSED = (BracketState.CLOSED.value, BracketState.SETTLED.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectFacts:
+    """How the last cycle went and how much is stored."""
+
+    status: dict[str, str]
+    scanned: int
+    inserted: int
+    errors: int
+    outcome: str | None
+    snapshots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRow:
+    """A message of a chat that is read instead of delivered to."""
+
+    id: int
+    kind: str
+    severity: str
+    text: str
+    attachment: str | None
+    buttons: list[list[dict[str, str]]]
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Positions opened and closed since the beginning, and rows of the outbox."""
+
+    brackets_opened: int
+    brackets_closed: int
+    alerts: int
+
+
+class SqlQueries:
+    """Reads of one scope."""
+
+    def __init__(self, database: Database, scope: Scope) -> None:
+        self._database = database
+        self._scope = scope
+
+    async def collect_facts(self) -> CollectFacts:
+        """Status rows, the last cycle's counts, the number of snapshots."""
+        cycles = tables.collect_cycles
+        newest = select(cycles).order_by(cycles.c.started_us.desc()).limit(1)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(tables.status))).mappings().all()
+            cycle = (await connection.execute(newest)).mappings().one_or_none()
+            count = select(func.count()).select_from(tables.market_snapshots)
+            snapshots: int = (await connection.execute(count)).scalar_one()
+        return CollectFacts(
+            status={row["key"]: row["value"] for row in rows},
+            scanned=cycle["scanned"] if cycle else 0,
+            inserted=cycle["inserted"] if cycle else 0,
+            errors=cycle["errors"] if cycle else 0,
+            outcome=cycle["outcome"] if cycle else None,
+            snapshots=snapshots,
+        )
+
+    async def decisions(self, limit: int, ticker: MarketTicker | None = None) -> list[Decision]:
+        """The newest verdicts on signals."""
+        signals = tables.signals
+        query = select(signals).where(signals.c.scope == self._scope)
+        if ticker is not None:
+            query = query.where(signals.c.ticker == ticker)
+        query = query.order_by(signals.c.decided_us.desc()).limit(limit)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            Decision(
+                at_us=row["decided_us"],
+                ticker=MarketTicker(row["ticker"]),
+                verdict=row["verdict"],
+                reason=row["reason"],
+            )
+            for row in rows
+        ]
+
+    async def totals(self) -> Totals:
+        """Counts over all time."""
+        brackets, outbox = tables.brackets, tables.outbox
+        mine = (brackets.c.scope == self._scope) & (brackets.c.entered_e2 > 0)
+        opened = select(func.count()).select_from(brackets).where(mine)
+        alerts = (
+            select(func.count())
+            .select_from(outbox)
+            .where(outbox.c.scope == self._scope, outbox.c.kind != "reply")
+        )
+        async with self._database.read() as connection:
+            return Totals(
+                brackets_opened=(await connection.execute(opened)).scalar_one(),
+                brackets_closed=(
+                    await connection.execute(opened.where(brackets.c.state.in_(_CLOSED)))
+                ).scalar_one(),
+                alerts=(await connection.execute(alerts)).scalar_one(),
+            )
+
+    async def chat(self, channel: Channel, after: int, limit: int) -> Sequence[ChatRow]:
+        """Messages of a channel with an id above ``after``; only the newest ``limit``."""
+        outbox = tables.outbox
+        query = (
+            select(outbox)
+            .where(
+                outbox.c.scope == self._scope,
+                outbox.c.channel == channel.value,
+                outbox.c.id > after,
+            )
+            .order_by(outbox.c.id.desc())
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [_chat_row(row) for row in reversed(rows)]
+
+
+def _chat_row(row: RowMapping) -> ChatRow:
+    return ChatRow(
+        id=row["id"],
+        kind=row["kind"],
+        severity=row["severity"],
+        text=row["text"],
+        attachment=row["attachment"],
+        buttons=json.loads(row["extra_json"]).get("buttons", []),
+        created_us=row["created_us"],
+    )
