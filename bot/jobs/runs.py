@@ -96,8 +96,6 @@ async def _attempt(spec: JobSpec, slot_us: int) -> str | None:
     try:
         async with limit:
             await spec.run(slot_us)
-    except NotLeader:
-        raise
     except Exception as fault:
         # Service boundary: whatever a job raises is its result.
         if limit.expired():

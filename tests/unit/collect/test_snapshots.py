@@ -126,6 +126,17 @@ async def test_an_outage_is_not_asked_about_series_after_series(tmp_path) -> Non
     assert report.cycle.errors == 20
 
 
+async def test_failures_between_answers_are_no_outage(tmp_path) -> None:
+    pages = {
+        f"KX{number}": paged(f"KX{number}", [1]) if number % 2 else {"": ExchangeUnavailable("502")}
+        for number in range(10)
+    }
+    bench = Bench(tmp_path, pages, concurrency=1, outages_max=2)
+    report = await bench.collector().run()
+    assert len(bench.listing.asked) == 10
+    assert (report.cycle.scanned, report.cycle.errors) == (5, 5)
+
+
 async def test_unreadable_markets_are_kept_aside_and_counted(tmp_path) -> None:
     bench = Bench(tmp_path, {"KXFED": {"": page(listed("A-1"), unreadable("A-2"))}})
     report = await bench.collector().run()

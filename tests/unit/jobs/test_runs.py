@@ -130,6 +130,19 @@ async def test_a_slot_in_which_the_lead_was_lost_is_the_next_leaders(raises) -> 
     assert (old.failures, new.ran, new.state()) == ([], [SLOT], JobState.DONE)
 
 
+async def test_a_refusal_that_the_lease_does_not_confirm_is_an_ordinary_failure() -> None:
+    bench = Bench()
+
+    async def refused(_: int) -> None:
+        raise NotLeader("of another scope")
+
+    await bench.runner.run(spec(refused), SLOT)
+    assert (bench.state(), bench.failures[0].error) == (
+        JobState.FAILED,
+        "NotLeader: of another scope",
+    )
+
+
 async def test_a_database_that_is_away_for_a_moment_costs_no_slot(looptime) -> None:
     bench = Bench(clock=LoopClock())
     bench.shared.failures_left = 3
