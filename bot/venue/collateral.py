@@ -80,10 +80,17 @@ class Desk:
 
     def worst_cost_with(self, hold: Hold, position: int, replaced: OrderId | None = None) -> Money:
         """The same with one more order, and without the one it replaces."""
-        holds = [kept for key, kept in self.holds.items() if key != replaced]
-        return Money(
-            sum(_walk([*_of(side, holds), *_of(side, [hold])], position) for side in BookSide)
-        )
+        without = self.holds.get(replaced) if replaced is not None else None
+        total = 0
+        for side in BookSide:
+            if closable(side, position):
+                kept = [other for other in self.holds.values() if other is not without]
+                total += _walk([*_of(side, kept), *_of(side, [hold])], position)
+            else:
+                total += self._full[side]
+                total += hold.full_cost if hold.side is side else 0
+                total -= without.full_cost if without and without.side is side else 0
+        return Money(total)
 
     def _side_cost(self, side: BookSide, position: int) -> int:
         if not closable(side, position):

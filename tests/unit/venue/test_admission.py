@@ -160,6 +160,32 @@ def test_reduce_only_with_nothing_to_reduce_fills_nothing_or_is_refused(side) ->
     assert code is RefusalCode.INVALID_ORDER
 
 
+def test_strict_reduce_only_takes_an_order_that_reduces() -> None:
+    floor = Floor(refuses_flat_reduce_only=True)
+    floor.order(CAT, ASK, 50)
+    floor.order(BOB, BID, 50)
+    floor.order(CAT, BID, 40)
+    assert floor.order(BOB, ASK, 40, reduce_only=True, time_in_force=IOC).filled == 100
+
+
+def test_a_fill_or_kill_counts_on_no_maker_that_cannot_pay() -> None:
+    floor = Floor(dollars=1, collateral=Collateral.AT_MATCH)
+    floor.order(ANN, BID, 60)
+    floor.order(ANN, BID, 59)
+    floor.open(MAKER, checks_funds=False)
+    code = floor.refused(MAKER, ASK, 59, 2, time_in_force=FOK)
+    assert code is RefusalCode.FILL_OR_KILL_INSUFFICIENT_RESTING_VOLUME
+    floor.order(BOB, BID, 59)
+    assert floor.order(MAKER, ASK, 59, 2, time_in_force=FOK).filled == 200
+
+
+def test_a_price_between_the_bands_is_invalid() -> None:
+    gap = PriceGrid((PriceBand(Price(0), Price(1_000), Price(100)),))
+    floor = Floor(listed=False)
+    floor.keep(floor.venue.operations.list_market(terms_of(grid=gap), floor.tick()))
+    assert floor.refused(ANN, BID, 50) is RefusalCode.INVALID_PRICE
+
+
 def test_money_must_cover_cost_and_fee_at_the_limit() -> None:
     floor = Floor(dollars=1)
     floor.open(MAKER, dollars=100)

@@ -73,6 +73,19 @@ holds = st.lists(
 )
 
 
+@given(holds=holds, position=st.integers(-400, 400), pick=st.integers(0, 5))
+def test_asking_for_one_more_is_the_same_as_having_it(holds, position, pick) -> None:
+    if not holds:
+        return
+    *first, more = holds
+    desk = desk_of(*first)
+    assert desk.worst_cost_with(more, position) == desk_of(*holds).worst_cost(position)
+    replaced = pick % len(holds)
+    kept = [each for number, each in enumerate(first) if number != replaced]
+    expected = desk_of(*kept, more).worst_cost(position)
+    assert desk.worst_cost_with(more, position, OrderId(str(replaced))) == expected
+
+
 @given(holds=holds, position=st.integers(-400, 400), data=st.data())
 def test_no_interleaving_of_the_two_sides_ever_needs_more(holds, position, data) -> None:
     reserved = desk_of(*holds).worst_cost(position)

@@ -97,7 +97,8 @@ class Run:
         self.told.extend(outcome.events)
         return outcome.result
 
-    def _create(self, account, ticker, side, price, size, tif, flag, stp):
+    def _create(self, *shape):
+        account, ticker, side, price, size, tif, flag, stp = shape
         flags = {
             "post_only": {"post_only": True},
             "reduce_only": {"reduce_only": True, "time_in_force": IOC},
