@@ -41,7 +41,9 @@ def listed(
 
 
 def unreadable(name: str) -> Quarantined:
-    return Quarantined(name=name, reason="no close_time", raw=b'{"ticker":"' + name.encode() + b'"}')
+    return Quarantined(
+        name=name, reason="no close_time", raw=b'{"ticker":"' + name.encode() + b'"}'
+    )
 
 
 def page(*items: ListedMarket | Quarantined, cursor: str = "") -> MarketPage:
