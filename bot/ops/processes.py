@@ -1,0 +1,155 @@
+"""Finds and ends this bot's own processes, and nobody else's.
+
+A process is ours if an interpreter runs this bot's module from this directory,
+or one of this directory's front doors; words that merely occur in a command
+line prove nothing. A recorded process is the same one only if it started at
+the recorded time, because the system uses a PID again.
+"""
+
+import os
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+FRONT_DOORS = ("railway_startup.py", "instance_manager.py", "check_bot_running.py")
+_MODULES = frozenset({"bot", "app"})
+# Subcommands and flags of the module that look or repair, and may run beside the bot.
+_PASSIVE_COMMANDS = (
+    *("status", "gaps", "collect-gaps", "migrate", "backup", "restore", "healthcheck", "doctor"),
+    *("instances", "halt", "unhalt", "reset-breaker", "cancel-orders", "flatten", "apply-roles"),
+    *("simulate", "demo"),
+)
+_PASSIVE_FLAGS = ("--backup", "--list", "--activate", "--deactivate-all", "--help", "-h")
+_PASSIVE = frozenset({*_PASSIVE_COMMANDS, *_PASSIVE_FLAGS, "--version"})
+# Interpreter options that take the next word as their value.
+_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotProcess:
+    """One running process of this bot."""
+
+    pid: int
+    start_time: int
+    """Opaque: equal for one process, different after the PID was used again."""
+    command: str
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, as a number that no clock change moves; ``None`` if it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return _start_time_without_proc(pid)
+    except OSError:
+        return None
+    state, *fields = stat.rpartition(")")[2].split()
+    # Field 22 of proc(5), counted from the state, which is field 3. A zombie does not run.
+    return None if state in {"Z", "X"} else int(fields[18])
+
+
+def _start_time_without_proc(pid: int) -> int | None:
+    if Path("/proc/self/stat").exists():
+        return None
+    try:
+        return int(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None
+
+
+def born_us(pid: int) -> int | None:
+    """When a process started, on the wall clock; good to a second or so."""
+    try:
+        return round(psutil.Process(pid).create_time() * 1_000_000)
+    except psutil.Error:
+        return None
+
+
+def own_host() -> str:
+    """The machine's name, as it is written into the lock."""
+    return socket.gethostname()
+
+
+def runs_the_bot(arguments: Sequence[str], directory: Path, root: Path) -> bool:
+    """Whether a command line, run in ``directory``, is the bot that lives in ``root``."""
+    if not arguments or not Path(arguments[0]).name.startswith(("python", "pypy")):
+        return False
+    place = 1
+    while place < len(arguments) and arguments[place].startswith("-"):
+        option = arguments[place]
+        if option in {"-m", "-c"}:
+            is_module = option == "-m" and place + 1 < len(arguments)
+            ours = is_module and arguments[place + 1].split(".")[0] in _MODULES
+            return ours and directory == root and _is_active(arguments[place + 2 :])
+        place += 2 if option in _WITH_VALUE else 1
+    if place >= len(arguments):
+        return False
+    script = Path(os.path.normpath(directory / arguments[place]))
+    is_door = script.parent == root and script.name in FRONT_DOORS
+    return is_door and _is_active(arguments[place + 1 :])
+
+
+def _is_active(words: Sequence[str]) -> bool:
+    return not any(word.partition("=")[0] in _PASSIVE for word in words)
+
+
+def find_bot(root: Path, except_pids: Iterable[int] = ()) -> list[BotProcess]:
+    """Every running process of the bot in ``root`` that this user may look at."""
+    excepted = set(except_pids)
+    found: list[BotProcess] = []
+    for process in psutil.process_iter():
+        if process.pid in excepted:
+            continue
+        try:
+            arguments, directory = process.cmdline(), Path(process.cwd())
+        except (psutil.Error, OSError):
+            continue
+        started = start_time(process.pid)
+        if started is not None and runs_the_bot(arguments, directory, root):
+            command = " ".join(arguments)
+            found.append(BotProcess(pid=process.pid, start_time=started, command=command))
+    return found
+
+
+def own_family() -> set[int]:
+    """Our process and those it was started by: never a rival of itself."""
+    me = psutil.Process()
+    return {me.pid, *(parent.pid for parent in me.parents())}
+
+
+def end(processes: Iterable[BotProcess], grace_s: float) -> list[BotProcess]:
+    """Terminate, wait, kill, wait; returns those that even that did not end.
+
+    SIGKILL also ends a stopped process, which SIGTERM does not reach.
+    """
+    wanted = {one.pid: one for one in processes}
+    handles = [handle for one in wanted.values() if (handle := _handle(one)) is not None]
+    for handle in handles:
+        _signal(handle, is_kill=False)
+    _, alive = psutil.wait_procs(handles, timeout=grace_s)
+    for handle in alive:
+        _signal(handle, is_kill=True)
+    _, alive = psutil.wait_procs(alive, timeout=grace_s)
+    return [wanted[handle.pid] for handle in alive]
+
+
+def _handle(process: BotProcess) -> psutil.Process | None:
+    """The process, if that PID still is the one we mean."""
+    try:
+        handle = psutil.Process(process.pid)
+    except psutil.NoSuchProcess:
+        return None
+    return handle if start_time(process.pid) == process.start_time else None
+
+
+def _signal(handle: psutil.Process, *, is_kill: bool) -> None:
+    try:
+        if is_kill:
+            handle.kill()
+        else:
+            handle.terminate()
+    except psutil.Error:
+        return
