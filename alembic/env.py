@@ -7,9 +7,9 @@ downgraded. Offline SQL is refused, since nobody could check where it would run.
 import asyncio
 from typing import Any
 
-from alembic import context
 from sqlalchemy import Connection
 
+from alembic import context
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import drop_from_comparison, record_step
 from bot.adapters.storage.tables import metadata

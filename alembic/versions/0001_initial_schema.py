@@ -1,7 +1,6 @@
 """Every table, view and trigger of the first release."""
 
 from alembic import op
-
 from bot.adapters.storage import ddl
 from bot.adapters.storage.tables import metadata
 

@@ -17,6 +17,8 @@ Callers act on the *class*, never on the text::
       LockHeld               another process of this host holds the lock; exit 1
       ActivationRefused      that instance cannot be made the leader; tell the operator
       CycleTakenOver         another run continues this collect cycle; stop, nothing is wrong
+      BackupInvalid          the file is damaged or no backup; choose another, nothing was changed
+      RestoreRefused         a bot may be using the database; stop it first, or force
       InvalidAmount          text does not fit a price, quantity or money unit
       InvalidMessage         a message of the venue does not have the documented shape
 """
@@ -95,6 +97,14 @@ class CycleTakenOver(BotError):
 
 class ActivationRefused(BotError):
     """An operator named an instance that does not exist or is not alive."""
+
+
+class BackupInvalid(BotError):
+    """A file is not a whole backup, or a backup just made does not match its source."""
+
+
+class RestoreRefused(BotError):
+    """The database to be replaced may be in use."""
 
 
 class InvalidAmount(BotError, ValueError):

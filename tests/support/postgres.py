@@ -89,10 +89,10 @@ def running_server(*, durable: bool = False) -> Iterator[Server]:
 def _place(*, durable: bool) -> Path:
     """A file system in memory if there is a roomy one: a fresh database is 300 small files."""
     memory = Path("/dev/shm")
-    if not durable and os.access(memory, os.W_OK):
-        if shutil.disk_usage(memory).free > _MEMORY_BYTES:
-            return memory
-    return Path(tempfile.gettempdir())
+    if durable or not os.access(memory, os.W_OK):
+        return Path(tempfile.gettempdir())
+    is_roomy = shutil.disk_usage(memory).free > _MEMORY_BYTES
+    return memory if is_roomy else Path(tempfile.gettempdir())
 
 
 def _sweep(place: Path) -> None:

@@ -10,11 +10,10 @@ may have happened.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from typing_extensions import Self
 
 from bot.adapters.storage.faults import FAULTS, is_misconfigured, translated
 from bot.adapters.storage.urls import Address, Dialect, parse_address

@@ -9,11 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.domain.errors import ConfigurationFault
@@ -58,16 +58,23 @@ async def migrate(database: Database) -> SchemaState:
         await connection.run_sync(_lock)
         state = await connection.run_sync(_state)
         if state is SchemaState.BEHIND:
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(upgrade, "head")
             state = await connection.run_sync(_state)
     if state is SchemaState.INCOMPATIBLE:
         raise ConfigurationFault(
             [
-                f"database: its schema needs newer code than version {code_version()};"
-                " start the newer build, or restore the backup made before its migration"
+                (
+                    f"database: its schema needs newer code than version {code_version()};"
+                    " start the newer build, or restore the backup made before its migration"
+                )
             ]
         )
     return state
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Run the migrations up to ``revision`` inside the open transaction."""
+    command.upgrade(_config({"connection": connection}), revision)
 
 
 def record_step(*, ctx: Any, step: Any, **_: object) -> None:
@@ -96,7 +103,9 @@ def _insert_version(
     connection.execute(
         text(
             "INSERT INTO schema_version (version, revision, min_code_version, applied_at_us)"
-            f" VALUES (:version, :revision, :minimum, {NOW_US[connection.dialect.name]})"
+            " VALUES (:version, :revision, :minimum, @now)".replace(
+                "@now", NOW_US[connection.dialect.name]
+            )
         ),
         {"version": version, "revision": revision, "minimum": min_code_version},
     )
@@ -115,10 +124,6 @@ def _lock(connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-
-
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config({"connection": connection}), "head")
 
 
 def _state(connection: Connection) -> SchemaState:

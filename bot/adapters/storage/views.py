@@ -3,6 +3,8 @@
 Machines read tables. A trading day here is the calendar day of New York.
 """
 
+# ruff: noqa: S608 - every part of a statement is a constant or comes from the catalogue
+
 from bot.adapters.storage.sql_terms import time_text
 
 # Later views may read earlier ones.
@@ -110,7 +112,8 @@ FROM closed GROUP BY trade_date, scope ORDER BY trade_date DESC, scope"""
 def new_york_day(dialect: str, micros: str) -> str:
     """``YYYY-MM-DD``. SQLite knows no zones, so the United States' rule since 2007 is spelt out."""
     if dialect == "postgresql":
-        return f"to_char({time_text(dialect, micros)} AT TIME ZONE 'America/New_York', 'YYYY-MM-DD')"
+        moment = time_text(dialect, micros)
+        return f"to_char({moment} AT TIME ZONE 'America/New_York', 'YYYY-MM-DD')"
     seconds = f"{micros} / 1000000"
     moment = f"datetime({seconds}, 'unixepoch')"
     year = f"strftime('%Y', {seconds}, 'unixepoch')"
@@ -155,7 +158,7 @@ FROM logs WHERE level IN ('ERROR', 'CRITICAL') ORDER BY at_us DESC, id DESC"""
 
 
 def _missing_hours(dialect: str) -> str:
-    """Hours between the first and the last snapshot that have none, with the last cycle's outcome."""
+    """Hours without a snapshot between the first and the last, with the last cycle's outcome."""
     if dialect == "sqlite":
         following = "strftime('%Y-%m-%dT%H:00:00Z', hour, '+1 hour')"
     else:
