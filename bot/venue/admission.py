@@ -155,7 +155,7 @@ def _needed(
     replaces: bool,
 ) -> int:
     fee = _fee(state, order, working)
-    hold = Hold(order.side, order.price, working, order.priority, fee)
+    hold = Hold(order.side, order.price, working, fee)
     position = ledger.position_quantity(order.ticker)
     may_rest = order.time_in_force is TimeInForce.GOOD_TILL_CANCELED
     if not may_rest or state.settings.collateral is Collateral.AT_MATCH:

@@ -204,7 +204,6 @@ def _replace(state: VenueState, order: WorkingOrder, amendment: _Amendment) -> N
     unrest(state, order)
     order.price = amendment.request.price
     order.remaining = amendment.remaining
-    order.priority = state.next_priority()
     reason = work(state, order, order.remaining)
     state.tell_order(order, reason or UpdateReason.AMEND)
 

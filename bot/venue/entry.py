@@ -130,5 +130,4 @@ def _order_of(state: VenueState, account: AccountId, request: OrderRequest) -> W
         order_group_id=request.order_group_id,
         created_us=state.now_us,
         updated_us=state.now_us,
-        priority=state.next_priority(),
     )

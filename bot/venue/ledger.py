@@ -118,7 +118,7 @@ class Ledger:
 
 def hold_of(order: WorkingOrder, fee: Money) -> Hold:
     """An order in the shape that collateral is reckoned with."""
-    return Hold(order.side, order.price, order.remaining, order.priority, fee)
+    return Hold(order.side, order.price, order.remaining, fee)
 
 
 def signed(side: BookSide, quantity: Quantity) -> Quantity:

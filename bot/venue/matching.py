@@ -94,7 +94,7 @@ def _can_pay(state: VenueState, maker: WorkingOrder, quantity: Quantity) -> bool
     if not _may_lack_cash(state, maker):
         return True
     ledger = state.ledgers[maker.account]
-    hold = Hold(maker.side, maker.price, quantity, maker.priority, NO_MONEY)
+    hold = Hold(maker.side, maker.price, quantity, NO_MONEY)
     needed = cost_to_open(hold, ledger.position_quantity(maker.ticker))
     cash = max(0, ledger.cash_of(maker.exchange_index))
     return needed <= cash + state.settings.margin_tolerance

@@ -150,7 +150,7 @@ class OrderView:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class WorkingOrder:
-    """The live order. ``priority`` orders arrivals at one price; an amend may renew it."""
+    """The live order. Its place in the queue is the book's to know."""
 
     account: AccountId
     order_id: OrderId
@@ -171,7 +171,6 @@ class WorkingOrder:
     order_group_id: OrderGroupId | None
     created_us: int
     updated_us: int
-    priority: int
     status: OrderStatus = OrderStatus.RESTING
     filled: Quantity = NO_QUANTITY
     taker_fill_cost: Money = NO_MONEY

@@ -29,7 +29,6 @@ class VenueState:
 
     __slots__ = (
         "_events",
-        "_priority",
         "action",
         "exchange_paused",
         "fees_collected",
@@ -59,13 +58,7 @@ class VenueState:
         self.fees_collected = NO_MONEY
         self.touched: dict[tuple[AccountId, int], None] = {}
         self.touched_groups: dict[tuple[AccountId, OrderGroupId], None] = {}
-        self._priority = 0
         self._events: list[VenueEvent] = []
-
-    def next_priority(self) -> int:
-        """A number greater than all before it: who came first at a price."""
-        self._priority += 1
-        return self._priority
 
     def is_exchange_active(self, exchange_index: int | None) -> bool:
         """Whether a shard takes any writes."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.domain.ids import MarketTicker
 from bot.domain.market import PriceBand, PriceGrid
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import OrderStatus
@@ -130,6 +131,8 @@ def test_a_fill_or_kill_that_meets_its_owner_acts_like_immediate_or_cancel() -> 
     floor.order(BOB, ASK, 51, 5)
     receipt = floor.order(BOB, BID, 51, 3, time_in_force=FOK)
     assert (receipt.filled, receipt.remaining) == (100, 0)
+    again = floor.order(BOB, BID, 51, 9, time_in_force=FOK)
+    assert (again.filled, again.remaining) == (0, 0)
 
 
 def test_an_immediate_order_that_finds_nothing_is_accepted_and_gone() -> None:
@@ -238,6 +241,23 @@ def test_closing_costs_nothing_even_for_an_account_without_a_cent() -> None:
     assert floor.order(ANN, ASK, 5, 1, time_in_force=IOC, reduce_only=True).filled == 100
     gone = floor.reads.order(ANN, take_profit.order_id)
     assert (gone.status, gone.last_reason) == (OrderStatus.CANCELED, UpdateReason.MARGIN_CANCEL)
+
+
+def test_orders_that_cost_nothing_survive_a_shortage() -> None:
+    floor = Floor(dollars=1)
+    second = MarketTicker("KXFOO-2")
+    floor.open(MAKER)
+    floor.keep(floor.venue.operations.list_market(terms_of(second), floor.tick()))
+    for ticker in (M, second):
+        floor.order(MAKER, ASK, 40, ticker=ticker)
+        floor.order(ANN, BID, 40, ticker=ticker)
+    costly = floor.order(ANN, ASK, 50)
+    free = floor.order(ANN, ASK, 50, ticker=second)
+    floor.keep(floor.venue.deposit(ANN, -floor.cash(ANN), floor.tick()))
+    floor.order(BOB, BID, 5)
+    floor.order(ANN, ASK, 5, time_in_force=IOC)
+    assert floor.reads.order(ANN, costly.order_id).last_reason is UpdateReason.MARGIN_CANCEL
+    assert floor.reads.order(ANN, free.order_id).status is OrderStatus.RESTING
 
 
 def test_a_second_order_to_close_the_same_position_must_be_paid() -> None:

@@ -6,6 +6,7 @@ from bot.domain.ids import ClientOrderId, MarketTicker, OrderId
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import OrderStatus
 from bot.venue.accounts import AccountId
+from bot.venue.events import BookChanged
 from bot.venue.orders import AmendRequest, OrderReceipt, UpdateReason
 from bot.venue.results import Refusal, RefusalCode
 from tests.unit.venue.floor import ANN, ASK, BID, BOB, CAT, HOUR, IOC, SECOND, Floor, M, terms_of
@@ -153,6 +154,7 @@ def test_an_amend_of_the_expiry_alone_keeps_the_place_and_takes_effect() -> None
     first = floor.order(ANN, ASK, 50, 5, expires_us=HOUR)
     floor.order(CAT, ASK, 50, 5)
     amend(floor, ANN, first.order_id, ASK, 50, 5, expires_us=2 * HOUR)
+    assert floor.told(BookChanged) == []
     assert floor.reads.queue_position(ANN, first.order_id) == 0
     floor.advance(HOUR)
     assert floor.reads.order(ANN, first.order_id).status is OrderStatus.RESTING

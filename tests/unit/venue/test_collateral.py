@@ -10,8 +10,8 @@ from bot.venue.collateral import Desk, Hold, closable, cost_to_open
 from tests.unit.venue.floor import ASK, BID
 
 
-def hold(side: BookSide, price: int, quantity: int, priority: int = 1) -> Hold:
-    return Hold(side, Price(price), Quantity(quantity), priority, Money(0))
+def hold(side: BookSide, price: int, quantity: int) -> Hold:
+    return Hold(side, Price(price), Quantity(quantity), Money(0))
 
 
 def desk_of(*holds: Hold) -> Desk:
@@ -33,11 +33,9 @@ def test_orders_that_close_cost_nothing_and_the_excess_opens() -> None:
     assert desk_of(hold(ASK, 1_000, 300)).worst_cost(100) == 2 * 900_000 - 100_000
 
 
-def test_the_best_price_uses_the_position_up_first() -> None:
-    desk = desk_of(hold(ASK, 9_000, 100, 1), hold(ASK, 1_000, 100, 2))
-    assert desk.worst_cost(100) == 0
-    desk = desk_of(hold(ASK, 2_000, 100, 1), hold(ASK, 3_000, 100, 2))
-    assert desk.worst_cost(100) == 700_000 - 200_000
+def test_it_makes_no_difference_which_order_closes() -> None:
+    assert desk_of(hold(ASK, 9_000, 100), hold(ASK, 1_000, 100)).worst_cost(100) == 0
+    assert desk_of(hold(ASK, 2_000, 100), hold(ASK, 3_000, 100)).worst_cost(100) == 500_000
 
 
 def test_one_more_order_is_reckoned_with_and_the_replaced_one_without() -> None:
@@ -67,7 +65,6 @@ holds = st.lists(
         st.sampled_from([BID, ASK]),
         st.integers(1, 9_999),
         st.integers(1, 300),
-        st.integers(1, 9),
     ),
     max_size=6,
 )
@@ -89,8 +86,8 @@ def test_asking_for_one_more_is_the_same_as_having_it(holds, position, pick) -> 
 @given(holds=holds, position=st.integers(-400, 400), data=st.data())
 def test_no_interleaving_of_the_two_sides_ever_needs_more(holds, position, data) -> None:
     reserved = desk_of(*holds).worst_cost(position)
-    bids = sorted((h for h in holds if h.side is BID), key=lambda h: h.rank)
-    asks = sorted((h for h in holds if h.side is ASK), key=lambda h: h.rank)
+    bids = sorted((h for h in holds if h.side is BID), key=lambda h: -h.price)
+    asks = sorted((h for h in holds if h.side is ASK), key=lambda h: h.price)
     cash = 0
     while bids or asks:
         side = bids if bids and (not asks or data.draw(st.booleans())) else asks

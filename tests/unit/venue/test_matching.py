@@ -20,6 +20,7 @@ from tests.unit.venue.floor import (
     GTC,
     IOC,
     MAKER_GIVES_WAY,
+    SECOND,
     Floor,
     M,
     request_of,
@@ -128,6 +129,16 @@ def test_every_change_of_one_act_shares_the_books_clock() -> None:
     assert len(clocks) == 3
     assert set(clocks) == {floor.reads.book(M).clock}
     assert clocks[0] > before
+
+
+def test_what_a_timer_does_to_a_book_has_a_clock_of_its_own() -> None:
+    floor = Floor()
+    floor.order(ANN, BID, 40, expires_us=10 * SECOND)
+    floor.order(ANN, BID, 40, expires_us=11 * SECOND)
+    placed = floor.reads.book(M).clock
+    floor.advance(20 * SECOND)
+    first, second = (event.clock for event in floor.told(BookChanged))
+    assert placed < first < second
 
 
 def test_a_taker_that_meets_its_own_order_keeps_earlier_fills_and_loses_the_rest() -> None:
