@@ -1,0 +1,128 @@
+"""What each command answers, word for word, on the fixture's bot."""
+
+import pytest
+
+from bot.console.handlers import command_table
+from bot.domain.operations import AccessLevel
+from tests.fakes.operator import HALTED
+from tests.support.console import ADMIN, TRADER, VIEWER, Talk, body
+
+GOLDEN = {
+    "/start": (
+        "Kalshi bot, version 0.1.0.\n"
+        "Your level: admin. /status shows the state, /help lists the commands, "
+        "/halt stops new entries at once."
+    ),
+    "/help": (
+        "See\n"
+        "/status - Why it trades or not, money, connections, breakers\n"
+        "/positions - Open positions with stop and target\n"
+        "/pnl - The trading day's result\n"
+        "/balance - Cash, equity and exposure\n"
+        "/breakers - Every breaker with its value and limit\n"
+        "/why [ticker] - Why there was no trade, in general or in one market\n"
+        "/gaps - Hours that the collection missed\n"
+        "/instances - Who is registered and who leads\n"
+        "Act\n"
+        "/halt [reason] - Stop new entries at once; positions stay open\n"
+        "/unhalt - End the halt\n"
+        "/reset_breaker [name] [force] - Reset a tripped breaker; without a name it lists them\n"
+        "/backup - Back up the trading records and send them here\n"
+        "Know\n"
+        "/start - Say hello\n"
+        "/help [command] - List the commands, or explain one\n"
+        "/version - What is running\n"
+        "/whoami - Your user id and level"
+    ),
+    "/help unhalt": "/unhalt\nEnd the halt\nAlso: /resume\nAsks for confirmation.",
+    "/help /reset_breaker": (
+        "/reset_breaker [name] [force]\nReset a tripped breaker; without a name it lists them\n"
+        "Also: /reset\nAsks for confirmation."
+    ),
+    "/help nothing": "There is no command /nothing for you.",
+    "/halt": (
+        "HALTED, saved. No new entries; resting entries are cancelled.\n"
+        "Set by telegram:11 Ada: no reason given\n"
+        "Positions stay open. Stops are watched only while this bot leads; "
+        "if it dies, resting take-profits stay and stops do not.\n"
+        "/unhalt ends it."
+    ),
+    "/unhalt": (
+        "End the halt?\n"
+        "Set by the bot 3 min ago: first start; /unhalt to begin\n"
+        "Entries start again after a reconciliation.\n"
+        "Still tripped, and not cleared by this: loss_streak"
+    ),
+    "/reset_breaker loss_streak": (
+        "Reset loss_streak?\nIt stands at 5, limit 5.\nTripped because: 5 losses in a row"
+    ),
+    "/backup": (
+        "Backup backups/kalshi_20261121_071500.sqlite\n"
+        "12.3 MB, made 21 Nov 02:15:00 ET\n"
+        f"SHA-256 {'ab' * 32}\n"
+        "Not durable: this disk does not survive a deploy."
+    ),
+    "/gaps": (
+        "Gaps: 2 of 31 hours missing between 2026-11-20T00:00:00Z and 2026-11-21T06:00:00Z\n"
+        "2026-11-20T03:00:00Z\n"
+        "2026-11-20T04:00:00Z"
+    ),
+    "/version": "Version 0.1.0, schema 3\nDeployment local, Python 3.11.7",
+    "/whoami": "User id 11, chat id 11, level admin",
+}
+
+
+@pytest.mark.parametrize("line", GOLDEN)
+async def test_a_command_answers_word_for_word(line):
+    talk = Talk()
+    talk.operator.halt_view = HALTED
+    assert body(await talk.says(ADMIN, line)) == GOLDEN[line]
+
+
+async def test_the_backup_comes_with_its_file():
+    reply = await Talk().says(ADMIN, "/backup")
+    assert reply.attachment == "backups/kalshi_20261121_071500.sqlite"
+
+
+async def test_help_shows_nobody_what_they_may_not_do():
+    shown = body(await Talk().says(VIEWER, "/help"))
+    assert "/halt" not in shown
+    assert "/backup" not in body(await Talk().says(TRADER, "/help"))
+    assert body(await Talk().says(VIEWER, "/help backup")) == (
+        "There is no command /backup for you."
+    )
+
+
+async def test_why_asks_about_one_market_in_capitals():
+    talk = Talk()
+    assert body(await talk.says(VIEWER, "/why kxfed-26dec")).startswith("TRADING")
+
+
+def test_the_table_has_every_promised_command_and_clear_help():
+    table = command_table()
+    promised = [
+        "start",
+        "help",
+        "status",
+        "halt",
+        "unhalt",
+        "reset_breaker",
+        "breakers",
+        "backup",
+        "positions",
+        "pnl",
+        "balance",
+        "instances",
+        "gaps",
+        "why",
+        "version",
+        "whoami",
+    ]
+    assert sorted(spec.name for spec in table.specs) == sorted(promised)
+    for spec in table.specs:
+        # Telegram's limits for its menu.
+        assert 1 <= len(spec.name) <= 32
+        assert 3 <= len(spec.help) <= 256
+        assert spec.asker is None or spec.increases_risk
+    acting = [spec for spec in table.specs if spec.level > AccessLevel.VIEWER]
+    assert {spec.name for spec in acting} == {"halt", "unhalt", "reset_breaker", "backup"}

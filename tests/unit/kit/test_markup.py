@@ -1,0 +1,65 @@
+"""Any text may be shown, and any length may be sent."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.kit.markup import ago, bold, clean, code, escape, length, moment, plain, span, split
+
+NOW_US = 1_795_245_300_000_000
+
+
+@given(st.text())
+def test_escaping_is_undone_by_plain(text: str) -> None:
+    assert plain(bold(text)) == clean(text)
+    assert plain(code(escape("x"))) == "x"
+
+
+@given(st.text(), st.integers(20, 200))
+def test_every_part_fits_and_nothing_but_markup_and_blank_lines_is_lost(
+    text: str, limit: int
+) -> None:
+    source = "\n".join(bold(line) for line in text.split("\n"))
+    parts = split(source, limit)
+    assert all(0 < length(part) <= limit for part in parts)
+    together = "".join(plain(part) for part in parts)
+    assert "".join(together.split()) == "".join(plain(source).split())
+
+
+def test_lines_stay_whole_where_they_fit():
+    text = "\n".join(f"<b>{number:03d}</b>" for number in range(10))
+    assert split(text, 21) == tuple(
+        f"<b>{number:03d}</b>\n<b>{number + 1:03d}</b>" for number in range(0, 10, 2)
+    )
+
+
+def test_an_entity_is_never_cut():
+    parts = split("&amp;" * 10, 12)
+    assert parts == ("&amp;&amp;",) * 5
+
+
+def test_length_counts_as_telegram_does():
+    assert length("a\N{GRINNING FACE}") == 3
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "text"),
+    [
+        (-5, "0 s"),
+        (59_999_999, "59 s"),
+        (60_000_000, "1 min"),
+        (3_600_000_000, "1 h"),
+        (3_660_000_000, "1 h 1 min"),
+        (86_400_000_000, "1 d"),
+        (90_000_000_000, "1 d 1 h"),
+    ],
+)
+def test_spans_are_read_at_a_glance(microseconds, text):
+    assert span(microseconds) == text
+
+
+def test_times_are_the_exchange_s_own():
+    assert moment(NOW_US) == "21 Nov 02:15:00 ET"
+    assert moment(NOW_US - 120 * 86_400_000_000) == "24 Jul 03:15:00 ET"
+    assert ago(None, NOW_US) == "never"
+    assert ago(NOW_US - 1_000_000, NOW_US) == "1 s ago"
