@@ -281,6 +281,18 @@ def orphaned(bracket: Bracket, reason: str, now_us: int) -> Bracket:
     return replace(bracket, orphan_reason=reason, updated_us=now_us)
 
 
+def dismissed(bracket: Bracket, now_us: int) -> Bracket:
+    """A person took over what the bot did not understand: it is no business of ours any more."""
+    return replace(
+        bracket,
+        orphan_reason="",
+        closed_us=now_us,
+        exit_reason=ExitReason.OUTSIDE,
+        outside=Quantity(max(0, bracket.entered - bracket.exited)),
+        updated_us=now_us,
+    )
+
+
 def without_finished_exits(bracket: Bracket) -> Bracket:
     """Put exit orders that are over out of the way; booked ones are summed up."""
     done = [order for order in bracket.exits() if order.is_final]

@@ -1,0 +1,159 @@
+"""From nothing to trading: load what was stored, compare it with the exchange, agree.
+
+Start-up, crash recovery and the regular comparison are one path. A difference
+seen once may be a read model that lags; seen twice alike it is taken as the
+exchange states it, reported, and left alone.
+"""
+
+from dataclasses import replace
+
+from bot.domain.errors import InvariantBroken
+from bot.domain.events import Event, ExchangeRead, FillReported, OrderEvent, SettlementReported
+from bot.domain.ids import MarketTicker
+from bot.domain.money import Money, Quantity, format_quantity
+from bot.domain.orders import BookSide, VenuePosition
+from bot.domain.records import BracketRecord, StoredState
+from bot.domain.tradingday import trading_day
+from bot.engine import duty
+from bot.engine.draft import Draft
+from bot.engine.effects import NoticeKind
+from bot.engine.order_events import on_order_event, on_settlement
+from bot.engine.reconcile import Mismatch, mismatches, missed_events, unexplained
+from bot.engine.work import keep, work_all
+from bot.engine.world import FOREIGN, World
+from bot.execution.bracket import with_outside_exit
+from bot.portfolio.pnl import Result
+from bot.portfolio.positions import Position
+from bot.risk import breakers
+
+
+def load_state(world: World, state: StoredState, draft: Draft) -> None:
+    """Take the store's memory, once. A halt commanded in the meantime stays."""
+    if world.is_loaded:
+        raise InvariantBroken("the stored state was loaded twice in one leadership")
+    world.is_loaded = True
+    world.ledger.load(state)
+    world.desk.load(state.brackets, state.orders, world.now_us)
+    for record in sorted(state.brackets, key=lambda one: one.closed_us or 0):
+        if record.closed_us is not None and record.entered:
+            world.ledger.closed(_result(record, record.closed_us))
+    known = [stored for stored in state.breakers if stored.name != FOREIGN]
+    for stored in state.breakers:
+        if stored.name == FOREIGN:
+            world.foreign.load(stored)
+    world.stance.breakers = breakers.from_records(known)
+    if world.stance.halt is None:
+        world.stance.halt = state.halt
+    if world.is_unclean_start:
+        duty.count_takeover(world, draft)
+    duty.ask_now(world, "take-over", draft)
+
+
+def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
+    """Learn what was missed, then compare positions."""
+    if not world.is_loaded:
+        return
+    world.ledger.balance_read(read.truth.balance.cash, Money(0))
+    learned = _learn(world, read, draft)
+    found = mismatches(world.ledger.positions, read.truth.positions, read.requested_us)
+    stated = {one.ticker: one.theirs for one in found}
+    is_settled = all(world.doubtful.get(ticker) == what for ticker, what in stated.items())
+    if found and not is_settled:
+        world.doubtful = stated
+        return
+    world.doubtful = {}
+    by_ticker = {position.ticker: position for position in read.truth.positions}
+    for mismatch in found:
+        _take_their_word(world, mismatch, by_ticker.get(mismatch.ticker), draft)
+    for ticker, quantity in unexplained(
+        world.ledger.open_positions(), world.held_by_brackets()
+    ).items():
+        world.note_foreign(ticker, f"position of {format_quantity(quantity)}", draft)
+    if not world.stance.is_reconciled:
+        world.stance.is_reconciled = True
+        _tell_reconciled(world, learned, len(found), draft)
+    work_all(world, draft)
+
+
+def _learn(world: World, read: ExchangeRead, draft: Draft) -> int:
+    """Feed the missed events through the ordinary doors; returns how many fills were new."""
+    seen = frozenset(
+        fill.fill_id for fill in read.truth.fills if world.ledger.has_seen(fill.fill_id)
+    )
+    cash = world.ledger.cash
+    new_fills = 0
+    for event in missed_events(read, world.desk.open(), seen):
+        new_fills += isinstance(event, FillReported)
+        _apply(world, event, draft)
+    # The balance was read last: it holds everything these fills and payouts moved already.
+    world.ledger.cash = cash
+    return new_fills
+
+
+def _apply(world: World, event: Event, draft: Draft) -> None:
+    if isinstance(event, SettlementReported):
+        on_settlement(world, event.settlement, draft)
+    elif isinstance(event, OrderEvent):
+        on_order_event(world, event, draft)
+
+
+def _take_their_word(
+    world: World, mismatch: Mismatch, theirs: VenuePosition | None, draft: Draft
+) -> None:
+    """Two reads agree with each other and not with us: the exchange is right about what is."""
+    ticker = mismatch.ticker
+    position = world.ledger.position(ticker)
+    if theirs is None:
+        adopted = replace(position, quantity=Quantity(0), cost=Money(0), updated_us=world.now_us)
+    else:
+        adopted = _adopted(position, theirs, world.now_us)
+    world.ledger.adopt(adopted)
+    draft.record(adopted.record())
+    what = f"position is {format_quantity(mismatch.theirs)}, not {format_quantity(mismatch.ours)}"
+    world.note_foreign(ticker, what, draft)
+    _shrink_brackets(world, ticker, mismatch.theirs, draft)
+
+
+def _shrink_brackets(world: World, ticker: MarketTicker, theirs: Quantity, draft: Draft) -> None:
+    """Contracts the exchange does not hold for us any more cannot be sold by us either."""
+    for bracket in world.desk.open():
+        if bracket.plan.ticker != ticker:
+            continue
+        is_yes = bracket.plan.side is BookSide.BID
+        still_there = max(0, theirs if is_yes else -theirs)
+        gone = Quantity(max(0, bracket.held - still_there))
+        after, _ = with_outside_exit(bracket, gone, bracket.plan.entry_price, world.now_us)
+        keep(world, after, draft)
+
+
+def _adopted(position: Position, theirs: VenuePosition, now_us: int) -> Position:
+    return replace(
+        position,
+        quantity=theirs.quantity,
+        cost=theirs.exposure,
+        updated_us=now_us,
+    )
+
+
+def _tell_reconciled(world: World, learned: int, adopted: int, draft: Draft) -> None:
+    opened = world.desk.open()
+    draft.tell(
+        NoticeKind.RECONCILED,
+        epoch=world.stance.epoch,
+        day=trading_day(world.now_us, world.settings.zone),
+        positions=len(world.ledger.open_positions()),
+        brackets=len(opened),
+        fills_learned=learned,
+        positions_adopted=adopted,
+        not_ours=", ".join(sorted(world.foreign.seen)) or "nothing",
+    )
+
+
+def _result(record: BracketRecord, closed_us: int) -> Result:
+    return Result(
+        contracts=record.entered,
+        cost=record.entry_cost,
+        fees=record.fees,
+        profit=Money(record.exit_value - record.entry_cost - record.fees),
+        closed_us=closed_us,
+    )

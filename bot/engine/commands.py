@@ -1,0 +1,187 @@
+"""What a person orders: each command once, each answered in words."""
+
+from typing import assert_never
+
+from bot.domain.events import (
+    BreakerResetCommanded,
+    CloseCommanded,
+    CommandEvent,
+    EntriesCancelCommanded,
+    ForeignAcknowledged,
+    HaltCommanded,
+    HaltSaved,
+    Role,
+    StrategySwitched,
+    UnhaltCommanded,
+)
+from bot.domain.records import ExitReason, HaltRecord
+from bot.engine.draft import Draft
+from bot.engine.duty import forget_counts, readings, replace_state
+from bot.engine.effects import CancelOrder, NoticeKind, Reply, SaveHalt
+from bot.engine.order_events import halt
+from bot.engine.work import keep, work, work_all
+from bot.engine.world import World
+from bot.execution.bracket import Bracket, dismissed, leaving
+from bot.execution.order_state import cancel_sent
+from bot.risk import breakers
+
+OtherCommand = (
+    BreakerResetCommanded
+    | CloseCommanded
+    | EntriesCancelCommanded
+    | ForeignAcknowledged
+    | StrategySwitched
+)
+
+
+def on_command(world: World, event: CommandEvent, draft: Draft) -> None:
+    """Carry it out, unless it was before."""
+    if event.command_id in world.commands:
+        _reply(draft, event, "done before", is_done=True)
+        return
+    world.commands.append(event.command_id)
+    if isinstance(event, HaltCommanded):
+        _halt(world, event, draft)
+    elif isinstance(event, UnhaltCommanded):
+        _unhalt(world, event, draft)
+    else:
+        _on_other(world, event, draft)
+
+
+def _on_other(world: World, event: OtherCommand, draft: Draft) -> None:
+    match event:
+        case BreakerResetCommanded():
+            _reset_breaker(world, event, draft)
+        case CloseCommanded():
+            _close(world, event, draft)
+        case EntriesCancelCommanded():
+            _cancel_entries(world, event, draft)
+        case ForeignAcknowledged():
+            _acknowledge(world, event, draft)
+        case StrategySwitched():
+            _switch(world, event, draft)
+        case _:
+            assert_never(event)
+
+
+def on_halt_saved(world: World, event: HaltSaved, draft: Draft) -> None:
+    """The store has it: say so, and let an unhalt take effect."""
+    pending = world.pending_unhalt
+    if pending is not None and pending[0] == event.command_id:
+        world.pending_unhalt = None
+        world.stance.halt = pending[1]
+        draft.tell(NoticeKind.HALT_CLEARED, by=pending[1].set_by)
+        _say(draft, event.command_id, "saved: entries are allowed, breakers permitting")
+    elif event.command_id:
+        _say(draft, event.command_id, "saved")
+    if world.pending_unhalt is None:
+        world.stance.is_halt_saved = True
+
+
+def _halt(world: World, event: HaltCommanded, draft: Draft) -> None:
+    record = HaltRecord(
+        halted=True, reason=event.reason, set_by=event.actor, changed_us=world.now_us
+    )
+    world.pending_unhalt = None
+    halt(world, record, event.command_id, draft)
+    _reply(draft, event, "halted here, not yet saved", is_done=False)
+    work_all(world, draft)
+
+
+def _unhalt(world: World, event: UnhaltCommanded, draft: Draft) -> None:
+    stance = world.stance
+    if stance.halt is not None and not stance.halt.halted:
+        _reply(draft, event, "not halted", is_done=True)
+        return
+    if stance.role is not Role.LEADING or not stance.is_reconciled:
+        _reply(draft, event, "refused: the account is not reconciled yet", is_done=False)
+        return
+    record = HaltRecord(halted=False, reason="", set_by=event.actor, changed_us=world.now_us)
+    world.pending_unhalt = (event.command_id, record)
+    stance.is_halt_saved = False
+    draft.urgent(SaveHalt(record=record, command_id=event.command_id))
+    _reply(draft, event, "ending the halt, not yet saved", is_done=False)
+
+
+def _reset_breaker(world: World, event: BreakerResetCommanded, draft: Draft) -> None:
+    state = next((one for one in world.stance.breakers if one.name == event.name), None)
+    if state is None:
+        known = ", ".join(breaker.name for breaker in breakers.BREAKERS)
+        _reply(draft, event, f"refused: no breaker {event.name!r}; known: {known}", is_done=False)
+        return
+    now_readings, limits = readings(world), world.settings.breakers
+    refusal = breakers.refusal(state, now_readings, limits)
+    if refusal and not (event.is_forced and state.is_tripped):
+        _reply(draft, event, f"refused: {refusal}", is_done=False)
+        return
+    after = breakers.reset(state, now_readings, limits, world.now_us, is_forced=event.is_forced)
+    replace_state(world, after)
+    forget_counts(world, state.name)
+    draft.record(breakers.to_record(after))
+    draft.tell(NoticeKind.BREAKER_RESET, name=state.name, by=event.actor)
+    breaker = breakers.breaker_named(state.name)
+    granted = f"; granted: {breaker.grant}" if refusal and breaker is not None else ""
+    _reply(draft, event, f"{state.name} reset{granted}", is_done=True)
+
+
+def _close(world: World, event: CloseCommanded, draft: Draft) -> None:
+    chosen = [
+        bracket for bracket in world.desk.open()
+        if event.ticker is None or bracket.plan.ticker == event.ticker
+    ]  # fmt: skip
+    for bracket in chosen:
+        work(world, leaving(bracket, ExitReason.OPERATOR, world.now_us), draft)
+    if not chosen:
+        _reply(draft, event, "nothing of ours is open there", is_done=True)
+        return
+    hindrance = "" if world.stance.may_exit else "; exits wait until trading is possible"
+    _reply(draft, event, f"closing {len(chosen)} positions{hindrance}", is_done=True)
+
+
+def _cancel_entries(world: World, event: EntriesCancelCommanded, draft: Draft) -> None:
+    cancelled = 0
+    for bracket in world.desk.open():
+        entry = bracket.entry
+        if not entry.is_working or entry.order_id is None:
+            continue
+        cancelled += 1
+        mine = entry.intent.client_order_id
+        draft.cancel(
+            CancelOrder(client_order_id=mine, order_id=entry.order_id, ticker=bracket.plan.ticker)
+        )
+        world.desk.change(mine, lambda order: cancel_sent(order, world.now_us), world.now_us, draft)
+    _reply(draft, event, f"cancelling {cancelled} entries; take-profits stay", is_done=True)
+
+
+def _acknowledge(world: World, event: ForeignAcknowledged, draft: Draft) -> None:
+    if world.foreign.seen.pop(event.ticker, None) is not None:
+        world.foreign.acknowledged.add(event.ticker)
+        draft.record(world.foreign.record(world.now_us))
+    for bracket in world.desk.open():
+        if bracket.plan.ticker == event.ticker and bracket.orphan_reason:
+            _dismiss(world, bracket, draft)
+    _reply(draft, event, f"{event.ticker} acknowledged", is_done=True)
+
+
+def _dismiss(world: World, bracket: Bracket, draft: Draft) -> None:
+    keep(world, dismissed(bracket, world.now_us), draft)
+
+
+def _switch(world: World, event: StrategySwitched, draft: Draft) -> None:
+    if event.strategy_id not in {strategy.strategy_id for strategy in world.strategies}:
+        _reply(draft, event, f"refused: no strategy {event.strategy_id}", is_done=False)
+        return
+    if event.is_on:
+        world.switched_off.discard(event.strategy_id)
+    else:
+        world.switched_off.add(event.strategy_id)
+    work_all(world, draft)
+    _reply(draft, event, f"{event.strategy_id} {'on' if event.is_on else 'off'}", is_done=True)
+
+
+def _reply(draft: Draft, event: CommandEvent, text: str, *, is_done: bool) -> None:
+    draft.urgent(Reply(command_id=event.command_id, text=text, is_done=is_done))
+
+
+def _say(draft: Draft, command_id: int, text: str) -> None:
+    draft.urgent(Reply(command_id=command_id, text=text, is_done=True))

@@ -1,0 +1,254 @@
+"""Engine.handle(event) -> effects; pure and synchronous.
+
+All trading state lives behind it and changes only inside ``handle``. The engine
+cannot wait, so nothing can change between a check and the act it permits. The
+same events give the same effects, every time: the journal can be replayed.
+
+One engine serves one leadership. It knows nothing until ``StateLoaded``, sends
+nothing before the account is reconciled, and entries only while leading, not
+halted, not tripped, not paused and not switched off.
+"""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from bot.domain.events import (
+    ApiCallsCounted,
+    BalanceRead,
+    BooksDistrusted,
+    ClockCompared,
+    CommandEvent,
+    Event,
+    ExchangeRead,
+    ExchangeStatusRead,
+    FeedConnected,
+    FeedHeard,
+    FeedLost,
+    HaltSaved,
+    MarketEvent,
+    MarketPhaseChanged,
+    MarketsDropped,
+    MarketsListed,
+    OrderEvent,
+    QuoteChanged,
+    Role,
+    RoleChanged,
+    SettlementReported,
+    StateLoaded,
+    TimeAdvanced,
+    VenueEvent,
+)
+from bot.domain.ids import InstanceId, Scope
+from bot.domain.market import MarketStatus
+from bot.domain.quotes import Quote
+from bot.engine import duty
+from bot.engine.activation import load_state, on_exchange_read
+from bot.engine.commands import on_command, on_halt_saved
+from bot.engine.draft import Draft
+from bot.engine.effects import Effect, NoticeKind
+from bot.engine.entries import consider
+from bot.engine.order_events import on_order_event, on_settlement, settle, sort_waiting_fills
+from bot.engine.settings import EngineSettings
+from bot.engine.stance import Stance
+from bot.engine.work import work, work_all, work_market
+from bot.engine.world import World
+from bot.strategies.base import Strategy
+
+
+class Engine:
+    """The single writer."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        strategies: Sequence[Strategy],
+        scope: Scope,
+        instance_id: InstanceId,
+    ) -> None:
+        self.world = World(
+            settings=settings,
+            strategies=tuple(strategies),
+            scope=scope,
+            instance_id=instance_id,
+            stance=Stance(entries_on=settings.entries_on),
+        )
+
+    def handle(self, event: Event) -> tuple[Effect, ...]:
+        """Apply one event and say what should follow, in order."""
+        world = self.world
+        world.now_us = max(world.now_us, event.received_us)
+        if isinstance(event, RoleChanged):
+            world.stance.epoch = event.epoch
+        draft = Draft(world.stance.epoch)
+        could_enter = world.stance.may_enter
+        if isinstance(event, QuoteChanged):
+            _on_quote(world, event.quote, draft)
+        else:
+            _dispatch(world, event, draft)
+        _follow(world, draft, could_enter=could_enter)
+        return draft.effects()
+
+
+def _dispatch(world: World, event: Event, draft: Draft) -> None:
+    match event:
+        case TimeAdvanced():
+            _on_time(world, draft)
+        case HaltSaved():
+            on_halt_saved(world, event, draft)
+        case RoleChanged():
+            _on_role(world, event, draft)
+        case StateLoaded():
+            load_state(world, event.state, draft)
+        case BalanceRead() | SettlementReported() | ExchangeRead():
+            _on_account(world, event, draft)
+        case _:
+            _dispatch_group(world, event, draft)
+
+
+def _dispatch_group(
+    world: World, event: MarketEvent | VenueEvent | OrderEvent | CommandEvent, draft: Draft
+) -> None:
+    if isinstance(event, OrderEvent):
+        on_order_event(world, event, draft)
+        duty.judge_breakers(world, draft)
+    elif isinstance(event, CommandEvent):
+        on_command(world, event, draft)
+    elif isinstance(event, VenueEvent):
+        _on_venue(world, event, draft)
+    else:
+        _on_market(world, event, draft)
+
+
+def _follow(world: World, draft: Draft, *, could_enter: bool) -> None:
+    """When entries become forbidden the resting ones go; when allowed, new groups are made."""
+    can_enter = world.stance.may_enter
+    if can_enter:
+        duty.reopen_groups(world, draft)
+    elif could_enter:
+        work_all(world, draft)
+
+
+def _on_quote(world: World, quote: Quote, draft: Draft) -> None:
+    """The hot path: one market, its bracket or a new wish."""
+    market = world.markets.quoted(quote)
+    if market is None:
+        return
+    bracket = world.desk.in_market(quote.ticker)
+    if bracket is not None:
+        work(world, bracket, draft)
+    elif world.stance.may_enter:
+        consider(world, market, draft)
+
+
+def _on_time(world: World, draft: Draft) -> None:
+    """Every second: timeouts, breakers, the day, questions that have had no answer."""
+    sort_waiting_fills(world, draft)
+    work_all(world, draft)
+    duty.keep_day(world, draft)
+    duty.judge_breakers(world, draft)
+    duty.take_snapshot(world, draft)
+    if world.stance.role in (Role.ACTIVATING, Role.LEADING):
+        duty.ask_for_account(world, draft)
+
+
+def _on_role(world: World, event: RoleChanged, draft: Draft) -> None:
+    stance = world.stance
+    if event.role is not stance.role:
+        stance.role_since_us = world.now_us
+    stance.role = event.role
+    if event.role is Role.ACTIVATING:
+        world.feed.since_us = world.now_us
+        world.is_unclean_start = not event.is_clean
+    work_all(world, draft)
+
+
+def _on_account(
+    world: World, event: BalanceRead | SettlementReported | ExchangeRead, draft: Draft
+) -> None:
+    match event:
+        case BalanceRead():
+            world.ledger.balance_read(event.balance.cash, event.transferred)
+            if event.transferred and world.ledger.baseline is not None:
+                draft.record(world.ledger.baseline)
+        case SettlementReported():
+            on_settlement(world, event.settlement, draft)
+        case ExchangeRead():
+            on_exchange_read(world, event, draft)
+        case _:
+            assert_never(event)
+    duty.keep_day(world, draft)
+    duty.judge_breakers(world, draft)
+
+
+def _on_venue(world: World, event: VenueEvent, draft: Draft) -> None:
+    feed = world.feed
+    match event:
+        case FeedHeard():
+            feed.last_frame_us = world.now_us
+        case FeedConnected():
+            feed.is_connected, feed.changed_us = True, world.now_us
+            feed.last_frame_us = world.now_us
+        case FeedLost():
+            feed.is_connected, feed.changed_us = False, world.now_us
+            world.markets.all_distrusted(world.now_us)
+        case ApiCallsCounted():
+            world.api.add(world.now_us, event.calls, event.failed)
+            duty.judge_breakers(world, draft)
+        case ClockCompared():
+            world.clock_skew_us = event.skew_us
+            duty.judge_breakers(world, draft)
+        case ExchangeStatusRead():
+            _on_exchange_status(world, event, draft)
+        case _:
+            assert_never(event)
+
+
+def _on_exchange_status(world: World, event: ExchangeStatusRead, draft: Draft) -> None:
+    stance = world.stance
+    was_paused = stance.is_paused
+    stance.is_exchange_active = event.is_exchange_active
+    stance.is_trading_active = event.is_trading_active
+    if stance.is_paused == was_paused:
+        return
+    stance.paused_since_us = world.now_us if stance.is_paused else None
+    # Silence during a pause is no fault of ours: the pulse is counted anew afterwards.
+    world.feed.since_us = world.now_us
+    resume = "not stated" if event.resume_us is None else str(event.resume_us)
+    draft.tell(
+        NoticeKind.PAUSED if stance.is_paused else NoticeKind.RESUMED,
+        resume_us=resume,
+        stops="frozen" if stance.is_paused else "watched again",
+    )
+    work_all(world, draft)
+
+
+def _on_market(world: World, event: MarketEvent, draft: Draft) -> None:
+    match event:
+        case MarketsListed():
+            world.markets.listed(event)
+            work_all(world, draft)
+        case MarketsDropped():
+            kept = {bracket.plan.ticker for bracket in world.desk.open()}
+            kept |= {position.ticker for position in world.ledger.open_positions()}
+            world.markets.dropped(event, frozenset(kept))
+        case BooksDistrusted():
+            world.markets.distrusted(event)
+            for ticker in event.tickers:
+                work_market(world, ticker, draft)
+        case MarketPhaseChanged():
+            _on_phase(world, event, draft)
+        case QuoteChanged():
+            _on_quote(world, event.quote, draft)
+        case _:
+            assert_never(event)
+
+
+def _on_phase(world: World, event: MarketPhaseChanged, draft: Draft) -> None:
+    """Money moves when a market is final; before that its result may still be disputed."""
+    world.markets.phase(event)
+    market = world.markets.get(event.ticker)
+    is_final = event.status is MarketStatus.FINALIZED
+    if is_final and market is not None and market.value is not None:
+        settle(world, event.ticker, market.value, draft)
+    else:
+        work_market(world, event.ticker, draft)

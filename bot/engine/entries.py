@@ -1,0 +1,278 @@
+"""From a quote to an entry: ask the strategies, size, check, plan, place.
+
+Every refusal is kept with its reason, but the same one not on every tick.
+"""
+
+from bot.domain.ids import BracketId, ClientOrderId, EventTicker, MarketTicker
+from bot.domain.money import Money, Price, Quantity, cost
+from bot.domain.orders import OrderIntent, Purpose, TimeInForce
+from bot.domain.signals import Signal, SignalRecord, Verdict
+from bot.engine.draft import Draft
+from bot.engine.markets import MarketNow
+from bot.engine.work import work
+from bot.engine.world import World
+from bot.execution.bracket import Bracket, Plan, opened
+from bot.execution.order_state import submitted
+from bot.execution.pricing import entry_limit, own_bid, own_price
+from bot.kit.times import SECOND_US
+from bot.portfolio.exposure import Exposure, Stake, exposure_around
+from bot.risk.checks import Denial, RiskView, first_denial
+from bot.risk.limits import BASIS, share_of
+from bot.risk.sizing import Offer, Size, kelly_stake, size
+from bot.strategies.base import MarketView, Skip
+
+_EXPIRY_MIN_US = 30 * SECOND_US
+"""The exchange takes an expiry in the past as immediate-or-cancel: leave room for a slow send."""
+_CLOSE_BUFFER_US = 10 * SECOND_US
+
+
+def consider(world: World, market: MarketNow, draft: Draft) -> None:
+    """Ask the strategies about one market and act on the first wish."""
+    quote = market.live_quote
+    if quote is None:
+        return
+    view = MarketView(
+        listing=market.listing, quote=quote, close_us=market.close_us, now_us=world.now_us
+    )
+    for strategy in world.strategies:
+        if strategy.strategy_id in world.switched_off:
+            continue
+        opinion = strategy.on_quote(view)
+        if isinstance(opinion, Skip):
+            world.opinions[quote.ticker] = opinion.reason
+            continue
+        if _propose(world, market, opinion, draft):
+            return
+
+
+def stakes(world: World) -> tuple[Stake, ...]:
+    """What is at risk in every market: positions, and entries that may still fill."""
+    tickers: dict[MarketTicker, None] = {
+        position.ticker: None for position in world.ledger.open_positions()
+    }
+    tickers |= dict.fromkeys(bracket.plan.ticker for bracket in world.desk.open())
+    return tuple(_stake(world, ticker) for ticker in tickers)
+
+
+def _propose(world: World, market: MarketNow, signal: Signal, draft: Draft) -> bool:
+    """Size and check a wish; place it or remember why not. Returns whether it was placed."""
+    listing = market.listing
+    own = own_price(signal.side, signal.price)
+    price = entry_limit(listing.market.grid, signal.side, own)
+    valuation = world.ledger.value(world.markets, world.now_us)
+    if price is None or valuation is None or world.ledger.cash is None:
+        why = "no valid price" if price is None else "the balance is not known yet"
+        return _refuse(world, signal, Quantity(0), Denial("ready", why), draft)
+    own = own_price(signal.side, price)
+    offer = Offer(own_price=own, chance_e6=signal.chance_e6, fees=listing.fees, is_taker=False)
+    sized = _sized(world, market, signal, offer, valuation.equity)
+    view = _risk_view(world, market, signal, offer, (sized, valuation.equity))
+    denial = first_denial(view, world.settings.limits) or _expiry_denial(world, market, signal)
+    if denial is not None:
+        if denial.check == "some_size":
+            denial = Denial(denial.check, f"no contracts: {sized.decided_by}")
+        return _refuse(world, signal, sized.quantity, denial, draft)
+    _place(world, market, signal, price, sized, draft)
+    return True
+
+
+def _sized(world: World, market: MarketNow, signal: Signal, offer: Offer, equity: Money) -> Size:
+    limits = world.settings.limits
+    around = exposure_around(stakes(world), _stake(world, signal.ticker, market))
+    stake = kelly_stake(offer, equity, limits.kelly_fraction_bp)
+    money_caps = [
+        ("order cost", Money(limits.order_cost_max_e6)),
+        ("cash", Money(_free_cash(world) - share_of(equity, limits.cash_reserve_bp))),
+        ("market limit", _room(equity, limits.market_max_bp, around.market)),
+        ("event limit", _room(equity, limits.event_max_bp, around.event)),
+        ("series limit", _room(equity, limits.series_max_bp, around.series)),
+        ("release group limit", _room(equity, limits.release_group_max_bp, around.release_group)),
+        ("account limit", _room(equity, limits.total_max_bp, around.total)),
+    ]
+    displayed = _displayed(market, signal)
+    least = min(displayed, market.listing.market.volume_24h)
+    depth = Quantity(least * limits.depth_share_max_bp // BASIS)
+    return size(offer, stake, money_caps, [("depth", depth)])
+
+
+def _risk_view(
+    world: World, market: MarketNow, signal: Signal, offer: Offer, sized: tuple[Size, Money]
+) -> RiskView:
+    quantity, equity = sized[0].quantity, sized[1]
+    order_cost = cost(offer.own_price, quantity)
+    fee = Money(quantity * (offer.unit_cost - cost(offer.own_price, Quantity(100))) // 100)
+    after = _after(world, market, signal, order_cost)
+    own_bracket = world.desk.in_market(signal.ticker)
+    has_position = own_bracket is not None or bool(world.ledger.position(signal.ticker).quantity)
+    blocked = world.foreign.blocking(signal.ticker)
+    return RiskView(
+        own_price=offer.own_price,
+        quantity=quantity,
+        cost=order_cost,
+        fee=fee,
+        equity=equity,
+        cash_free=_free_cash(world),
+        market_after=after.market,
+        event_after=after.event,
+        series_after=after.series,
+        release_group_after=after.release_group,
+        total_after=after.total,
+        open_positions=len(world.desk.open()),
+        open_orders=world.desk.open_orders(),
+        entries_last_minute=world.entries_last_minute(),
+        displayed=_displayed(market, signal),
+        volume_24h=market.listing.market.volume_24h,
+        until_close_us=market.close_us - world.now_us,
+        is_book_trusted=market.is_trusted,
+        has_position=has_position,
+        foreign=blocked if world.settings.foreign_blocks_entries else "",
+        unknown_orders=_unknown_orders(own_bracket),
+    )
+
+
+def _expiry_denial(world: World, market: MarketNow, signal: Signal) -> Denial | None:
+    if _expires_us(world, market, signal) >= world.now_us + _EXPIRY_MIN_US:
+        return None
+    return Denial("expiry", "closes before the entry could expire safely")
+
+
+def _place(
+    world: World, market: MarketNow, signal: Signal, price: Price, sized: Size, draft: Draft
+) -> None:
+    signal_id = world.new_signal_id()
+    listed = market.listing.market
+    plan = Plan(
+        bracket_id=BracketId(signal_id),
+        signal_id=signal_id,
+        strategy_id=signal.strategy_id,
+        ticker=signal.ticker,
+        event_ticker=listed.event_ticker,
+        title=listed.title,
+        exchange_index=listed.exchange_index,
+        side=signal.side,
+        entry_price=price,
+        stop_price=signal.stop_price,
+        target_price=signal.target_price,
+        wanted=sized.quantity,
+        opened_us=world.now_us,
+    )
+    intent = OrderIntent(
+        client_order_id=ClientOrderId(f"{signal_id}-e0"),
+        epoch=world.stance.epoch,
+        strategy_id=signal.strategy_id,
+        signal_id=signal_id,
+        bracket_id=plan.bracket_id,
+        purpose=Purpose.ENTRY,
+        ticker=signal.ticker,
+        exchange_index=listed.exchange_index,
+        side=signal.side,
+        price=price,
+        quantity=sized.quantity,
+        time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+        post_only=True,
+        reduce_only=False,
+        expires_us=_expires_us(world, market, signal),
+        decided_us=world.now_us,
+    )
+    draft.record(
+        SignalRecord(
+            signal_id=signal_id,
+            signal=signal,
+            quantity=sized.quantity,
+            verdict=Verdict.TAKEN,
+            reason=sized.decided_by,
+            decided_us=world.now_us,
+        )
+    )
+    draft.place(intent)
+    bracket = opened(plan, submitted(intent))
+    world.desk.put(bracket, draft)
+    world.entries_us.append(world.now_us)
+    world.opinions.pop(signal.ticker, None)
+    world.refusals.pop(signal.ticker, None)
+    work(world, bracket, draft)
+
+
+def _refuse(world: World, signal: Signal, quantity: Quantity, denial: Denial, draft: Draft) -> bool:
+    reason = f"{denial.check}: {denial.reason}"
+    world.opinions[signal.ticker] = reason
+    check, told_us = world.refusals.get(signal.ticker, ("", 0))
+    if check == denial.check and world.now_us - told_us < world.settings.refusal_repeat_us:
+        return False
+    world.refusals[signal.ticker] = (denial.check, world.now_us)
+    draft.record(
+        SignalRecord(
+            signal_id=world.new_signal_id(),
+            signal=signal,
+            quantity=quantity,
+            verdict=Verdict.REFUSED,
+            reason=reason,
+            decided_us=world.now_us,
+        )
+    )
+    return False
+
+
+def _expires_us(world: World, market: MarketNow, signal: Signal) -> int:
+    """Whole seconds, as the exchange takes them."""
+    latest = min(world.now_us + signal.lifetime_us, market.close_us - _CLOSE_BUFFER_US)
+    return latest - latest % SECOND_US
+
+
+def _after(world: World, market: MarketNow, signal: Signal, order_cost: Money) -> Exposure:
+    stake = _stake(world, signal.ticker, market, order_cost)
+    return exposure_around(stakes(world), stake)
+
+
+def _stake(
+    world: World,
+    ticker: MarketTicker,
+    market: MarketNow | None = None,
+    extra: int = 0,
+) -> Stake:
+    market = market or world.markets.get(ticker)
+    position = world.ledger.position(ticker)
+    brackets = [bracket for bracket in world.desk.open() if bracket.plan.ticker == ticker]
+    pending = sum(_pending(bracket) for bracket in brackets)
+    listed = market.listing if market is not None else None
+    if listed is not None:
+        event = listed.market.event_ticker
+    else:
+        # Not listed any more: an event of its own, so nothing is netted against it.
+        event = brackets[0].plan.event_ticker if brackets else EventTicker(ticker)
+    return Stake(
+        ticker=ticker,
+        event=event,
+        series=listed.market.series_ticker if listed else None,
+        release_group=listed.release_group if listed else "",
+        is_exclusive=listed.is_exclusive if listed else False,
+        quantity=position.quantity,
+        cost=position.cost,
+        pending=Money(pending + extra),
+    )
+
+
+def _pending(bracket: Bracket) -> Money:
+    """Cost of what the entry may still buy, and of claimed fills that are not booked yet."""
+    entry = bracket.entry
+    open_e2 = Quantity(entry.remaining + entry.filled - entry.booked)
+    return cost(own_price(bracket.plan.side, entry.intent.price), open_e2)
+
+
+def _free_cash(world: World) -> Money:
+    """Cash less what resting entries will take."""
+    pending = sum(_pending(bracket) for bracket in world.desk.open())
+    return Money((world.ledger.cash or 0) - pending)
+
+
+def _displayed(market: MarketNow, signal: Signal) -> Quantity:
+    quote = market.live_quote
+    return own_bid(signal.side, quote)[1] if quote is not None else Quantity(0)
+
+
+def _room(equity: Money, share_bp: int, used: Money) -> Money:
+    return Money(share_of(equity, share_bp) - used)
+
+
+def _unknown_orders(bracket: Bracket | None) -> int:
+    return sum(order.is_in_doubt for order in bracket.orders()) if bracket is not None else 0

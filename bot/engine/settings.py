@@ -1,0 +1,38 @@
+"""What can be set about trading, in one value."""
+
+from dataclasses import dataclass, field
+
+from bot.domain.tradingday import NEW_YORK
+from bot.execution.protection import BracketRules
+from bot.kit.times import MINUTE_US, SECOND_US
+from bot.risk.limits import RiskLimits
+from bot.risk.readings import BreakerLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Everything the engine goes by. ``entries_on`` false collects, protects and opens nothing."""
+
+    entries_on: bool = True
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    breakers: BreakerLimits = field(default_factory=BreakerLimits)
+    rules: BracketRules = field(default_factory=BracketRules)
+    zone: str = NEW_YORK
+    foreign_blocks_entries: bool = True
+    """False for an account that is also traded by hand: foreign activity is only reported."""
+    reconcile_every_us: int = MINUTE_US
+    reconcile_retry_us: int = 10 * SECOND_US
+    snapshot_every_us: int = 5 * MINUTE_US
+    refusal_repeat_us: int = MINUTE_US
+    """A refusal with the same reason is stored again after this long."""
+
+    def __post_init__(self) -> None:
+        if self.reconcile_every_us < self.reconcile_retry_us or self.reconcile_retry_us <= 0:
+            raise ValueError("0 < reconcile_retry_us <= reconcile_every_us must hold")
+        if self.snapshot_every_us <= 0:
+            raise ValueError("snapshot_every_us must be positive")
+        if self.rules.no_stop_us > self.limits.close_distance_min_us:
+            raise ValueError(
+                "limits.close_distance_min_us must be at least rules.no_stop_us: "
+                "an entry must not begin its life without a stop"
+            )
