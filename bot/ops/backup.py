@@ -4,7 +4,6 @@ A file gets its final name only after it was read back and found whole. What an
 interrupted backup leaves is never called a backup, and the next one removes it.
 """
 
-import asyncio
 import hashlib
 import logging
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from bot.domain.errors import BackupInvalid
 from bot.kit.clock import Clock
+from bot.kit.threads import in_thread
 from bot.kit.times import HOUR_US, to_datetime
 from bot.ports.backups import BackupContents, BackupStore, Manifest, OnAdvance
 
@@ -96,7 +96,8 @@ class Backups:
         try:
             manifest = await self._write(partial, contents, form, created_us, on_advance)
             on_advance(0, None, "checksum")
-            digest = await asyncio.to_thread(_settle, partial, final)
+            digest = await in_thread(lambda: _seal(partial))
+            _name(partial, final, digest)
         finally:
             _remove(partial)
         removed = self._retire(final)
@@ -189,11 +190,15 @@ def _form(stem: str) -> str:
     return "_".join("9" if part.isdecimal() else part for part in parts)
 
 
-def _settle(partial: Path, final: Path) -> str:
-    """Make the file durable and give it its name, with the checksum beside it."""
+def _seal(partial: Path) -> str:
+    """Make the file durable and private; returns its checksum."""
     partial.chmod(0o600)
-    digest = sha256_of(partial)
     _sync(partial)
+    return sha256_of(partial)
+
+
+def _name(partial: Path, final: Path, digest: str) -> None:
+    """Give the file its name, with the checksum beside it. Never interrupted halfway."""
     checksum = checksum_path(final)
     # A checksum of an older file under the same name must never meet the new one.
     _remove(checksum)
@@ -202,7 +207,6 @@ def _settle(partial: Path, final: Path) -> str:
     beside.write_text(f"{digest}  {final.name}\n", encoding="ascii")
     beside.replace(checksum)
     _sync(final.parent)
-    return digest
 
 
 def _sync(path: Path) -> None:

@@ -4,7 +4,6 @@ Nothing is changed before the backup was read completely. What is replaced is
 kept. ``force`` overrides the doubt whether a bot runs, never a damaged file.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TypeAlias
 
 from bot.domain.errors import BackupInvalid, RestoreRefused
 from bot.kit.clock import Clock
+from bot.kit.threads import in_thread
 from bot.kit.times import to_datetime
 from bot.ops.backup import checksum_path, sha256_of
 from bot.ports.backups import Manifest, OnAdvance, Restorer
@@ -51,7 +51,7 @@ async def restore(
         RestoreRefused: a guard or the lease says that a bot may be running.
     """
     on_advance(1, 3, "verifying the backup")
-    warnings = await asyncio.to_thread(_check_file, backup)
+    warnings = await in_thread(lambda: _check_file(backup))
     manifest = await restorer.verify(backup)
     on_advance(2, 3, "looking for a running bot")
     warnings += await _check_idle([*guards, restorer.leader], force=force)

@@ -23,7 +23,7 @@ BULK_TABLES = frozenset({"market_snapshots", "quarantine", "market_ticks"})
 """What a core backup leaves out."""
 
 _INFO = "backup_info"
-_PAGES_AT_ONCE = 4_096
+_PAGES_AT_ONCE = 256
 _BUSY_S = 10.0
 
 

@@ -8,8 +8,9 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,9 +19,8 @@ from bot.adapters.storage import backup_files as files
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import code_version, upgrade
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
+from bot.kit.threads import in_thread
 from bot.ports.backups import BackupContents, Manifest, OnAdvance
-
-T = TypeVar("T")
 
 _ROWS_AT_ONCE = 2_000
 _DUMP_TOOL = "pg_dump"
@@ -43,16 +43,15 @@ class SqlBackupStore:
             await self._copy(path, contents, on_advance)
         else:
             left_out = await self._export(path, contents, on_advance)
-        described = await asyncio.to_thread(
-            files.describe, path, contents, created_us, self._database.dialect
-        )
+        dialect = self._database.dialect
+        described = await in_thread(lambda: files.describe(path, contents, created_us, dialect))
         manifest = replace(described, left_out=left_out)
-        await asyncio.to_thread(files.write_manifest, path, manifest)
+        await in_thread(lambda: files.write_manifest(path, manifest))
         return manifest
 
     async def verify(self, path: Path) -> Manifest:
         """See ``BackupStore.verify``."""
-        return await asyncio.to_thread(files.read_back, path)
+        return await in_thread(lambda: files.read_back(path))
 
     async def dump(self, path: Path) -> None:
         """See ``BackupStore.dump``. The password goes by the environment, never by an argument."""
@@ -149,8 +148,7 @@ class _Export:
         query = text(f'SELECT {names} FROM "{table}"')
         async with self.reading.stream(query) as result:
             async for rows in result.partitions(_ROWS_AT_ONCE):
-                plain = [tuple(row) for row in rows]
-                await asyncio.to_thread(files.fill, self.writing, table, columns, plain)
+                await in_thread(partial(files.fill, self.writing, table, columns, rows))
 
     async def _sequence(self, table: str) -> None:
         """Numbers already given must not come back, even if their rows are gone."""
@@ -167,25 +165,16 @@ class _Export:
 
 
 async def run_interruptibly(
-    work: Callable[[threading.Event, files.OnPages], T], on_pages: files.OnPages
-) -> T:
-    """Run blocking ``work`` in a thread; a cancellation ends it before it is passed on."""
+    work: Callable[[threading.Event, files.OnPages], None], on_pages: files.OnPages
+) -> None:
+    """Run blocking ``work`` in a thread; a cancellation tells it to end and waits for it."""
     stop = threading.Event()
     loop = asyncio.get_running_loop()
 
     def tell(done: int, total: int) -> None:
         loop.call_soon_threadsafe(on_pages, done, total)
 
-    running = loop.run_in_executor(None, work, stop, tell)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        # The thread still holds the file; leave only when it has let go.
-        await asyncio.wait([running])
-        if not running.cancelled():
-            running.exception()
-        raise
+    await in_thread(lambda: work(stop, tell), stop=stop)
 
 
 async def _empty_schema(path: Path, version: int) -> None:

@@ -2,10 +2,10 @@
 
 # ruff: noqa: S608 - every part of a statement is a constant or comes from the catalogue
 
-import asyncio
 import os
 import shutil
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from bot.adapters.storage.post_restore import make_safe
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.urls import parse_address, sqlite_address
 from bot.domain.errors import BackupInvalid, RestoreRefused, StorageUnavailable
+from bot.kit.threads import in_thread
 from bot.ports.backups import Manifest, OnAdvance, Restorer
 
 _ROWS_AT_ONCE = 5_000
@@ -54,7 +55,7 @@ class SqliteRestorer:
 
     async def leader(self) -> str | None:
         """See ``Restorer.leader``. A file too damaged to ask names nobody."""
-        return await asyncio.to_thread(self._leader)
+        return await in_thread(self._leader)
 
     async def replace(self, path: Path, stamp: str, on_advance: OnAdvance) -> str | None:
         """See ``Restorer.replace``."""
@@ -63,7 +64,7 @@ class SqliteRestorer:
         _remove(fresh)
         try:
             await self._build(path, fresh, on_advance)
-            return await asyncio.to_thread(self._change_over, fresh, stamp)
+            return await in_thread(lambda: self._change_over(fresh, stamp))
         finally:
             _remove(fresh)
 
@@ -72,7 +73,7 @@ class SqliteRestorer:
             lambda stop, tell: files.copy_whole(path, fresh, stop, tell),
             lambda done, total: on_advance(done, total, "copying pages"),
         )
-        await asyncio.to_thread(files.remove_manifest, fresh)
+        await in_thread(lambda: files.remove_manifest(fresh))
         database = await Database.open(str(sqlite_address(fresh)))
         try:
             await migrate(database)
@@ -80,8 +81,8 @@ class SqliteRestorer:
                 await make_safe(connection, path.name)
         finally:
             await database.close()
-        await asyncio.to_thread(_fold_log, fresh)
-        await asyncio.to_thread(files.read_back, fresh)
+        await in_thread(lambda: _fold_log(fresh))
+        await in_thread(lambda: files.read_back(fresh))
 
     def _leader(self) -> str | None:
         if not self._target.is_file():
@@ -212,13 +213,13 @@ class _Import:
         await self._sequences(columns)
 
     async def _fill(self, table: str, there: dict[str, bool]) -> None:
-        here = await asyncio.to_thread(files.columns_of, self._source, table)
+        here = files.columns_of(self._source, table)
         columns = [name for name in here if name in there]
         flags = [place for place, name in enumerate(columns) if there[name]]
         names = ", ".join(f'"{name}"' for name in columns)
         cursor = self._source.execute(f'SELECT {names} FROM "{table}"')
         raw: Any = (await self._connection.get_raw_connection()).driver_connection
-        while rows := await asyncio.to_thread(cursor.fetchmany, _ROWS_AT_ONCE):
+        while rows := await in_thread(partial(cursor.fetchmany, _ROWS_AT_ONCE)):
             await raw.copy_records_to_table(
                 table, records=[_typed(row, flags) for row in rows], columns=columns, timeout=600
             )
@@ -230,7 +231,7 @@ class _Import:
 
     async def _sequences(self, columns: dict[str, dict[str, bool]]) -> None:
         """Numbers go on above every one that was ever given."""
-        given = await asyncio.to_thread(files.sequences_of, self._source)
+        given = files.sequences_of(self._source)
         for table, names in columns.items():
             for column in names:
                 sequence = await self._connection.scalar(
@@ -248,7 +249,7 @@ class _Import:
 
 
 async def _verified(path: Path) -> Manifest:
-    manifest = await asyncio.to_thread(files.read_back, path)
+    manifest = await in_thread(lambda: files.read_back(path))
     if manifest.schema_version > code_version():
         raise BackupInvalid(
             f"{path.name} was made by a newer build (schema {manifest.schema_version},"
