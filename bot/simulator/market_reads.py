@@ -1,0 +1,463 @@
+"""The public endpoints: exchange, series, events, markets, books, trades."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
+from bot.domain.market import MarketStatus
+from bot.domain.money import Quantity
+from bot.kit.times import DAY_US, format_rfc3339
+from bot.simulator.bodies import (
+    Json,
+    book_body,
+    event_body,
+    market_body,
+    series_body,
+    trade_body,
+)
+from bot.simulator.calls import Call, Query, Reply, Route, SortKey, market_or_404, ok, page
+from bot.simulator.catalog import Event, MarketInfo
+from bot.simulator.errors import details_only, failed_validation, nested
+from bot.simulator.exchange import SHARDS, Exchange
+from bot.simulator.limits import DEFAULT_COST, ENDPOINT_COSTS, Bucket
+from bot.venue.markets import MarketView
+
+_BOOKS_MAX = 100
+_DEPTH_MAX = 100
+_EVENTS_MAX = 200
+_COMBO_PREFIX = "KXMVE"
+
+_STATUSES = {
+    "unopened": frozenset({MarketStatus.INITIALIZED}),
+    "open": frozenset({MarketStatus.ACTIVE}),
+    "paused": frozenset({MarketStatus.INACTIVE}),
+    "closed": frozenset(
+        {
+            MarketStatus.CLOSED,
+            MarketStatus.DETERMINED,
+            MarketStatus.DISPUTED,
+            MarketStatus.AMENDED,
+        }
+    ),
+    "settled": frozenset({MarketStatus.FINALIZED}),
+}
+_FAMILIES = {
+    "created": frozenset({"", "unopened", "open"}),
+    "close": frozenset({"", "closed"}),
+    "settled": frozenset({"", "settled"}),
+    "updated": frozenset({""}),
+}
+"""Which status filter each family of timestamps goes with; two families never go together."""
+
+
+# Exchange
+
+
+def exchange_status(exchange: Exchange, call: Call) -> Reply:
+    """Whether the exchange works and trades, over all and per shard."""
+    del call
+    return ok(status_body(exchange))
+
+
+def status_body(exchange: Exchange) -> Json:
+    """The status object, also the body of some failures."""
+    reads = exchange.venue.reads
+    return {
+        "exchange_active": reads.is_exchange_active(),
+        "trading_active": reads.is_trading_active(),
+        "intra_exchange_transfers_active": reads.is_exchange_active(),
+        "exchange_index_statuses": [
+            {
+                "exchange_index": shard,
+                "description": description,
+                "exchange_active": reads.is_exchange_active(shard),
+                "trading_active": reads.is_trading_active(shard),
+                "intra_exchange_transfers_active": reads.is_exchange_active(shard),
+            }
+            for shard, description in SHARDS.items()
+        ],
+    }
+
+
+_WHOLE_DAY = [{"open_time": "00:00", "close_time": "00:00"}]
+_AROUND_THE_PAUSE = [
+    {"open_time": "00:00", "close_time": "03:00"},
+    {"open_time": "05:00", "close_time": "00:00"},
+]
+
+
+def exchange_schedule(exchange: Exchange, call: Call) -> Reply:
+    """Always open but for the weekly pause; times are New York's."""
+    del call
+    pauses = exchange.settings.worlds.pauses_weekly
+    days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    hours: Json = {
+        "start_time": format_rfc3339(exchange.clock.start_us - 365 * DAY_US),
+        "end_time": format_rfc3339(exchange.clock.start_us + 365 * DAY_US),
+    }
+    for day in days:
+        hours[day] = _AROUND_THE_PAUSE if pauses and day == "thursday" else _WHOLE_DAY
+    return ok({"schedule": {"standard_hours": [hours], "maintenance_windows": []}})
+
+
+def user_data_timestamp(exchange: Exchange, call: Call) -> Reply:
+    """How fresh portfolio reads are."""
+    del call
+    fresh_us = exchange.now_us() - exchange.portfolios.lag_us
+    return ok({"as_of_time": format_rfc3339(fresh_us)})
+
+
+def endpoint_costs(exchange: Exchange, call: Call) -> Reply:
+    """Every endpoint that does not cost the default."""
+    del exchange, call
+    costs = [
+        {"method": method, "path": path, "cost": cost}
+        for (method, path), cost in ENDPOINT_COSTS.items()
+    ]
+    return ok({"default_cost": DEFAULT_COST, "endpoint_costs": costs})
+
+
+# Series and events
+
+
+def series_list(exchange: Exchange, call: Call) -> Reply:
+    """Every series of a category, unpaginated."""
+    query = Query("GetSeriesList", call.query)
+    category, tags = query.text("category"), set(query.names("tags"))
+    wants_volume = query.flag("include_volume")
+    found = [
+        series_body(series, _series_volume(exchange, series.ticker) if wants_volume else None)
+        for series in exchange.catalog.series.values()
+        if category in {"", series.category} and (not tags or tags & set(series.tags))
+    ]
+    return ok({"series": found})
+
+
+def one_series(exchange: Exchange, call: Call) -> Reply:
+    """One series."""
+    query = Query("GetSeries", call.query)
+    series = exchange.catalog.series.get(SeriesTicker(call.params["series_ticker"]))
+    if series is None:
+        raise nested(404, "not_found")
+    volume = _series_volume(exchange, series.ticker) if query.flag("include_volume") else None
+    return ok({"series": series_body(series, volume)})
+
+
+def _series_volume(exchange: Exchange, series: SeriesTicker) -> Quantity:
+    total = 0
+    for info in exchange.catalog.markets.values():
+        view = exchange.market(info.ticker) if info.series_ticker == series else None
+        total += info.prior_volume + view.volume if view else 0
+    return Quantity(total)
+
+
+def series_fee_changes(exchange: Exchange, call: Call) -> Reply:
+    """Announced fee changes; a simulated exchange announces none."""
+    del exchange
+    Query("GetSeriesFeeChanges", call.query).flag("show_historical")
+    return ok({"series_fee_change_arr": []})
+
+
+def event_fee_changes(exchange: Exchange, call: Call) -> Reply:
+    """Announced fee overrides of events; none either."""
+    del exchange
+    Query("GetEventFeeChanges", call.query).limit()
+    return ok({"event_fee_changes": [], "cursor": ""})
+
+
+def events(exchange: Exchange, call: Call) -> Reply:
+    """Events, filtered by series, tickers and the state of their markets."""
+    query = Query("GetEvents", call.query)
+    status, series = query.text("status"), query.text("series_ticker")
+    if status and status not in _STATUSES:
+        raise details_only("invalid status filter")
+    tickers, min_close_us = set(query.names("tickers")), query.seconds("min_close_ts")
+    limit = query.limit(_EVENTS_MAX, _EVENTS_MAX)
+    chosen = [
+        event
+        for event in exchange.catalog.events.values()
+        if series in {"", event.series_ticker}
+        and (not tickers or event.ticker in tickers)
+        and _has_market(exchange, event, status, min_close_us)
+    ]
+    found, cursor = page(chosen, _event_key, query.text("cursor"), limit)
+    nests = query.flag("with_nested_markets")
+    return ok({"events": [_event(exchange, e, nests=nests) for e in found], "cursor": cursor})
+
+
+def _event_key(event: Event) -> SortKey:
+    return -event.created_us, event.ticker
+
+
+def _has_market(exchange: Exchange, event: Event, status: str, min_close_us: int | None) -> bool:
+    if not status and min_close_us is None:
+        return True
+    views = _views(exchange, event.ticker)
+    return any(
+        (not status or view.status in _STATUSES[status])
+        and (min_close_us is None or view.close_us >= min_close_us)
+        for _, view in views
+    )
+
+
+def _views(exchange: Exchange, event: EventTicker) -> Iterator[tuple[MarketInfo, MarketView]]:
+    for info in exchange.catalog.markets_of(event):
+        view = exchange.market(info.ticker)
+        if view is not None:
+            yield info, view
+
+
+def _event(exchange: Exchange, event: Event, *, nests: bool) -> Json:
+    body = event_body(event, exchange.catalog.series[event.series_ticker])
+    if nests:
+        body["markets"] = [market_body(*pair) for pair in _views(exchange, event.ticker)]
+    return body
+
+
+def multivariate_events(exchange: Exchange, call: Call) -> Reply:
+    """Combo events: there are none."""
+    del exchange
+    Query("GetMultivariateEvents", call.query).limit(_EVENTS_MAX, _EVENTS_MAX)
+    return ok({"events": [], "cursor": ""})
+
+
+def one_event(exchange: Exchange, call: Call) -> Reply:
+    """One event, with its markets inside or beside it."""
+    query = Query("GetEvent", call.query)
+    nests, excludes = query.flag("with_nested_markets"), query.flag("exclude_markets")
+    if nests and excludes:
+        raise nested(400, "invalid_parameters", details="exclude_markets and with_nested_markets")
+    event = exchange.catalog.events.get(EventTicker(call.params["event_ticker"]))
+    if event is None:
+        raise nested(404, "not_found")
+    beside = [] if nests or excludes else [market_body(*p) for p in _views(exchange, event.ticker)]
+    return ok({"event": _event(exchange, event, nests=nests), "markets": beside})
+
+
+def event_metadata(exchange: Exchange, call: Call) -> Reply:
+    """Pictures and sources of an event."""
+    event = exchange.catalog.events.get(EventTicker(call.params["event_ticker"]))
+    if event is None:
+        raise nested(404, "not_found")
+    details = [
+        {"market_ticker": info.ticker, "image_url": "", "color_code": ""}
+        for info in exchange.catalog.markets_of(event.ticker)
+    ]
+    return ok({"image_url": "", "market_details": details, "settlement_sources": []})
+
+
+# Markets
+
+
+def markets(exchange: Exchange, call: Call) -> Reply:
+    """Markets by filter, newest first."""
+    query = Query("GetMarkets", call.query)
+    limit = query.limit()
+    wanted = _MarketFilter(query)
+    chosen = [pair for pair in _live_views(exchange) if wanted.accepts(*pair)]
+    found, cursor = page(chosen, _market_key, query.text("cursor"), limit)
+    return ok({"markets": [market_body(*pair) for pair in found], "cursor": cursor})
+
+
+def _market_key(pair: tuple[MarketInfo, MarketView]) -> SortKey:
+    return -pair[0].created_us, pair[0].ticker
+
+
+def cutoff_us(exchange: Exchange) -> int:
+    """What settled before this is historical."""
+    return exchange.now_us() - exchange.settings.historical_after_us
+
+
+def is_historical(exchange: Exchange, view: MarketView) -> bool:
+    """Whether only the historical endpoints know a market."""
+    return view.settled_us is not None and view.settled_us < cutoff_us(exchange)
+
+
+def _live_views(exchange: Exchange) -> Iterator[tuple[MarketInfo, MarketView]]:
+    for info in exchange.catalog.markets.values():
+        view = exchange.listed(info.ticker)
+        if view is not None and not is_historical(exchange, view):
+            yield info, view
+
+
+class _MarketFilter:
+    """The filters of ``GET /markets``, checked together."""
+
+    def __init__(self, query: Query) -> None:
+        self.status = query.text("status")
+        if self.status and self.status not in _STATUSES:
+            raise details_only("invalid status filter")
+        self.event, self.series = query.text("event_ticker"), query.text("series_ticker")
+        self.tickers = set(query.names("tickers"))
+        self.mve = query.text("mve_filter")
+        if self.mve not in {"", "only", "exclude"}:
+            raise failed_validation(query.operation, "MveFilter", "oneof")
+        self.spans = {
+            family: (query.seconds(f"min_{family}_ts"), query.seconds(f"max_{family}_ts"))
+            for family in _FAMILIES
+        }
+        self._check_families()
+
+    def _check_families(self) -> None:
+        used = [family for family, span in self.spans.items() if span != (None, None)]
+        if len(used) > 1:
+            raise details_only("timestamp filters are mutually exclusive")
+        if used and self.status not in _FAMILIES[used[0]]:
+            raise details_only(f"{used[0]}_ts filters do not go with status {self.status}")
+        if used == ["updated"] and (self.event or self.tickers):
+            raise details_only("updated_ts filters go with series_ticker and mve_filter only")
+
+    def accepts(self, info: MarketInfo, view: MarketView) -> bool:
+        """Whether a market is wanted."""
+        return (
+            (not self.status or view.status in _STATUSES[self.status])
+            and self.event in {"", info.event_ticker}
+            and self.series in {"", info.series_ticker}
+            and (not self.tickers or info.ticker in self.tickers)
+            and self._accepts_kind(info)
+            and self._accepts_times(info, view)
+        )
+
+    def _accepts_kind(self, info: MarketInfo) -> bool:
+        return not self.mve or (self.mve == "only") == info.ticker.startswith(_COMBO_PREFIX)
+
+    def _accepts_times(self, info: MarketInfo, view: MarketView) -> bool:
+        times = {
+            "created": info.created_us,
+            "close": view.close_us,
+            "settled": view.settled_us,
+            "updated": view.updated_us,
+        }
+        return all(_within(times[family], *span) for family, span in self.spans.items())
+
+
+def _within(at_us: int | None, least_us: int | None, most_us: int | None) -> bool:
+    if least_us is None and most_us is None:
+        return True
+    if at_us is None:
+        return False
+    return (least_us is None or at_us >= least_us) and (most_us is None or at_us <= most_us)
+
+
+def one_market(exchange: Exchange, call: Call) -> Reply:
+    """One market."""
+    ticker = market_or_404(exchange, call.params["ticker"])
+    view = exchange.listed(ticker)
+    if view is None or is_historical(exchange, view):
+        raise nested(404, "not_found")
+    return ok({"market": market_body(exchange.catalog.markets[ticker], view)})
+
+
+def order_book(exchange: Exchange, call: Call) -> Reply:
+    """One book, never cached."""
+    depth = Query("GetMarketOrderbook", call.query).integer("depth", least=0, most=_DEPTH_MAX)
+    ticker = market_or_404(exchange, call.params["ticker"])
+    return ok({"orderbook_fp": _book(exchange, ticker, depth or 0)})
+
+
+def order_books(exchange: Exchange, call: Call) -> Reply:
+    """Several books. The parameter is repeated; a comma makes one strange ticker."""
+    tickers = call.query.getall("tickers", [])
+    if not tickers:
+        raise failed_validation("GetMarketOrderbooks", "Tickers", "required")
+    if len(tickers) > _BOOKS_MAX:
+        raise failed_validation("GetMarketOrderbooks", "Tickers", "max")
+    known = [MarketTicker(t) for t in dict.fromkeys(tickers) if t in exchange.catalog.markets]
+    found = [{"ticker": t, "orderbook_fp": _book(exchange, t, 0)} for t in known]
+    return ok({"orderbooks": found})
+
+
+def _book(exchange: Exchange, ticker: MarketTicker, depth: int) -> Json:
+    book = exchange.book(ticker)
+    assert book is not None  # every described market is listed
+    return book_body(book, depth)
+
+
+def trades(exchange: Exchange, call: Call, *, historical: bool = False) -> Reply:
+    """Public trades, newest first. An archived or unknown ticker gives an empty list."""
+    query = Query("GetTrades", call.query)
+    limit, ticker = query.limit(), query.text("ticker")
+    span = (query.seconds("min_ts"), query.seconds("max_ts"))
+    wants_blocks = query.flag("is_block_trade") if query.text("is_block_trade") else None
+    found, cursor = page(
+        (
+            trade
+            for trade in exchange.trades(MarketTicker(ticker) if ticker else None)
+            if _within(trade.executed_us, *span)
+            and wants_blocks in {None, trade.is_block}
+            and (trade.executed_us < cutoff_us(exchange)) == historical
+        ),
+        lambda trade: (-trade.executed_us, trade.trade_id),
+        query.text("cursor"),
+        limit,
+    )
+    return ok({"trades": [trade_body(trade) for trade in found], "cursor": cursor})
+
+
+# The historical tier
+
+
+def historical_cutoff(exchange: Exchange, call: Call) -> Reply:
+    """From when on the live endpoints know everything."""
+    del call
+    at = format_rfc3339(cutoff_us(exchange))
+    names = ("market_settled_ts", "trades_created_ts", "orders_updated_ts")
+    return ok(dict.fromkeys((*names, "market_positions_last_updated_ts"), at))
+
+
+def historical_markets(exchange: Exchange, call: Call) -> Reply:
+    """Markets settled long ago, newest first."""
+    query = Query("GetHistoricalMarkets", call.query)
+    event, series = query.text("event_ticker"), query.text("series_ticker")
+    tickers, limit = set(query.names("tickers")), query.limit()
+    chosen = [
+        (info, view)
+        for info, view in _historical_views(exchange)
+        if event in {"", info.event_ticker}
+        and series in {"", info.series_ticker}
+        and (not tickers or info.ticker in tickers)
+    ]
+    key = lambda pair: (-(pair[1].settled_us or 0), pair[0].ticker)  # noqa: E731 - a key
+    found, cursor = page(chosen, key, query.text("cursor"), limit)
+    return ok({"markets": [market_body(*pair) for pair in found], "cursor": cursor})
+
+
+def _historical_views(exchange: Exchange) -> Iterator[tuple[MarketInfo, MarketView]]:
+    for info in exchange.catalog.markets.values():
+        view = exchange.market(info.ticker)
+        if view is not None and is_historical(exchange, view):
+            yield info, view
+
+
+def historical_market(exchange: Exchange, call: Call) -> Reply:
+    """One market settled long ago."""
+    ticker = market_or_404(exchange, call.params["ticker"])
+    view = exchange.market(ticker)
+    if view is None or not is_historical(exchange, view):
+        raise nested(404, "not_found")
+    return ok({"market": market_body(exchange.catalog.markets[ticker], view)})
+
+
+ROUTES = (
+    Route("GET", "/exchange/status", exchange_status),
+    Route("GET", "/exchange/schedule", exchange_schedule),
+    Route("GET", "/exchange/user_data_timestamp", user_data_timestamp),
+    Route("GET", "/account/endpoint_costs", endpoint_costs, bucket=Bucket.NONE),
+    Route("GET", "/series", series_list),
+    Route("GET", "/series/fee_changes", series_fee_changes),
+    Route("GET", "/series/{series_ticker}", one_series),
+    Route("GET", "/events", events),
+    Route("GET", "/events/fee_changes", event_fee_changes),
+    Route("GET", "/events/multivariate", multivariate_events),
+    Route("GET", "/events/{event_ticker}", one_event),
+    Route("GET", "/events/{event_ticker}/metadata", event_metadata),
+    Route("GET", "/markets", markets),
+    Route("GET", "/markets/trades", trades),
+    Route("GET", "/markets/orderbooks", order_books),
+    Route("GET", "/markets/{ticker}", one_market),
+    Route("GET", "/markets/{ticker}/orderbook", order_book),
+    Route("GET", "/historical/cutoff", historical_cutoff),
+    Route("GET", "/historical/markets", historical_markets),
+    Route("GET", "/historical/markets/{ticker}", historical_market),
+    Route("GET", "/historical/trades", partial(trades, historical=True)),
+)

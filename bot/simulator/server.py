@@ -1,0 +1,319 @@
+"""The HTTP server around an exchange, its handle for tests and demos, and the command's run.
+
+Each REST call passes, in order: armed faults, the signature, the token bucket,
+the handler. The world moves by a pump between requests and before every one.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random, SystemRandom
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from bot.domain.money import Money
+from bot.kit.clock import Clock, SystemClock
+from bot.simulator import (
+    admin,
+    candle_reads,
+    group_writes,
+    market_reads,
+    order_writes,
+    portfolio_reads,
+)
+from bot.simulator.calls import Call, Reply, Route
+from bot.simulator.errors import WireError, nested, too_many_requests
+from bot.simulator.exchange import Exchange
+from bot.simulator.faults import CallFault, FaultRule, in_order, load_script
+from bot.simulator.frames import encode
+from bot.simulator.settings import SimulatorSettings
+from bot.simulator.sockets import PATH as SOCKET_PATH
+from bot.simulator.sockets import serve_socket
+from bot.simulator.worlds import open_world
+
+logger = logging.getLogger(__name__)
+
+API = "/trade-api/v2"
+_JSON = "application/json"
+_MILLI = 1_000
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_BODY_MAX = 4 * 1024 * 1024
+_LOST_ANSWER_S = 30.0
+FIRST_USER = str(uuid.uuid5(uuid.NAMESPACE_URL, "simulated-user"))
+
+ROUTES: tuple[Route, ...] = (
+    *candle_reads.ROUTES,
+    *market_reads.ROUTES,
+    *portfolio_reads.ROUTES,
+    *order_writes.ROUTES,
+    *group_writes.ROUTES,
+)
+
+
+def build_app(exchange: Exchange) -> web.Application:
+    """The routes of the venue and of the operator."""
+    app = web.Application(client_max_size=_BODY_MAX)
+    for route in ROUTES:
+        app.router.add_route(route.method, f"{API}{route.path}", _serve(exchange, route))
+    for route in admin.ROUTES:
+        app.router.add_route(route.method, route.path, _serve(exchange, route))
+
+    async def socket(request: web.Request) -> web.StreamResponse:
+        return await serve_socket(exchange, request)
+
+    async def missing(request: web.Request) -> web.Response:
+        del request
+        return web.Response(text="404 page not found\n", status=404)
+
+    app.router.add_get(SOCKET_PATH, socket)
+    app.router.add_route("*", "/{rest:.*}", missing)
+    return app
+
+
+def _serve(exchange: Exchange, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handler(request: web.Request) -> web.Response:
+        is_admin = route.path.startswith(admin.PREFIX)
+        if is_admin and request.remote not in _LOOPBACK:
+            return web.Response(text="404 page not found\n", status=404)
+        body = await request.read()
+        fault = None if is_admin else exchange.faults.on_call(request.method, request.path)
+        if fault is not None:
+            early = await _before(exchange, request, fault)
+            if early is not None:
+                return early
+        response = _answer(exchange, route, request, body)
+        if fault is not None and fault.kind == CallFault.LOST_ANSWER:
+            await asyncio.sleep(exchange.faults.delay_s(fault) or _LOST_ANSWER_S)
+            _break(request)
+        return response
+
+    return handler
+
+
+async def _before(
+    exchange: Exchange, request: web.Request, fault: FaultRule
+) -> web.Response | None:
+    """Act out a fault that comes before the work; an answer here replaces it."""
+    limits = exchange.settings.limits
+    match fault.kind:
+        case CallFault.LATENCY:
+            await asyncio.sleep(exchange.faults.delay_s(fault))
+        case CallFault.RESET:
+            _break(request)
+            return web.Response(status=500)
+        case CallFault.TOO_MANY:
+            return _failure(too_many_requests(flat=limits.flat_body))
+        case CallFault.SERVER_ERROR:
+            return _failure(nested(500, "internal_server_error"))
+        case CallFault.UNAVAILABLE:
+            return _failure(nested(503, "service_unavailable"))
+        case _:
+            pass
+    return None
+
+
+def _break(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _answer(exchange: Exchange, route: Route, request: web.Request, body: bytes) -> web.Response:
+    try:
+        reply = answer(exchange, route, _call(exchange, route, request, body))
+    except WireError as error:
+        return _failure(error)
+    if reply.body is None:
+        return web.Response(status=reply.status)
+    return web.Response(status=reply.status, body=reply.body, content_type=_JSON)
+
+
+def _call(exchange: Exchange, route: Route, request: web.Request, body: bytes) -> Call:
+    identity = None
+    if route.is_signed:
+        # The path as the client sent it: escapes are part of what was signed.
+        path = request.raw_path.partition("?")[0]
+        identity = exchange.identify(request.headers, request.method, path)
+    return Call(
+        method=request.method,
+        path=request.path,
+        params=request.match_info,
+        query=request.query,
+        body=body,
+        identity=identity,
+    )
+
+
+def answer(exchange: Exchange, route: Route, call: Call) -> Reply:
+    """Charge and handle one call whose signature is good.
+
+    Raises:
+        WireError: every answer that is not a success.
+    """
+    user = call.identity.user_id if call.identity else "public"
+    tokens, shard = route.cost(exchange, call)
+    now_us = exchange.host.monotonic_us()
+    if not exchange.limiter.allows(user, route.bucket, tokens, now_us, shard=shard):
+        raise too_many_requests(flat=exchange.settings.limits.flat_body)
+    exchange.catch_up()
+    return route.handler(exchange, call)
+
+
+def _failure(error: WireError) -> web.Response:
+    return web.Response(status=error.status, body=encode(error.body), content_type=_JSON)
+
+
+class SimulatedExchange:
+    """A running simulated exchange.
+
+    Use it as an async context manager. ``keys`` is the first user's API key,
+    ``exchange`` what the server serves, ``venue`` the model underneath.
+    """
+
+    def __init__(self, settings: SimulatorSettings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self._host = clock or SystemClock()
+        # A stepped history must repeat; one that meets a database must never repeat an id.
+        ids = Random(settings.seed) if settings.speed == 0 else SystemRandom()  # noqa: S311
+        self.exchange = Exchange(settings, self._host, ids)
+        self.venue = self.exchange.venue
+        self.keys = self.exchange.new_key(FIRST_USER)
+        self.user_id = FIRST_USER
+        self._runner: web.AppRunner | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self.port = 0
+
+    @property
+    def base_url(self) -> str:
+        """The REST root, ``/trade-api/v2`` included."""
+        return f"http://{self.settings.host}:{self.port}{API}"
+
+    @property
+    def admin_url(self) -> str:
+        """The root of the operator's calls."""
+        return f"http://{self.settings.host}:{self.port}{admin.PREFIX}"
+
+    @property
+    def ws_url(self) -> str:
+        """The WebSocket."""
+        return f"ws://{self.settings.host}:{self.port}{SOCKET_PATH}"
+
+    @property
+    def clock(self) -> Clock:
+        """The exchange's clock, for a client that shall live in its time."""
+        return self.exchange.clock
+
+    async def __aenter__(self) -> Self:
+        """Fund the first account, build the world, listen."""
+        self._fund()
+        self.exchange.world = open_world(self.exchange)
+        self.exchange.catch_up()
+        self._script()
+        self._runner = web.AppRunner(
+            build_app(self.exchange), access_log=None, shutdown_timeout=1.0, handle_signals=False
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self._tasks = asyncio.TaskGroup()
+        await self._tasks.__aenter__()
+        self._pump = self._tasks.create_task(self._run_pump(), name="simulator-pump")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the world and close every connection."""
+        if self._pump is not None:
+            self._pump.cancel()
+        if self._tasks is not None:
+            await self._tasks.__aexit__(None, None, None)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def advance(self, *, seconds: int = 0, ms: int = 0) -> None:
+        """Move the exchange's clock and let everything due happen; then let readers read."""
+        self.exchange.clock.advance(seconds * 1_000_000 + ms * _MILLI)
+        self.exchange.catch_up()
+        await asyncio.sleep(0)
+
+    async def _run_pump(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.tick_ms / _MILLI)
+            self.exchange.catch_up()
+
+    def _fund(self) -> None:
+        account = self.exchange.open_account(FIRST_USER)
+        for shard, amount in sorted(self.settings.cash.items()):
+            if amount:
+                self.exchange.deposit(account, Money(amount), shard)
+
+    def _script(self) -> None:
+        if self.settings.faults is None:
+            return
+        for rule in in_order(load_script(self.settings.faults)):
+            at_us = self.exchange.clock.start_us + rule.at_ms * _MILLI
+            self.exchange.agenda.add(at_us, _arming(self.exchange, rule))
+
+
+def _arming(exchange: Exchange, rule: FaultRule) -> Callable[[], None]:
+    def arm() -> None:
+        admin.apply_rule(exchange, rule)
+
+    return arm
+
+
+async def run(
+    settings: SimulatorSettings,
+    stop: asyncio.Event,
+    *,
+    make_key: Path | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until ``stop`` is set.
+
+    ``make_key`` receives the private key of the first user, readable by its
+    owner only; an existing file is used again, so that a bot's configuration
+    survives a restart. ``announce`` gets the lines an operator wants to see.
+    """
+    simulated = SimulatedExchange(settings)
+    key_id = simulated.keys.key_id
+    if make_key is not None:
+        key_id = _keep_key(simulated, make_key)
+    async with simulated:
+        for line in (
+            f"REST {simulated.base_url}",
+            f"WebSocket {simulated.ws_url}",
+            f"key id {key_id}",
+        ):
+            if announce is not None:
+                announce(line)
+        logger.info(
+            "simulated exchange is up",
+            extra={"rest": simulated.base_url, "websocket": simulated.ws_url},
+        )
+        await stop.wait()
+
+
+def _keep_key(simulated: SimulatedExchange, path: Path) -> str:
+    """Register the key in ``path``, writing a fresh one first where there is none.
+
+    The id is kept beside the key (``<name>.id``), as the venue shows it only once.
+    """
+    id_path = path.with_name(f"{path.name}.id")
+    if path.exists() and id_path.exists():
+        key_id = id_path.read_text().strip()
+        simulated.exchange.adopt_key(key_id, path.read_bytes(), FIRST_USER)
+        return key_id
+    path.touch(mode=0o600)
+    path.write_bytes(simulated.keys.private_pem)
+    id_path.write_text(f"{simulated.keys.key_id}\n")
+    return simulated.keys.key_id
