@@ -117,6 +117,7 @@ def test_a_decrease_keeps_the_place_in_the_queue() -> None:
     assert floor.reads.queue_position(ANN, first.order_id) == 0
     view = floor.reads.order(ANN, first.order_id)
     assert (view.last_reason, view.initial) == (UpdateReason.DECREASE, 500)
+    assert floor.reserved(ANN) == 500_000
     assert floor.book() == ([], [(5_000, 600)])
 
 

@@ -42,7 +42,7 @@ CENTS = AccountId("cents")
 ACCOUNTS = (ANN, BOB, CAT, HOUSE, CENTS)
 TICKERS = (MarketTicker("KXFOO-1"), MarketTicker("KXFOO-2"))
 MAKER_FEES = FeeTerms(fee_type="quadratic_with_maker_fees", multiplier_e6=500_000)
-DEPOSIT = 4 * DOLLAR
+DEPOSIT = 2 * DOLLAR
 
 OTHERS = (
     "cancel_all",
@@ -93,10 +93,10 @@ class Run:
     """Plays acts and keeps everything the venue told."""
 
     def __init__(self, collateral: Collateral) -> None:
-        self.floor = Floor(dollars=4, listed=False, collateral=collateral)
+        self.floor = Floor(dollars=2, listed=False, collateral=collateral)
         self.told: list = []
         floor, venue = self.floor, self.floor.venue
-        floor.open(CENTS, dollars=4, balance_grid=BROKER_MEMBER_GRID)
+        floor.open(CENTS, dollars=2, balance_grid=BROKER_MEMBER_GRID)
         floor.open(HOUSE, dollars=0, checks_funds=False, keeps_records=False)
         for ticker, fees in zip(TICKERS, (MAKER_FEES, terms_of().fees), strict=True):
             self._keep(venue.operations.list_market(terms_of(ticker, fees=fees), floor.now_us))
@@ -115,10 +115,13 @@ class Run:
     def _create(self, *shape):
         account, ticker, side, price, size, tif, flag, stp = shape
         flags = {
-            "post_only": {"post_only": True},
+            "post_only": {"post_only": True, "time_in_force": GTC},
             "reduce_only": {"reduce_only": True, "time_in_force": IOC},
             "cancel_on_pause": {"cancel_on_pause": True},
-            "expires": {"expires_us": self.floor.now_us + 5 * SECOND},
+            "expires": {
+                "expires_us": self.floor.now_us + 5 * SECOND,
+                "time_in_force": GTC,
+            },
             "group": {"order_group_id": self.groups[account]},
         }.get(flag, {})
         request = request_of(side, 1)
@@ -410,15 +413,15 @@ def test_every_trade_has_the_volume_of_its_market(acts: list[tuple]) -> None:
 
 def test_the_acts_of_a_law_trade_and_end_orders_in_every_way() -> None:
     kinds: Counter = Counter()
-    for seed in range(20):
+    for seed in range(80):
         run = Run(Collateral.AT_MATCH if seed % 2 else Collateral.RESERVE)
         for act in _some_acts(seed):
             run.play(act)
         kinds.update(type(event) for event in run.told)
         kinds.update(event.reason for event in run.told if isinstance(event, OrderChanged))
         kinds["held"] += any(run.floor.position(account) for account in ACCOUNTS)
-    assert kinds[TradePrinted] > 200
-    assert kinds["held"] > 15
+    assert kinds[TradePrinted] > 800
+    assert kinds["held"] > 60
     for reason in UpdateReason:
         is_used = reason not in {
             UpdateReason.CLOSE_CANCEL,

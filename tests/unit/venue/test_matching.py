@@ -185,6 +185,7 @@ def test_a_partial_fill_leaves_the_rest_in_place_and_in_front() -> None:
     floor.order(BOB, BID, 50, 1)
     assert floor.reads.queue_position(ANN, first.order_id) == 0
     assert floor.reads.queue_position(CAT, second.order_id) == 200
+    assert (floor.reserved(ANN), floor.reserved(CAT)) == (1_000_000, 1_500_000)
 
 
 def test_where_cash_is_checked_at_the_match_an_unfunded_maker_is_canceled() -> None:
