@@ -289,6 +289,19 @@ account_snapshots = Table(
     Index(None, "scope", "taken_us"),
 )
 
+# --- the paper exchange ---------------------------------------------------------------------
+
+paper_journal = Table(
+    "paper_journal",
+    metadata,
+    # The exchange's own memory, not the bot's: no epoch. A taken number stops a second writer.
+    Column("scope", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("data_json", Text, nullable=False),
+)
+
 # --- operators: commands in, messages out ---------------------------------------------------
 
 command_inbox = Table(

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.messages import queue_messages
+from bot.adapters.storage.messages import insert_messages
 from bot.adapters.storage.trading_rows import (
     baseline_of,
     bracket_of,
@@ -75,7 +75,7 @@ class SqlTradingStore:
             for record in records:
                 await self._write(connection, epoch, record)
             if messages:
-                await queue_messages(connection, self._scope, messages, now_us)
+                await insert_messages(connection, self._scope, messages, now_us)
 
     async def save_halt(self, halt: HaltRecord) -> None:
         """See ``TradingStore.save_halt``."""
