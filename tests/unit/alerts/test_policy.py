@@ -1,12 +1,13 @@
 """One interruption per kind and window, and nothing left untold."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.alerts.policy import WINDOW_US, Throttle
 from bot.domain.alerts import AlertKind
-import itertools
 
 A, B = AlertKind.COLLECT_FAILED, AlertKind.STALE
 

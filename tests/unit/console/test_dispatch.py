@@ -402,7 +402,7 @@ async def test_every_command_answers_every_level_it_is_for(talk):
 )
 async def test_no_text_raises_and_none_acts_without_the_right_to(text, user, button):
     talk = Talk(operator=FakeOperator(halt_view=HALTED))
-    reply: Reply = await talk.says(user, "", button=text) if button else await talk.says(user, text)
+    reply = await talk.says(user, "", button=text) if button else await talk.says(user, text)
     acted = {name.split()[0] for name, _ in talk.operator.acts}
     level = LEVELS.get(user)
     if level is None:

@@ -1,0 +1,266 @@
+"""What the bot has to say arrives, in order, at the pace Telegram allows."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.telegram.outbound import merged
+from bot.domain.operations import Severity
+from bot.kit.markup import bold
+from bot.ports.messages import Channel, MessageButton, OutgoingMessage, QueuedMessage
+from tests.fakes.telegram_api import api_judge
+from tests.fakes.telegram_server import FakeTelegram, Refused
+from tests.support.console import ADMIN, GROUP, VIEWER, Talk
+from tests.support.telegram import Cockpit
+
+pytestmark = pytest.mark.looptime(False)
+
+
+@pytest.fixture
+async def server():
+    async with FakeTelegram() as running:
+        yield running
+
+
+@pytest.fixture
+def cockpit(server) -> Cockpit:
+    return Cockpit(server, Talk())
+
+
+def message(text: str, chat: int = ADMIN, kind: str = "reply", **fields) -> OutgoingMessage:
+    return OutgoingMessage(
+        channel=Channel.TELEGRAM,
+        recipient=str(chat),
+        kind=kind,
+        severity=Severity.INFO,
+        text=text,
+        **fields,
+    )
+
+
+def states(cockpit: Cockpit) -> list[tuple[str, str | None]]:
+    return [(row.state, row.reason) for row in cockpit.talk.store.outbox]
+
+
+async def test_a_chat_hears_everything_in_order(server, cockpit):
+    await cockpit.outbox.put([message(f"n{number}") for number in range(30)])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == [f"n{number}" for number in range(30)]
+
+
+async def test_flood_control_postpones_one_chat_and_not_the_others(server, cockpit):
+    server.refusals["sendMessage"] = [Refused(429, "Too Many Requests", retry_after=1)]
+    await cockpit.outbox.put([message("first"), message("second")])
+    async with cockpit.running(inbound=False):
+        await asyncio.sleep(0.3)
+        await cockpit.outbox.put([message("other", VIEWER)])
+        await server.answer(VIEWER, 1)
+        assert server.texts(ADMIN) == []
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["first", "second"]
+
+
+async def test_a_chat_that_blocked_the_bot_is_given_up_with_its_reason(server, cockpit):
+    server.blocked.add(ADMIN)
+    await cockpit.outbox.put([message("never"), message("there", VIEWER)])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert states(cockpit) == [
+        ("failed", "Forbidden: bot was blocked by the user"),
+        ("sent", None),
+    ]
+
+
+async def test_a_moved_group_is_given_up_with_its_new_id(server, cockpit):
+    server.refusals["sendMessage"] = [
+        Refused(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-1_009)
+    ]
+    await cockpit.outbox.put([message("x", GROUP)])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert states(cockpit) == [("failed", "the group is now -1009; set that id")]
+
+
+@pytest.mark.parametrize("kind", ["down", "server error", "token"])
+async def test_what_may_pass_is_tried_until_it_has_passed(server, cockpit, kind):
+    server.is_down = kind == "down"
+    server.is_token_revoked = kind == "token"
+    if kind == "server error":
+        server.refusals["sendMessage"] = [Refused(502, "Bad Gateway")]
+    await cockpit.outbox.put([message("late"), message("later")])
+    async with cockpit.running(inbound=False):
+        await asyncio.sleep(0.5)
+        assert server.texts(ADMIN) == []
+        server.is_down = server.is_token_revoked = False
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["late", "later"]
+
+
+async def test_nothing_is_lost_over_a_restart(server, cockpit):
+    server.is_down = True
+    await cockpit.outbox.put([message("before")])
+    async with cockpit.running(inbound=False):
+        await asyncio.sleep(0.3)
+    server.is_down = False
+    await cockpit.outbox.put([message("after")])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["before", "after"]
+
+
+async def test_a_lost_answer_repeats_a_message_and_loses_none(server, cockpit):
+    server.lose_answers["sendMessage"] = 1
+    await cockpit.outbox.put([message("one"), message("two")])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["one", "one", "two"]
+
+
+async def test_a_database_that_dies_after_the_sending_does_not_repeat_it(server, cockpit):
+    await cockpit.outbox.put([message("once")])
+    server.slow_s = 0.3
+    async with cockpit.running(inbound=False):
+        await asyncio.sleep(0.15)
+        cockpit.talk.store.is_away = True
+        await server.answer(ADMIN, 1)
+        await asyncio.sleep(1)
+        cockpit.talk.store.is_away = False
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["once"]
+
+
+async def test_only_the_leader_sends(server, cockpit):
+    cockpit.epoch = None
+    await cockpit.outbox.put([message("x")])
+    async with cockpit.running(inbound=False):
+        await asyncio.sleep(0.8)
+        assert server.said == {}
+        cockpit.epoch = 8
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["x"]
+
+
+async def test_a_text_that_is_too_long_is_split_and_keeps_its_markup_and_buttons(server, cockpit):
+    text = "\n".join(bold(f"line {number:04d} " + "x" * 40) for number in range(200))
+    button = ((MessageButton(label="Yes", data="yes:1"),),)
+    await cockpit.outbox.put([message(text, buttons=button)])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    said = server.said[ADMIN]
+    assert [bool(one.buttons) for one in said] == [False, False, True]
+    assert "\n".join(one.text for one in said).count("line ") == 200
+
+
+async def test_markup_that_telegram_refuses_goes_out_as_plain_text(server, cockpit):
+    await cockpit.outbox.put([message("a <blink>b</blink> <b>c")])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["a <blink>b</blink> c"]
+
+
+async def test_a_backup_arrives_as_a_file(server, cockpit, tmp_path):
+    path = tmp_path / "kalshi_20261121_071500.sqlite"
+    path.write_bytes(b"SQLite format 3\x00" * 100)
+    await cockpit.outbox.put([message("<b>Backup</b> done", attachment=str(path))])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    (said,) = server.said[ADMIN]
+    assert (said.text, said.document_name) == ("Backup done", path.name)
+    assert said.document == path.read_bytes()
+
+
+async def test_a_long_text_goes_ahead_of_its_file(server, cockpit, tmp_path):
+    path = tmp_path / "b.sqlite"
+    path.write_bytes(b"x")
+    await cockpit.outbox.put([message("word " * 300, attachment=str(path))])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    first, second = server.said[ADMIN]
+    assert (first.document, second.document) == (None, b"x")
+
+
+@pytest.mark.parametrize(("bytes_max", "says"), [(3, "Too large for Telegram (5 B)"), (10, "")])
+async def test_a_file_that_is_too_large_is_named_instead(server, tmp_path, bytes_max, says):
+    cockpit = Cockpit(server, Talk(), document_bytes_max=bytes_max)
+    path = tmp_path / "b.sqlite"
+    path.write_bytes(b"12345")
+    await cockpit.outbox.put([message("Backup", attachment=str(path))])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    (said,) = server.said[ADMIN]
+    assert (said.document is None) == bool(says)
+    assert says in said.text
+    assert not says or str(path) in said.text
+
+
+async def test_a_file_that_telegram_finds_too_large_is_named_instead(server, cockpit, tmp_path):
+    path = tmp_path / "b.sqlite"
+    path.write_bytes(b"12345")
+    server.refusals["sendDocument"] = [Refused(413, "Request Entity Too Large")]
+    await cockpit.outbox.put([message("Backup", attachment=str(path))])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert "Telegram refused the file (5 B)" in server.texts(ADMIN)[0]
+
+
+async def test_a_file_that_is_gone_is_said_to_be_gone(server, cockpit):
+    await cockpit.outbox.put([message("Backup", attachment="/nowhere/b.sqlite")])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert "not on this machine any more: /nowhere/b.sqlite" in server.texts(ADMIN)[0]
+
+
+async def test_alerts_that_wait_behind_each_other_leave_as_one(server, cockpit):
+    await cockpit.outbox.put([message(f"alert {n}", kind="stale") for n in range(5)])
+    await cockpit.outbox.put([message("reply")])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["\n\n".join(f"alert {n}" for n in range(5)), "reply"]
+
+
+def test_merging_keeps_order_and_never_touches_replies_buttons_or_files():
+    queue = [
+        message("a", kind="stale"),
+        message("b", kind="stale"),
+        message("r"),
+        message("c", kind="stale", buttons=((MessageButton(label="x", data="y"),),)),
+        message("d", kind="stale", attachment="/f"),
+        message("e" * 4_000, kind="stale"),
+        message("f" * 4_000, kind="stale"),
+    ]
+    queued = [
+        QueuedMessage(id=index, attempts=0, created_us=0, due_us=0, message=one)
+        for index, one in enumerate(queue)
+    ]
+    assert [batch.ids for batch in merged(queued)] == [(0, 1), (2,), (3,), (4,), (5,), (6,)]
+
+
+async def test_secrets_do_not_leave_with_a_message(server):
+    cockpit = Cockpit(server, Talk(), secrets=("hunter2hunter2",))
+    await cockpit.outbox.put([message("postgresql://bot:pass-word@db/x hunter2hunter2")])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    (text,) = server.texts(ADMIN)
+    assert "pass-word" not in text
+    assert "hunter2" not in text
+
+
+@pytest.fixture
+def small_file(tmp_path) -> Path:
+    path = tmp_path / "b.sqlite"
+    path.write_bytes(b"x")
+    return path
+
+
+async def test_messages_and_files_are_as_the_bot_api_describes(server, cockpit, small_file):
+    judge = api_judge()
+    button = ((MessageButton(label="Yes", data="yes:1"),),)
+    await cockpit.outbox.put(
+        [message("text", buttons=button), message("file", attachment=str(small_file))]
+    )
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert {one.method for one in server.requests} == {"sendMessage", "sendDocument"}
+    assert [fault for request in server.requests for fault in judge.faults(request)] == []
