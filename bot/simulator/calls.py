@@ -217,21 +217,12 @@ def decode_object(body: bytes) -> dict[str, Any]:
     return value
 
 
+_JSON_KINDS = {bool: "bool", int: "number", float: "number", str: "string", list: "array"}
+
+
 def json_kind(value: object) -> str:
     """A JSON value's type in the venue's words."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "bool"
-        case int() | float():
-            return "number"
-        case str():
-            return "string"
-        case list():
-            return "array"
-        case _:
-            return "object"
+    return "null" if value is None else _JSON_KINDS.get(type(value), "object")
 
 
 @dataclass(frozen=True, slots=True)

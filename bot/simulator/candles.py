@@ -38,7 +38,7 @@ class Span:
         self.close = price
 
     def join(self, later: "Span") -> "Span":
-        """This span and the one after it."""
+        """Both spans as one, the other being later."""
         high, low = max(self.high, later.high), min(self.low, later.low)
         return Span(self.open, high, low, later.close)
 
@@ -71,7 +71,7 @@ class Candle:
     open_interest: Quantity
 
     def join(self, later: "Candle", end_s: int) -> "Candle":
-        """This candle and the next one as one period that ends at ``end_s``."""
+        """Both candles as one period that ends at ``end_s``, the other being later."""
         price = self.price
         if later.price is not None:
             price = later.price if price is None else price.join(later.price)

@@ -116,11 +116,7 @@ class Faults:
         """What happens to a call."""
         for armed in self._armed:
             rule = armed.rule
-            if (
-                rule.kind in _CALL_KINDS
-                and _matches_call(rule, method, path)
-                and self._fires(armed)
-            ):
+            if _matches_call(rule, method, path) and self._fires(armed):
                 return rule
         return None
 
@@ -166,6 +162,8 @@ _FRAME_KINDS = frozenset(FrameFault)
 
 
 def _matches_call(rule: FaultRule, method: str, path: str) -> bool:
+    if rule.kind not in _CALL_KINDS:
+        return False
     return rule.method.upper() in {"", method} and path.startswith(rule.path)
 
 

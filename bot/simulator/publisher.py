@@ -5,12 +5,12 @@ own view of its delta. A ticker follows each act that changed what it shows.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from bot.domain.ids import MarketTicker
 from bot.domain.orders import BookSide
 from bot.domain.quotes import PublicTrade
-from bot.simulator.accounts import Accounts
+from bot.simulator.accounts import Accounts, Owner
 from bot.simulator.frames import (
     delta_msg,
     encode,
@@ -168,31 +168,35 @@ class Publisher:
         owner = self._accounts.owner(event.account)
         if owner is None:
             return
-        user_id, subaccount = owner.user_id, owner.subaccount
         channel, kind, ticker = _private_channel(event)
         listeners = [
             listener
             for listener in self._hub.listeners(channel, ticker)
-            if listener.outlet.user_id == user_id
+            if listener.outlet.user_id == owner.user_id
         ]
         if not listeners:
             return
-        match event:
-            case OwnFill():
-                body = fill_msg(event, subaccount)
-            case OrderChanged():
-                body = user_order_msg(event, user_id, subaccount)
-            case PositionChanged():
-                body = position_msg(event.position, user_id, subaccount)
-            case GroupChanged():
-                body = group_msg(event)
+        body = _private_msg(event, owner)
         for listener in listeners:
             self._hub.push(listener, kind, body)
 
 
-def _private_channel(
-    event: OwnFill | OrderChanged | PositionChanged | GroupChanged,
-) -> tuple[Channel, str, MarketTicker | None]:
+_Private: TypeAlias = OwnFill | OrderChanged | PositionChanged | GroupChanged
+
+
+def _private_msg(event: _Private, owner: Owner) -> bytes:
+    match event:
+        case OwnFill():
+            return fill_msg(event, owner.subaccount)
+        case OrderChanged():
+            return user_order_msg(event, owner.user_id, owner.subaccount)
+        case PositionChanged():
+            return position_msg(event.position, owner.user_id, owner.subaccount)
+        case GroupChanged():
+            return group_msg(event)
+
+
+def _private_channel(event: _Private) -> tuple[Channel, str, MarketTicker | None]:
     match event:
         case OwnFill():
             return Channel.FILL, "fill", event.fill.ticker

@@ -111,9 +111,7 @@ class Session:
         unknown = [ticker for ticker in tickers or () if self._board.market(ticker) is None]
         known = None if tickers is None else [t for t in tickers if t not in unknown]
         self._check_room(len(known or ()))
-        fresh: list[tuple[Subscription, list[MarketTicker]]] = []
-        for channel in channels:
-            fresh.append(self._join(channel, known, params, command_id))
+        fresh = [self._join(channel, known, params, command_id) for channel in channels]
         for subscription, added in fresh:
             if unknown and channel_takes_markets(subscription.channel):
                 self._complain(subscription, command_id, unknown)

@@ -13,6 +13,8 @@ from bot.kit.times import DAY_US
 from bot.venue.settings import VenueSettings
 
 _MILLION = 1_000_000
+_MILLISECOND_US = 1_000
+_PORT_MAX = 65_535
 
 
 class KeyType(StrEnum):
@@ -24,7 +26,7 @@ class KeyType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthSettings:
-    """How old or early a signed timestamp may be. The venue publishes no limits; these were measured."""
+    """How old or early a signed timestamp may be: measured, as the venue publishes no limits."""
 
     past_ms: int = 20_000
     future_ms: int = 40_000
@@ -68,7 +70,7 @@ class WorldSettings:
     """Trading stops Thursdays 03:00-05:00 New York time, as at the venue."""
 
     def __post_init__(self) -> None:
-        if self.pace_us < 1_000:
+        if self.pace_us < _MILLISECOND_US:
             raise ValueError("pace_us must be at least 1000 (a millisecond)")
         if self.extra_events < 0:
             raise ValueError("extra_events must not be negative")
@@ -116,17 +118,15 @@ class SimulatorSettings:
     subscription_markets_max: int = 500_000
 
     def __post_init__(self) -> None:
-        if self.speed < 0:
-            raise ValueError("speed must not be negative; 0 stands still")
-        if not 0 <= self.port <= 65_535:
+        if not 0 <= self.port <= _PORT_MAX:
             raise ValueError("port must be between 0 and 65535; 0 takes a free one")
         if self.world not in {"default", "empty"}:
             raise ValueError("world must be 'default' or 'empty'")
         for name in ("tick_ms", "ping_ms", "pong_timeout_ms", "socket_buffer_frames"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")
-        for name in ("read_lag_us", "listing_lag_us", "historical_after_us"):
+        for name in ("speed", "read_lag_us", "listing_lag_us", "historical_after_us"):
             if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative")
+                raise ValueError(f"{name} must not be negative; speed 0 stands still")
         if any(shard < 0 or amount < 0 for shard, amount in self.cash.items()):
             raise ValueError("cash must name shards from 0 and amounts from 0")
