@@ -64,6 +64,7 @@ class FeedSession:
         self._by_sid: dict[int, Subscription] = {}
         self._by_ticker: dict[MarketTicker, Subscription] = {}
         self._by_command: dict[int, Subscription] = {}
+        self._refused_us: dict[MarketTicker, int] = {}
         self._outgoing: list[bytes] = []
         self._troubles: list[Trouble] = []
         self._last_id = 0
@@ -89,7 +90,7 @@ class FeedSession:
         """A new socket is up: nothing of the last one counts any more."""
         self._subscriptions = [Subscription(channel) for channel in self._channels()]
         self._by_sid, self._by_ticker, self._by_command = {}, {}, {}
-        self._outgoing, self._last_id = [], 0
+        self._outgoing, self._last_id, self._refused_us = [], 0, {}
         self._is_connected, self.reconnect_reason, self._alive_us = True, None, None
         self._place(list(self._wanted))
         self._sync(now_us)
@@ -109,7 +110,7 @@ class FeedSession:
         """
         envelope = stream.read_envelope(frame)
         subscription = self._by_sid.get(envelope.sid) if envelope.sid else None
-        if subscription is not None and envelope.seq:
+        if subscription is not None and envelope.seq and subscription.channel.is_sequenced:
             lost = self._count(subscription, envelope.seq, received_us)
             if lost is None:
                 return ()
@@ -135,6 +136,7 @@ class FeedSession:
                 self.reconnect_reason = f"no answer to {command.verb} on {subscription.channel}"
             overdue = subscription.overdue(now_us, self._settings.snapshot_timeout_us)
             self._ask_snapshots(subscription, overdue, now_us)
+        self._retry_refused(now_us)
         self._sync(now_us)
 
     def frames_to_send(self) -> list[bytes]:
@@ -270,14 +272,21 @@ class FeedSession:
         self, envelope: stream.Envelope, subscription: Subscription | None, received_us: int
     ) -> list[FeedEvent]:
         asked = self._by_command.pop(envelope.id, None) if envelope.id else None
+        events: list[FeedEvent] = []
         if envelope.type == "error":
-            return self._refused(envelope, subscription, asked, received_us)
-        if asked is None or asked.pending is None or asked.pending.command_id != envelope.id:
-            return []
+            events = self._refused(envelope, subscription, asked, received_us)
+        elif asked is not None and asked.pending is not None:
+            self._accepted(envelope, asked, received_us)
+        elif envelope.type == "unsubscribed" and subscription is not None:
+            events = self._die(subscription, "unsubscribed by the venue", received_us)
+        self._sync(received_us)
+        return events
+
+    def _accepted(self, envelope: stream.Envelope, asked: Subscription, received_us: int) -> None:
         match envelope.type:
             case "subscribed":
                 said = stream.read_subscribed(envelope.msg)
-                asked = self._enter(asked, said.sid, received_us)
+                self._enter(asked, said.sid, received_us)
             case "ok":
                 listed = stream.read_ok(envelope.msg).market_tickers
                 if asked.sid is None and envelope.sid:
@@ -285,11 +294,9 @@ class FeedSession:
                 else:
                     asked.confirm(received_us)
                 if listed is not None:
-                    self._accept_list(asked, set(map(MarketTicker, listed)))
+                    self._accept_list(asked, set(map(MarketTicker, listed)), received_us)
             case _:
                 self._retire(asked)
-        self._sync(received_us)
-        return []
 
     def _enter(self, asked: Subscription, sid: int, received_us: int) -> Subscription:
         """Bind a sid. A repeated subscribe may be merged by the venue into an older sid."""
@@ -305,11 +312,12 @@ class FeedSession:
             self._by_ticker[ticker] = owner
         return owner
 
-    def _accept_list(self, subscription: Subscription, listed: set[MarketTicker]) -> None:
-        """The venue's full list is the truth; what it left out it will not take later either."""
+    def _accept_list(
+        self, subscription: Subscription, listed: set[MarketTicker], received_us: int
+    ) -> None:
+        """The venue's full list is the truth."""
         missing = subscription.confirmed - listed
-        if missing:
-            self._refuse(subscription, missing, "left out of the subscription")
+        self._refuse(subscription, missing, "left out of the subscription", received_us)
 
     def _refused(
         self,
@@ -328,7 +336,9 @@ class FeedSession:
             events = self._die(target, f"{error.code} {error.msg}", received_us)
         elif asked is not None and target.pending is not None:
             self._command_failed(target, error, received_us)
-        self._sync(received_us)
+        else:
+            # Said beside an accepted command: all but these markets are on.
+            self._refuse(target, set(map(MarketTicker, error.culprits)), error.msg, received_us)
         return events
 
     def _die(self, subscription: Subscription, reason: str, received_us: int) -> list[FeedEvent]:
@@ -351,20 +361,35 @@ class FeedSession:
         if error.code in _PASSING or command.verb == "get_snapshot":
             subscription.delay(received_us, self._settings)
         elif culprits:
-            self._refuse(subscription, culprits, error.msg)
+            self._refuse(subscription, culprits, error.msg, received_us)
         elif len(command.tickers) > 1:
             # One bad ticker refuses the whole command unnamed: halve until it stands alone.
             subscription.batch_max = max(1, len(command.tickers) // 2)
         elif command.tickers:
-            self._refuse(subscription, set(command.tickers), error.msg)
+            self._refuse(subscription, set(command.tickers), error.msg, received_us)
         else:
             subscription.is_refused = True
 
-    def _refuse(self, subscription: Subscription, tickers: set[MarketTicker], why: str) -> None:
-        for ticker in tickers:
+    def _refuse(
+        self, subscription: Subscription, tickers: set[MarketTicker], why: str, received_us: int
+    ) -> None:
+        """Do without these markets for a while: one may be too new, or gone."""
+        subscription.confirmed -= tickers
+        refused = sorted(tickers & subscription.wanted)
+        for ticker in refused:
             subscription.remove(ticker)
-            subscription.confirmed.discard(ticker)
-        self._note("websocket market refused", markets=sorted(tickers), reason=why)
+            self._refused_us[ticker] = received_us
+            if subscription.channel is Channel.BOOK:
+                self._by_ticker.pop(ticker, None)
+        if refused:
+            self._note("websocket market refused", markets=refused, reason=why)
+
+    def _retry_refused(self, now_us: int) -> None:
+        wait_us = self._settings.refused_retry_us
+        due = [one for one, since in self._refused_us.items() if now_us - since >= wait_us]
+        for ticker in due:
+            del self._refused_us[ticker]
+        self._place([ticker for ticker in due if ticker in self._wanted])
 
     # --- subscriptions ----------------------------------------------------------------------
 
@@ -383,6 +408,8 @@ class FeedSession:
         books = [one for one in self._subscriptions if one.channel is Channel.BOOK]
         open_books = [one for one in books if one.wanted and len(one.wanted) < room_max]
         for ticker in tickers:
+            if ticker in self._by_ticker:
+                continue
             if not open_books:
                 fresh = Subscription(Channel.BOOK)
                 self._subscriptions.append(fresh)

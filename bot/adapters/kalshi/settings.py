@@ -105,6 +105,8 @@ class SessionSettings:
     snapshot_timeout_us: int = 5_000_000
     retry_min_us: int = 1_000_000
     retry_max_us: int = 30_000_000
+    refused_retry_us: int = 60_000_000
+    """How long a market the venue refused to subscribe is left out."""
 
     def __post_init__(self) -> None:
         if self.markets_per_subscription < 1:

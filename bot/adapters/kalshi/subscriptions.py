@@ -33,6 +33,11 @@ class Channel(StrEnum):
         """Whether it is subscribed market by market."""
         return self in (Channel.BOOK, Channel.TICKER, Channel.TRADE)
 
+    @property
+    def is_sequenced(self) -> bool:
+        """Whether every message carries the next number. On the others a loss shows nowhere."""
+        return self not in (Channel.TICKER, Channel.FILL, Channel.ORDERS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
