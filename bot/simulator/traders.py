@@ -19,7 +19,6 @@ from bot.simulator.latent import Claim, Latent
 from bot.venue.accounts import AccountId
 from bot.venue.orders import OrderRequest
 
-MAKER = AccountId("house-maker")
 FLOW = AccountId("house-flow")
 
 _ONE = 100
@@ -59,9 +58,10 @@ def draw_style(rng: Random, *, is_busy: bool) -> Style:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Desk:
-    """One market and those who trade it."""
+    """One market and those who trade it. Each market has a maker of its own."""
 
     ticker: MarketTicker
+    maker: AccountId
     claim: Claim
     latent: Latent
     style: Style
@@ -87,14 +87,12 @@ class Desk:
         wanted = dict(self._wanted(now_us))
         venue = exchange.venue
         held: dict[tuple[BookSide, Price], Quantity] = {}
-        for order in list(
-            venue.reads.orders(MAKER, ticker=self.ticker, status=OrderStatus.RESTING)
-        ):
+        for order in list(venue.reads.orders(self.maker, status=OrderStatus.RESTING)):
             place = (order.side, order.price)
             if place in wanted:
                 held[place] = Quantity(held.get(place, 0) + order.remaining)
             else:
-                exchange.apply(venue.cancel_order(MAKER, order.order_id, now_us))
+                exchange.apply(venue.cancel_order(self.maker, order.order_id, now_us))
         for (side, price), quantity in wanted.items():
             missing = quantity - held.get((side, price), 0)
             if missing * 2 > quantity:
@@ -104,7 +102,7 @@ class Desk:
         self, exchange: Exchange, side: BookSide, price: Price, quantity: Quantity, now_us: int
     ) -> None:
         request = OrderRequest(ticker=self.ticker, side=side, price=price, quantity=quantity)
-        exchange.apply(exchange.venue.create_order(MAKER, request, now_us))
+        exchange.apply(exchange.venue.create_order(self.maker, request, now_us))
 
     def _wanted(self, now_us: int) -> Iterator[tuple[tuple[BookSide, Price], Quantity]]:
         middle = round(self.latent.probability(self.claim) * PAYOUT)

@@ -29,8 +29,8 @@ from bot.simulator.templates import (
     other_templates,
     quiet_template,
 )
-from bot.simulator.traders import FLOW, MAKER, Desk, draw_style
-from bot.venue.accounts import AccountTerms
+from bot.simulator.traders import FLOW, Desk, draw_style
+from bot.venue.accounts import AccountId, AccountTerms
 from bot.venue.markets import MarketResult, MarketTerms
 
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -74,9 +74,7 @@ class GeneratedWorld:
         self._skip_before_us = 0
         self._last_us = exchange.now_us()
         start_us = exchange.now_us()
-        for account in (MAKER, FLOW):
-            terms = AccountTerms(account=account, checks_funds=False, keeps_records=False)
-            exchange.apply(exchange.venue.open_account(terms, start_us))
+        self._open_house(FLOW, start_us)
         for template in self._templates():
             self._begin(template, start_us)
         if self._settings.pauses_weekly:
@@ -91,6 +89,10 @@ class GeneratedWorld:
             at_us, _, act = heapq.heappop(self._due)
             act(at_us)
         self._last_us = max(now_us, self._last_us)
+
+    def _open_house(self, account: AccountId, now_us: int) -> None:
+        terms = AccountTerms(account=account, checks_funds=False, keeps_records=False)
+        self._exchange.apply(self._exchange.venue.open_account(terms, now_us))
 
     def _plan(self, at_us: int, act: Callable[[int], None]) -> None:
         self._count += 1
@@ -139,6 +141,7 @@ class GeneratedWorld:
         self._exchange.list_event(template.series, event, pairs, now_us)
         for (_, terms), question in zip(pairs, questions, strict=True):
             desk = self._desk(line, terms, question, latent)
+            self._open_house(desk.maker, now_us)
             desk.quote(self._exchange, now_us)
             self._plan_act(desk, now_us)
         self._plan(close_us + _DETERMINE_AFTER_US, self._ending(line, event, questions, latent))
@@ -189,6 +192,7 @@ class GeneratedWorld:
         rng = Random(line.rng.getrandbits(64))  # noqa: S311
         return Desk(
             ticker=terms.ticker,
+            maker=AccountId(f"house-maker-{terms.ticker}"),
             claim=question.claim,
             latent=latent,
             style=draw_style(rng, is_busy=is_busy),
