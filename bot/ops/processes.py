@@ -6,6 +6,7 @@ line prove nothing. A recorded process is the same one only if it started at
 the recorded time, because the system uses a PID again.
 """
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import psutil
 
-FRONT_DOORS = ("railway_startup.py", "instance_manager.py", "check_bot_running.py")
+_LOOK_EVERY_S = 0.05
+CHECK_DOOR = "check_bot_running.py"
+FRONT_DOORS = ("railway_startup.py", "instance_manager.py", CHECK_DOOR)
 _MODULES = frozenset({"bot", "app"})
 # Subcommands and flags of the module that look or repair, and may run beside the bot.
 _PASSIVE_COMMANDS = (
@@ -114,39 +117,58 @@ def find_bot(root: Path, except_pids: Iterable[int] = ()) -> list[BotProcess]:
     return found
 
 
+def rivals(root: Path) -> list[BotProcess]:
+    """The bot's processes beside us.
+
+    Of two check scripts started together the earlier one goes on: it does not
+    see the later, and the later sees it.
+    """
+    mine = (start_time(os.getpid()) or 0, os.getpid())
+    return [
+        one
+        for one in find_bot(root, except_pids=own_family())
+        if CHECK_DOOR not in one.command or (one.start_time, one.pid) < mine
+    ]
+
+
 def own_family() -> set[int]:
     """Our process and those it was started by: never a rival of itself."""
     me = psutil.Process()
     return {me.pid, *(parent.pid for parent in me.parents())}
 
 
-def end(processes: Iterable[BotProcess], grace_s: float) -> list[BotProcess]:
+async def end(processes: Iterable[BotProcess], grace_s: float) -> list[BotProcess]:
     """Terminate, wait, kill, wait; returns those that even that did not end.
 
     SIGKILL also ends a stopped process, which SIGTERM does not reach.
     """
-    wanted = {one.pid: one for one in processes}
-    handles = [handle for one in wanted.values() if (handle := _handle(one)) is not None]
-    for handle in handles:
-        _signal(handle, is_kill=False)
-    _, alive = psutil.wait_procs(handles, timeout=grace_s)
-    for handle in alive:
-        _signal(handle, is_kill=True)
-    _, alive = psutil.wait_procs(alive, timeout=grace_s)
-    return [wanted[handle.pid] for handle in alive]
+    left = list(processes)
+    for is_kill in (False, True):
+        for one in left:
+            _signal(one, is_kill=is_kill)
+        left = await _wait_gone(left, grace_s)
+    return left
 
 
-def _handle(process: BotProcess) -> psutil.Process | None:
-    """The process, if that PID still is the one we mean."""
+async def _wait_gone(processes: Sequence[BotProcess], limit_s: float) -> list[BotProcess]:
+    """Those still running at the limit. One that only waits for its parent to look is gone."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + limit_s
+    left = list(processes)
+    while left := [one for one in left if start_time(one.pid) == one.start_time]:
+        if loop.time() >= deadline:
+            break
+        await asyncio.sleep(_LOOK_EVERY_S)
+    return left
+
+
+def _signal(process: BotProcess, *, is_kill: bool) -> None:
+    """Signal the process, if that PID still is the one we mean."""
     try:
         handle = psutil.Process(process.pid)
-    except psutil.NoSuchProcess:
-        return None
-    return handle if start_time(process.pid) == process.start_time else None
-
-
-def _signal(handle: psutil.Process, *, is_kill: bool) -> None:
-    try:
+        if start_time(process.pid) != process.start_time:
+            return
+        # psutil itself refuses to signal a PID that was used again since the handle was made.
         if is_kill:
             handle.kill()
         else:

@@ -75,7 +75,7 @@ def write_door(directory: Path, name: str, *, ignores_term: bool = False) -> Non
 
 
 @pytest.mark.parametrize("ignores_term", [False, True])
-def test_the_bot_is_ended_and_bystanders_survive(tmp_path: Path, ignores_term: bool) -> None:
+async def test_the_bot_is_ended_and_bystanders_survive(tmp_path: Path, ignores_term: bool) -> None:
     write_door(tmp_path, "railway_startup.py", ignores_term=ignores_term)
     write_door(tmp_path, "railway_startup_backup.py")
     bot = spawn(tmp_path, "railway_startup.py")
@@ -87,7 +87,7 @@ def test_the_bot_is_ended_and_bystanders_survive(tmp_path: Path, ignores_term: b
         found = find_bot(tmp_path)
         assert [one.pid for one in found] == [bot.pid]
         assert find_bot(tmp_path, except_pids=[bot.pid]) == []
-        assert processes.end(found, grace_s=0.5) == []
+        assert await processes.end(found, grace_s=0.5) == []
         assert start_time(bot.pid) is None
         assert [one.poll() for one in bystanders] == [None, None]
     finally:
@@ -97,24 +97,24 @@ def test_the_bot_is_ended_and_bystanders_survive(tmp_path: Path, ignores_term: b
             one.stdout.close()
 
 
-def test_a_stopped_process_is_ended_too(tmp_path: Path) -> None:
+async def test_a_stopped_process_is_ended_too(tmp_path: Path) -> None:
     write_door(tmp_path, "instance_manager.py")
     bot = spawn(tmp_path, "instance_manager.py")
     try:
         bot.send_signal(signal.SIGSTOP)
-        assert processes.end(find_bot(tmp_path), grace_s=0.5) == []
+        assert await processes.end(find_bot(tmp_path), grace_s=0.5) == []
     finally:
         bot.kill()
         bot.wait()
         bot.stdout.close()
 
 
-def test_a_pid_used_again_is_not_touched(tmp_path: Path) -> None:
+async def test_a_pid_used_again_is_not_touched(tmp_path: Path) -> None:
     write_door(tmp_path, "bystander.py")
     bystander = spawn(tmp_path, "bystander.py")
     try:
         before = BotProcess(pid=bystander.pid, start_time=1, command="python -m bot")
-        assert processes.end([before], grace_s=0.2) == []
+        assert await processes.end([before], grace_s=0.2) == []
         assert bystander.poll() is None
     finally:
         bystander.kill()

@@ -1,0 +1,46 @@
+"""Local front door: refuses a second bot on this machine, otherwise starts it.
+
+python check_bot_running.py               start, or exit 1 if the bot runs already
+python check_bot_running.py --force-kill  end the running bot first, and no other program
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from bot.cli import main
+from bot.ops import processes
+
+ROOT = Path(__file__).resolve().parent
+GRACE_S = 15.0
+"""Longer than an orderly drain."""
+FORCE = "--force-kill"
+EXIT_RUNNING = 1
+
+
+def check(*, is_forced: bool) -> str | None:
+    """Make room for one bot; what stands in the way, if something does."""
+    running = processes.rivals(ROOT)
+    if not running:
+        return None
+    if not is_forced:
+        pids = ", ".join(str(one.pid) for one in running)
+        return f"already running: PID {pids}; stop it, or use {FORCE}"
+    left = asyncio.run(processes.end(running, GRACE_S))
+    if left:
+        return f"could not end PID {', '.join(str(one.pid) for one in left)}"
+    sys.stderr.write(f"ended PID {', '.join(str(one.pid) for one in running)}\n")
+    return None
+
+
+def start(arguments: list[str]) -> None:
+    """Check, then run; exits with the documented code."""
+    obstacle = check(is_forced=FORCE in arguments)
+    if obstacle is not None:
+        sys.stderr.write(f"{obstacle}\n")
+        sys.exit(EXIT_RUNNING)
+    main(["run", *(one for one in arguments if one != FORCE)])
+
+
+if __name__ == "__main__":
+    start(sys.argv[1:])

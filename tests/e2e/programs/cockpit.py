@@ -1,0 +1,228 @@
+"""A bot that only listens: the real Telegram channel, console and store around counted acts.
+
+Kills itself with SIGKILL at the point named by ``--die-at``. Every act leaves
+one row in ``logs``, in the same transaction as its audit row.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from random import SystemRandom
+
+from sqlalchemy import insert
+
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox, record_act
+from bot.adapters.storage.tables import logs
+from bot.adapters.telegram.client import open_bot
+from bot.adapters.telegram.inbound import InboundParts, TelegramInbound
+from bot.adapters.telegram.outbound import OutboundParts, TelegramOutbound
+from bot.adapters.telegram.settings import TelegramSettings
+from bot.alerts.dispatcher import Alerts, AlertSettings
+from bot.console.access import AccessSettings, Doorkeeper
+from bot.console.confirmations import Confirmations
+from bot.console.dispatch import Console
+from bot.console.worker import CommandDesk, CommandWorker
+from bot.domain.ids import Epoch, Scope
+from bot.domain.operations import Authority, BackupFile, Banner, Done, HaltView, Outcome
+from bot.kit.clock import SystemClock
+from bot.ports.messages import (
+    AuditEntry,
+    Channel,
+    ClaimedCommand,
+    IncomingCommand,
+    OutgoingMessage,
+)
+from tests.fakes.operator import BANNER, HALTED, FakeOperator
+from tests.fakes.telegram_server import TOKEN
+
+SCOPE = Scope("paper:e2e:0")
+ADMIN = 11
+CLOCK = SystemClock()
+POINTS = ("stored", "claimed", "acting", "acted", "answered", "finished", "sent")
+
+
+class Doom:
+    """Dies at one point."""
+
+    def __init__(self, point: str | None, button: str | None) -> None:
+        self._point = point
+        self._button = button
+        self._is_due = button is None
+
+    def met(self, command: IncomingCommand) -> None:
+        """With ``--after-press`` a press has to come first."""
+        self._is_due = self._is_due or command.button is not None
+
+    def at(self, point: str) -> None:
+        if point == self._point and self._is_due:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DoomedInbox:
+    def __init__(self, inbox: SqlInbox, doom: Doom) -> None:
+        self._inbox = inbox
+        self._doom = doom
+
+    async def put(self, commands: Sequence[IncomingCommand]) -> int:
+        stored = await self._inbox.put(commands)
+        for command in commands:
+            self._doom.met(command)
+        self._doom.at("stored")
+        return stored
+
+    async def claim(self, epoch: Epoch, *, urgent: bool) -> ClaimedCommand | None:
+        claimed = await self._inbox.claim(epoch, urgent=urgent)
+        if claimed is not None:
+            self._doom.at("claimed")
+        return claimed
+
+    async def open(self, command: IncomingCommand, epoch: Epoch) -> ClaimedCommand:
+        return await self._inbox.open(command, epoch)
+
+    async def finish(
+        self, claimed: ClaimedCommand, audit: AuditEntry, replies: Sequence[OutgoingMessage]
+    ) -> None:
+        self._doom.at("answered")
+        await self._inbox.finish(claimed, audit, replies)
+        self._doom.at("finished")
+
+    async def waiting(self) -> int:
+        return await self._inbox.waiting()
+
+    async def prune(self, before_us: int) -> int:
+        return await self._inbox.prune(before_us)
+
+
+class DoomedOutbox(SqlOutbox):
+    def __init__(self, database: Database, doom: Doom) -> None:
+        super().__init__(database, SCOPE, CLOCK)
+        self._doom = doom
+
+    async def mark_sent(self, ids: Sequence[int], now_us: int) -> None:
+        self._doom.at("sent")
+        await super().mark_sent(ids, now_us)
+
+
+class CountingOperator(FakeOperator):
+    """Its acts are rows; an act under a known number does not happen again."""
+
+    def __init__(self, database: Database, doom: Doom, banner: Banner) -> None:
+        super().__init__(halt_view=HALTED, the_banner=banner)
+        self._database = database
+        self._doom = doom
+
+    async def halt(self, authority: Authority, reason: str) -> HaltView:
+        await self._act(authority, "halt")
+        return await super().halt(authority, reason)
+
+    async def unhalt(self, authority: Authority) -> Outcome:
+        await self._act(authority, "unhalt")
+        return Done(text="the halt has ended")
+
+    async def backup(self, authority: Authority) -> BackupFile:
+        await self._act(authority, "backup")
+        return await super().backup(authority)
+
+    async def _act(self, authority: Authority, name: str) -> None:
+        entry = AuditEntry(
+            number=authority.number,
+            at_us=authority.at_us,
+            channel=Channel.TELEGRAM,
+            actor=authority.actor,
+            command=f"/{name}",
+            outcome=f"done: {name}",
+            epoch=self.the_banner.epoch,
+        )
+        row = {
+            "at_us": authority.at_us,
+            "level": "INFO",
+            "service": "e2e",
+            "logger": "act",
+            "message": name,
+            "data_json": str(authority.number),
+        }
+        async with self._database.begin() as connection:
+            if await record_act(connection, SCOPE, entry):
+                await connection.execute(insert(logs).values(row))
+                self._doom.at("acting")
+        self._doom.at("acted")
+
+
+async def run(arguments: argparse.Namespace) -> None:
+    doom = Doom(arguments.die_at, "press" if arguments.after_press else None)
+    epoch = Epoch(arguments.epoch)
+    database = await Database.open(arguments.database)
+    settings = TelegramSettings(
+        token=TOKEN,
+        api_url=arguments.telegram,
+        poll_s=2,
+        retry_cap_s=0.3,
+        conflict_retry_s=0.2,
+        private_gap_s=0.0,
+    )
+    access = AccessSettings(admins=frozenset({ADMIN}))
+    inbox = DoomedInbox(SqlInbox(database, SCOPE, CLOCK), doom)
+    outbox = DoomedOutbox(database, doom)
+    banner = replace(BANNER, epoch=epoch, leading_since_us=0)
+    doorkeeper = Doorkeeper(access)
+    console = Console(
+        operator=CountingOperator(database, doom, banner),
+        audit=SqlAudit(database, SCOPE),
+        doorkeeper=doorkeeper,
+        confirmations=Confirmations(SystemRandom()),
+        clock=CLOCK,
+    )
+    async with open_bot(settings) as bot, asyncio.TaskGroup() as group:
+        sender = TelegramOutbound(
+            OutboundParts(
+                bot=bot, settings=settings, outbox=outbox, clock=CLOCK, may_send=lambda: True
+            )
+        )
+        worker = CommandWorker(
+            inbox=inbox,
+            desk=CommandDesk(inbox=inbox, console=console, clock=CLOCK),
+            epoch=lambda: epoch,
+            replied=sender.wake,
+        )
+        alerts = Alerts(
+            outbox=outbox,
+            clock=CLOCK,
+            banner=lambda: banner,
+            settings=AlertSettings(),
+            queued=sender.wake,
+        )
+        listener = TelegramInbound(
+            InboundParts(
+                bot=bot,
+                settings=settings,
+                inbox=inbox,
+                console=console,
+                doorkeeper=doorkeeper,
+                access=access,
+                alerts=alerts,
+                clock=CLOCK,
+                random=SystemRandom(),
+                may_poll=lambda: True,
+                stored=worker.wake,
+            )
+        )
+        for service in (sender, worker, alerts, listener):
+            group.create_task(service.run())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("database")
+    parser.add_argument("telegram")
+    parser.add_argument("--epoch", type=int, required=True)
+    parser.add_argument("--die-at", choices=POINTS)
+    parser.add_argument("--after-press", action="store_true")
+    asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

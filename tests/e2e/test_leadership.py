@@ -1,0 +1,274 @@
+"""Real processes, a real database, real signals: who leads, and that it is never two."""
+
+import asyncio
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.support.postgres import Server
+
+pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.looptime(False)]
+
+PROGRAM = "tests.e2e.programs.leader"
+ROOT = Path(__file__).parents[2]
+LEASE_S = 6.0
+SLACK_S = 8.0
+"""What a busy machine may add to starting a process and running its statements."""
+
+
+async def eventually(is_true: Callable[[], bool], limit_s: float, story: Callable[[], str]) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + limit_s
+    while not is_true():
+        assert loop.time() < deadline, story()
+        await asyncio.sleep(0.05)
+
+
+class Leader:
+    """One process of ``programs/leader.py`` and everything it said."""
+
+    def __init__(self, database: str, deployment: str, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", PROGRAM, database, "--deployment", deployment, *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        self.said: list[dict[str, object]] = []
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self._lines.put(line)
+
+    def listen(self) -> None:
+        while not self._lines.empty():
+            self.said.append(json.loads(self._lines.get_nowait()))
+
+    def roles(self) -> list[object]:
+        self.listen()
+        return [one["role"] for one in self.said if one["kind"] == "role"]
+
+    def trades(self) -> list[tuple[int, int]]:
+        self.listen()
+        return [(one["epoch"], one["at_us"]) for one in self.said if one["kind"] == "trade"]
+
+    @property
+    def instance(self) -> str:
+        self.listen()
+        return next(str(one["instance"]) for one in self.said if one["kind"] == "start")
+
+    async def reach(self, role: str, limit_s: float, times: int = 1) -> None:
+        await eventually(lambda: self.roles().count(role) >= times, limit_s, self.story)
+
+    async def exit_code(self, limit_s: float) -> int:
+        await eventually(lambda: self.process.poll() is not None, limit_s, self.story)
+        code: int = self.process.wait()
+        self._reader.join()
+        self.listen()
+        return code
+
+    def story(self) -> str:
+        self.listen()
+        return f"{[one for one in self.said if one['kind'] != 'trade']} {self.error()}"
+
+    def error(self) -> str:
+        return self.process.stderr.read() if self.process.poll() is not None else ""
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self._reader.join()
+
+
+class Bench:
+    """Processes on one database, and a SQL prompt."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.leaders: list[Leader] = []
+
+    def start(self, deployment: str = "d1", *options: str) -> Leader:
+        leader = Leader(self.url, deployment, *options)
+        self.leaders.append(leader)
+        return leader
+
+    async def sql(self, statement: str) -> object:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return await connection.fetchval(statement)
+        finally:
+            await connection.close()
+
+    def judge(self) -> None:
+        """No trade of an earlier epoch is later than one of a later epoch."""
+        trades = sorted(trade for leader in self.leaders for trade in leader.trades())
+        assert trades == sorted(trades, key=lambda trade: trade[1])
+
+
+@pytest.fixture
+def bench(postgres_url: str) -> Iterator[Bench]:
+    built = Bench(postgres_url)
+    yield built
+    for leader in built.leaders:
+        leader.end()
+    built.judge()
+
+
+async def test_a_new_deployment_takes_over_and_the_old_one_exits_zero(bench: Bench) -> None:
+    old = bench.start("d1")
+    await old.reach("leading", SLACK_S)
+    new = bench.start("d2")
+    await new.reach("leading", SLACK_S)
+    assert await old.exit_code(SLACK_S) == 0
+    assert old.roles()[-1] == "ended"
+    assert new.process.poll() is None
+
+
+async def test_a_killed_bot_leads_again_three_times_in_a_row(bench: Bench) -> None:
+    leader = bench.start("d1")
+    await leader.reach("leading", SLACK_S)
+    for _ in range(3):
+        leader.process.send_signal(signal.SIGKILL)
+        leader.process.wait()
+        leader = bench.start("d1")
+        await leader.reach("leading", LEASE_S + SLACK_S)
+
+
+async def test_a_second_start_of_one_deployment_stands_by_with_zero(bench: Bench) -> None:
+    first = bench.start("d1")
+    await first.reach("leading", SLACK_S)
+    second = bench.start("d1")
+    assert await second.exit_code(SLACK_S + 2) == 0
+    assert second.roles() == ["ended"]
+    assert second.said[-1]["reason"].startswith(f"standby: {first.instance} leads since")
+    assert first.process.poll() is None
+
+
+async def test_three_simultaneous_starts_leave_one_leader(bench: Bench) -> None:
+    starts = [bench.start("d1") for _ in range(3)]
+    await eventually(
+        lambda: sum(one.process.poll() is not None for one in starts) == 2, 2 * SLACK_S, str
+    )
+    codes = [one.process.poll() for one in starts]
+    assert sorted(codes, key=str) == [0, 0, None]
+    await starts[codes.index(None)].reach("leading", SLACK_S)
+
+
+async def test_a_typed_deactivation_acts_on_the_running_process(bench: Bench) -> None:
+    leader = bench.start("d1")
+    await leader.reach("leading", SLACK_S)
+    await bench.sql("UPDATE bot_instances SET is_active = FALSE")
+    await leader.reach("draining", SLACK_S)
+    assert await leader.exit_code(SLACK_S + 4) == 0
+    assert leader.said[-1]["reason"] == "deactivated: nobody leads"
+    assert await bench.sql("SELECT holder FROM leader_lease") is None
+    again = bench.start("d1")
+    await again.reach("leading", SLACK_S)
+
+
+async def test_typing_an_idle_instance_active_moves_the_lead(bench: Bench) -> None:
+    old = bench.start("d1")
+    await old.reach("leading", SLACK_S)
+    new = bench.start("d2", "--activation-s", "60")
+    await old.reach("released", SLACK_S)
+    await bench.sql(f"UPDATE bot_instances SET is_active = (instance_id = '{old.instance}')")
+    await old.reach("leading", SLACK_S, times=2)
+    assert await new.exit_code(SLACK_S) == 0
+    with pytest.raises(asyncpg.PostgresError, match="activation refused"):
+        await bench.sql(
+            f"UPDATE bot_instances SET is_active = TRUE WHERE instance_id = '{new.instance}'"
+        )
+
+
+async def test_a_successor_that_dies_gives_the_lead_back(bench: Bench) -> None:
+    old = bench.start("d1")
+    await old.reach("leading", SLACK_S)
+    new = bench.start("d2", "--activation-s", "60")
+    await old.reach("released", SLACK_S)
+    new.process.send_signal(signal.SIGKILL)
+    await old.reach("leading", LEASE_S + SLACK_S, times=2)
+
+
+async def test_a_frozen_leader_never_trades_after_it_wakes(bench: Bench) -> None:
+    frozen = bench.start("d1")
+    await frozen.reach("leading", SLACK_S)
+    frozen.process.send_signal(signal.SIGSTOP)
+    rival = bench.start("d2")
+    await rival.reach("leading", LEASE_S + SLACK_S)
+    before = len(frozen.trades())
+    frozen.process.send_signal(signal.SIGCONT)
+    # Demoted by the loop or ended by the watchdog, whichever wakes first.
+    assert await frozen.exit_code(SLACK_S) in {0, 70}
+    assert len(frozen.trades()) <= before + 1
+    assert rival.process.poll() is None
+
+
+async def test_a_blocked_loop_is_ended_by_the_watchdog(bench: Bench) -> None:
+    leader = bench.start("d1")
+    await leader.reach("leading", SLACK_S)
+    leader.process.stdin.write("block\n")
+    leader.process.stdin.flush()
+    assert await leader.exit_code(SLACK_S + 5) == 70
+    assert "watchdog" in leader.error()
+
+
+async def test_sigterm_releases_for_the_next_start(bench: Bench) -> None:
+    first = bench.start("d1")
+    await first.reach("leading", SLACK_S)
+    first.process.send_signal(signal.SIGTERM)
+    assert await first.exit_code(SLACK_S) == 0
+    assert first.roles()[-2:] == ["draining", "ended"]
+    second = bench.start("d1")
+    await second.reach("leading", SLACK_S)
+
+
+async def test_broken_connections_are_survived_in_the_process(bench: Bench) -> None:
+    leader = bench.start("d1")
+    await leader.reach("leading", SLACK_S)
+    for _ in range(3):
+        await bench.sql(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await asyncio.sleep(0.5)
+    before = len(leader.trades())
+    await asyncio.sleep(1.5)
+    assert len(leader.trades()) > before
+    assert leader.process.poll() is None
+    assert leader.roles() == ["activating", "leading"]
+
+
+async def test_a_database_away_for_long_is_waited_for_in_the_process(
+    bench: Bench, postgres_server: Server
+) -> None:
+    leader = bench.start("d1")
+    await leader.reach("leading", SLACK_S)
+    name = bench.url.rpartition("/")[2].partition("?")[0]
+    admin = await asyncpg.connect(postgres_server.url("postgres"))
+    try:
+        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+        await leader.reach("standby", SLACK_S + 4)
+        trades = len(leader.trades())
+        await asyncio.sleep(2)
+        assert len(leader.trades()) == trades
+        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    finally:
+        await admin.close()
+    await leader.reach("leading", SLACK_S, times=2)
+    assert leader.process.poll() is None
