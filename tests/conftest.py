@@ -21,7 +21,14 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import migrate
 from tests.support.postgres import NoServer, Server, running_server
 
-_REAL_IO = {"database", "database_url", "sqlite_url", "postgres_url", "postgres_server"}
+_REAL_IO = {
+    "database",
+    "database_url",
+    "sqlite_url",
+    "postgres_url",
+    "postgres_factory",
+    "postgres_server",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,14 +70,14 @@ def postgres_url(postgres_factory: Callable[[], str]) -> str:
 @pytest.fixture
 def postgres_factory(
     postgres_server: Server, postgres_template: str
-) -> Iterator[Callable[[], str]]:
-    """Makes as many fresh, migrated PostgreSQL databases as a test asks for."""
+) -> Iterator[Callable[..., str]]:
+    """Makes as many PostgreSQL databases as a test asks for: migrated, or of another template."""
     made: list[str] = []
 
-    def make() -> str:
+    def make(template: str = postgres_template) -> str:
         name = f"test_{next(_NUMBERS)}"
         made.append(name)
-        _administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+        _administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template}")
         return postgres_server.url(name)
 
     yield make

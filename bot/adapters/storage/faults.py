@@ -73,7 +73,8 @@ def translated(fault: Exception) -> BotError | None:
 
 def is_misconfigured(fault: BaseException | None) -> bool:
     """Whether the server answered that the database, the user or the password is wrong."""
-    return getattr(fault, "sqlstate", None) in _WRONG_ADDRESS
+    origin = fault.orig if isinstance(fault, DBAPIError) else fault
+    return getattr(origin, "sqlstate", None) in _WRONG_ADDRESS
 
 
 def _refusal(text: str, code: str | None) -> BotError | None:

@@ -6,6 +6,9 @@ contract, ``_e6`` $0.000001. Where an operator types a documented name
 machine's one. ``scope`` is mode, account and subaccount; a write that only the
 leader may make carries the ``epoch`` it was made under, and a trigger checks it
 against ``leader_lease``.
+
+Until the first release, ``python alembic/freeze.py`` brings the first revision
+into step with a change here; afterwards a change needs a revision of its own.
 """
 
 from sqlalchemy import (

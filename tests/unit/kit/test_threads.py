@@ -17,16 +17,17 @@ async def test_the_result_and_the_fault_of_the_work_come_back() -> None:
 
 
 async def test_a_cancellation_is_passed_on_after_the_thread_has_ended() -> None:
-    begun, stop, done = threading.Event(), threading.Event(), []
+    begun, stop = asyncio.Event(), threading.Event()
+    done: list[str] = []
+    loop = asyncio.get_running_loop()
 
     def work() -> None:
-        begun.set()
+        loop.call_soon_threadsafe(begun.set)
         assert stop.wait(10)
         done.append("ended")
 
-    task = asyncio.get_running_loop().create_task(in_thread(work, stop=stop))
-    while not begun.is_set():
-        await asyncio.sleep(0)
+    task = loop.create_task(in_thread(work, stop=stop))
+    await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

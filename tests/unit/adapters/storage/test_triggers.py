@@ -27,7 +27,9 @@ async def test_the_current_epoch_may_write(database: Database, table: str) -> No
     await grant_lease(database)
     await add(database, table)
     async with database.begin() as connection:
-        changed = await connection.execute(update(tables.metadata.tables[table]).values(epoch=EPOCH))
+        changed = await connection.execute(
+            update(tables.metadata.tables[table]).values(epoch=EPOCH)
+        )
     assert changed.rowcount == 1
 
 

@@ -136,7 +136,9 @@ async def test_missing_hours_are_those_inside_the_span_with_their_reason(
 ) -> None:
     hours = ["2026-03-07T23:00:00Z", "2026-03-08T02:00:00Z", "2026-03-08T04:00:00Z"]
     async with database.begin() as connection:
-        await connection.execute(insert(tables.market_snapshots), [_snapshot(each) for each in hours])
+        await connection.execute(
+            insert(tables.market_snapshots), [_snapshot(each) for each in hours]
+        )
         await connection.execute(
             insert(tables.collect_cycles).values(
                 cycle_id="c",
@@ -163,7 +165,9 @@ async def test_account_snapshots_and_instances_carry_the_documented_columns(
 ) -> None:
     await grant_lease(database)
     await add(database, "account_snapshots")
-    [row] = await _all(database, "SELECT * FROM account_snapshots ORDER BY created_at DESC LIMIT 20")
+    [row] = await _all(
+        database, "SELECT * FROM account_snapshots ORDER BY created_at DESC LIMIT 20"
+    )
     assert _time(row["created_at"]) == datetime.fromtimestamp(1_784_000_000, UTC)
     assert (float(row["total_balance"]), float(row["daily_pnl"])) == (100.25, -1.5)
     await _all(
