@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.support.blackhole import BlackHole
 from tests.support.postgres import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.looptime(False)]
@@ -100,8 +101,8 @@ class Bench:
         self.url = url
         self.leaders: list[Leader] = []
 
-    def start(self, deployment: str = "d1", *options: str) -> Leader:
-        leader = Leader(self.url, deployment, *options)
+    def start(self, deployment: str = "d1", *options: str, address: str | None = None) -> Leader:
+        leader = Leader(address or self.url, deployment, *options)
         self.leaders.append(leader)
         return leader
 
@@ -272,3 +273,23 @@ async def test_a_database_away_for_long_is_waited_for_in_the_process(
         await admin.close()
     await leader.reach("leading", SLACK_S, times=2)
     assert leader.process.poll() is None
+
+
+async def test_a_network_that_swallows_everything_demotes_in_time_and_is_survived(
+    bench: Bench, postgres_server: Server
+) -> None:
+    """No statement ever fails then; each must be given up."""
+    port = int(postgres_server.url("x").rpartition(":")[2].partition("/")[0])
+    async with BlackHole.running(port) as network:
+        leader = bench.start("d1", address=bench.url.replace(f":{port}/", f":{network.port}/"))
+        await leader.reach("leading", SLACK_S)
+        network.is_open = False
+        await leader.reach("standby", SLACK_S)
+        last_us = leader.trades()[-1][1]
+        rival = bench.start("d2")
+        await rival.reach("leading", LEASE_S + SLACK_S)
+        assert rival.trades() == [] or rival.trades()[0][1] > last_us
+        assert leader.process.poll() is None
+        network.is_open = True
+        assert await leader.exit_code(2 * SLACK_S) == 0
+        assert leader.said[-1]["reason"].startswith(f"superseded: {rival.instance} leads")
