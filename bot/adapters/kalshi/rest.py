@@ -137,8 +137,6 @@ class RestClient:
             _pool(self._settings.connections) as self._reads,
             _pool(self._settings.connections) as self._writes,
         ):
-            # aiohttp sends DELETE and PUT twice when a kept connection turns out dead.
-            self._writes._retry_connection = False  # noqa: SLF001 - it has no public switch
             yield
         self._reads = self._writes = None
 
@@ -281,9 +279,13 @@ def _pool(connections: int) -> aiohttp.ClientSession:
         limit=connections, keepalive_timeout=_KEEPALIVE_S, ttl_dns_cache=_DNS_CACHE_S
     )
     # Deadlines are ours: the library's own would race with them.
-    return aiohttp.ClientSession(
+    pool = aiohttp.ClientSession(
         connector=connector, timeout=aiohttp.ClientTimeout(total=None), headers=_USER_AGENT
     )
+    # aiohttp sends GET, PUT and DELETE a second time when the connection drops. A write
+    # goes once, and a read is tried again by us, within its pace and its count.
+    pool._retry_connection = False  # noqa: SLF001 - it has no public switch
+    return pool
 
 
 def _body(call: Call) -> bytes | None:
