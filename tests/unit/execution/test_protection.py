@@ -237,7 +237,7 @@ class Driver:
         self.step()
 
     def restart(self) -> None:
-        """kill -9 and a new process: only what was stored is left, everything out is in doubt."""
+        """Kill -9 and a new process: only what was stored is left, everything out is in doubt."""
         bracket = from_json(to_json(self.bracket))
         assert bracket == self.bracket
         for order in tuple(bracket.orders()):
@@ -502,6 +502,15 @@ def test_entries_are_cancelled_when_they_are_not_allowed_any_more() -> None:
     assert driver.bracket.held == 300
 
 
+def test_an_entry_stops_buying_once_its_take_profit_sells() -> None:
+    driver = Driver()
+    driver.entered(300)
+    driver.send()
+    driver.execute(driver.resting_exit(), 100)
+    driver.deliver()
+    assert [one.order.intent.purpose for one in driver.cancels] == [Purpose.ENTRY]
+
+
 def test_an_expired_entry_is_cancelled_when_the_venue_is_late() -> None:
     driver = Driver()
     driver.send()
@@ -571,29 +580,15 @@ moves = st.lists(
 )
 
 
-def play(driver: Driver, move: tuple[str, object]) -> None:  # noqa: C901, PLR0912 - one arm a move
+def play(driver: Driver, move: tuple[str, object]) -> None:
     name, value = move
     match name:
         case "send" if value == "refused":
             driver.refuse()
         case "send":
             driver.send(is_answer_lost=value == "answer lost", is_lost=value == "lost")
-        case "cancel":
-            driver.cancel(is_answer_lost=bool(value))
-        case "entry fills":
-            driver.execute(ClientOrderId("s1-e0"), int(str(value)))
-        case "exit fills":
-            for mine, order in list(driver.venue.orders.items()):
-                if order.intent.purpose is Purpose.TAKE_PROFIT and order.is_open:
-                    driver.execute(mine, int(str(value)))
-        case "deliver":
-            driver.deliver(int(str(value)))
-        case "quote":
-            driver.move(int(str(value)), driver.spread)
-        case "spread":
-            driver.spread = int(str(value))
-        case "wait":
-            driver.wait(int(str(value)) * SECOND_US)
+        case "may enter" | "may exit" | "trusted":
+            setattr(driver, SWITCHES[name], value)
         case "look up":
             driver.look_up()
         case "restart":
@@ -601,14 +596,33 @@ def play(driver: Driver, move: tuple[str, object]) -> None:  # noqa: C901, PLR09
         case "close":
             driver.bracket = leaving(driver.bracket, ExitReason.OPERATOR, driver.now_us)
             driver.step()
-        case "may enter":
-            driver.may_enter = bool(value)
-        case "may exit":
-            driver.may_exit = bool(value)
-        case "trusted":
-            driver.is_trusted = bool(value)
+        case _:
+            play_market(driver, name, int(value))  # type: ignore[call-overload]
+
+
+SWITCHES = {"may enter": "may_enter", "may exit": "may_exit", "trusted": "is_trusted"}
+
+
+def play_market(driver: Driver, name: str, value: int) -> None:
+    match name:
+        case "cancel":
+            driver.cancel(is_answer_lost=bool(value))
+        case "entry fills":
+            driver.execute(ClientOrderId("s1-e0"), value)
+        case "exit fills":
+            for mine, order in list(driver.venue.orders.items()):
+                if order.intent.purpose is Purpose.TAKE_PROFIT and order.is_open:
+                    driver.execute(mine, value)
+        case "deliver":
+            driver.deliver(value)
+        case "quote":
+            driver.move(value, driver.spread)
+        case "wait":
+            driver.wait(value * SECOND_US)
+        case "spread":
+            driver.spread = value
         case "liquidity":
-            driver.liquidity = int(str(value))
+            driver.liquidity = value
 
 
 def check(driver: Driver) -> None:
