@@ -18,7 +18,7 @@ from bot.domain.records import ExitReason, HaltRecord
 from bot.engine.draft import Draft
 from bot.engine.duty import forget_counts, readings, replace_state
 from bot.engine.effects import CancelOrder, NoticeKind, Reply, SaveHalt
-from bot.engine.order_events import halt
+from bot.engine.order_events import NO_COMMAND, halt
 from bot.engine.work import keep, work, work_all
 from bot.engine.world import World
 from bot.execution.bracket import Bracket, dismissed, leaving
@@ -72,17 +72,28 @@ def on_halt_saved(world: World, event: HaltSaved, draft: Draft) -> None:
         world.stance.halt = pending[1]
         draft.tell(NoticeKind.HALT_CLEARED, by=pending[1].set_by)
         _say(draft, event.command_id, "saved: entries are allowed, breakers permitting")
+    elif event.command_id in world.withdrawn_unhalts:
+        # A halt came after this unhalt, and the store may have written them the other way round.
+        world.withdrawn_unhalts.discard(event.command_id)
+        _save_again(world, draft)
+        return
     elif event.command_id:
         _say(draft, event.command_id, "saved")
-    if world.pending_unhalt is None:
-        world.stance.is_halt_saved = True
+    world.stance.is_halt_saved = world.pending_unhalt is None and not world.withdrawn_unhalts
+
+
+def _save_again(world: World, draft: Draft) -> None:
+    if world.stance.halt is not None:
+        draft.urgent(SaveHalt(record=world.stance.halt, command_id=NO_COMMAND))
 
 
 def _halt(world: World, event: HaltCommanded, draft: Draft) -> None:
     record = HaltRecord(
         halted=True, reason=event.reason, set_by=event.actor, changed_us=world.now_us
     )
-    world.pending_unhalt = None
+    if world.pending_unhalt is not None:
+        world.withdrawn_unhalts.add(world.pending_unhalt[0])
+        world.pending_unhalt = None
     halt(world, record, event.command_id, draft)
     _reply(draft, event, "halted here, not yet saved", is_done=False)
     work_all(world, draft)
@@ -95,6 +106,9 @@ def _unhalt(world: World, event: UnhaltCommanded, draft: Draft) -> None:
         return
     if stance.role is not Role.LEADING or not stance.is_reconciled:
         _reply(draft, event, "refused: the account is not reconciled yet", is_done=False)
+        return
+    if not stance.is_halt_saved:
+        _reply(draft, event, "refused: the halt is still being saved", is_done=False)
         return
     record = HaltRecord(halted=False, reason="", set_by=event.actor, changed_us=world.now_us)
     world.pending_unhalt = (event.command_id, record)

@@ -45,7 +45,8 @@ Answer = OrderAcknowledged | OrderNotSent | CancelAcknowledged | CancelUnsettled
 
 _ALREADY_EXISTS = "order_already_exists"
 _POST_ONLY = "post only"
-_NO_COMMAND = 0
+NO_COMMAND = 0
+"""A halt the engine set itself: nobody waits for an answer."""
 
 
 def on_order_event(world: World, event: OrderEvent, draft: Draft) -> None:
@@ -233,7 +234,7 @@ def _contradiction(world: World, bracket: Bracket, what: str, draft: Draft) -> N
     keep(world, orphaned(bracket, what, world.now_us), draft)
     halt(world, HaltRecord(
         halted=True, reason=what, set_by="engine", changed_us=world.now_us
-    ), _NO_COMMAND, draft)  # fmt: skip
+    ), NO_COMMAND, draft)  # fmt: skip
 
 
 def halt(world: World, record: HaltRecord, command_id: int, draft: Draft) -> None:

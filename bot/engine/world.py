@@ -121,6 +121,8 @@ class World:
     commands: deque[int] = field(default_factory=lambda: deque(maxlen=_COMMANDS_REMEMBERED))
     pending_unhalt: tuple[int, HaltRecord] | None = None
     """An unhalt takes effect only once the store holds it."""
+    withdrawn_unhalts: set[int] = field(default_factory=set)
+    """Unhalts that a later halt overtook while they were being saved."""
     signals_made: int = 0
     rejections: int = 0
     groups_tripped: int = 0

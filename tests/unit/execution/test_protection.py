@@ -223,6 +223,11 @@ class Driver:
         if mine in self.venue.orders:
             self.venue.fill(mine, quantity)
 
+    def execute_exits(self, quantity: int) -> None:
+        for mine, order in self.venue.orders.items():
+            if order.intent.purpose is Purpose.TAKE_PROFIT and order.is_open:
+                self.execute(mine, quantity)
+
     def change(self, mine: ClientOrderId, change: object) -> None:
         self.bracket = with_order(self.bracket, mine, change, self.now_us)  # type: ignore[arg-type]
         self.step()
@@ -610,19 +615,15 @@ def play_market(driver: Driver, name: str, value: int) -> None:
         case "entry fills":
             driver.execute(ClientOrderId("s1-e0"), value)
         case "exit fills":
-            for mine, order in list(driver.venue.orders.items()):
-                if order.intent.purpose is Purpose.TAKE_PROFIT and order.is_open:
-                    driver.execute(mine, value)
+            driver.execute_exits(value)
         case "deliver":
             driver.deliver(value)
         case "quote":
             driver.move(value, driver.spread)
         case "wait":
             driver.wait(value * SECOND_US)
-        case "spread":
-            driver.spread = value
-        case "liquidity":
-            driver.liquidity = value
+        case _:
+            setattr(driver, name, value)
 
 
 def check(driver: Driver) -> None:
