@@ -80,6 +80,8 @@ class Alerts:
         self._throttle = Throttle(settings.window_us)
         self._backlog: deque[tuple[OutgoingMessage, ...]] = deque()
         self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._is_store_away = False
 
     def compose(self, kind: AlertKind, facts: AlertFacts) -> tuple[OutgoingMessage, ...]:
         """The messages for an event, for a caller that stores them with its own transaction.
@@ -137,21 +139,29 @@ class Alerts:
 
     async def _flush(self) -> bool:
         """Store the backlog in order; false when the database is away."""
-        while self._backlog:
-            messages = self._backlog[0]
-            try:
-                await self._outbox.put(messages)
-            except StorageUnavailable as fault:
-                logger.warning(
-                    "alerts wait for the database",
-                    extra={"waiting": len(self._backlog), "fault": str(fault)},
-                )
-                return False
-            # Another flush may have stored it meanwhile: at worst it is told twice.
-            if self._backlog and self._backlog[0] is messages:
-                self._backlog.popleft()
-            self._queued()
-        return True
+        async with self._turn:
+            while self._backlog:
+                messages = self._backlog[0]
+                try:
+                    await self._outbox.put(messages)
+                except StorageUnavailable as fault:
+                    self._note_store(str(fault))
+                    return False
+                # A full backlog may have dropped it meanwhile.
+                if self._backlog and self._backlog[0] is messages:
+                    self._backlog.popleft()
+                self._note_store("")
+                self._queued()
+            return True
+
+    def _note_store(self, fault: str) -> None:
+        if bool(fault) == self._is_store_away:
+            return
+        self._is_store_away = bool(fault)
+        if fault:
+            logger.warning("alerts wait for the database", extra={"fault": fault})
+        else:
+            logger.info("alerts stored again", extra={"waiting": len(self._backlog)})
 
     def _keep(self, messages: tuple[OutgoingMessage, ...]) -> None:
         if not messages:

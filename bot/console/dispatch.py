@@ -28,6 +28,7 @@ from bot.domain.errors import (
 )
 from bot.domain.operations import AccessLevel, Authority
 from bot.kit.clock import Clock
+from bot.kit.logs import redact
 from bot.kit.markup import clean, code, escape, span
 from bot.kit.times import MINUTE_US
 from bot.ports.messages import Audit, ClaimedCommand, IncomingCommand, MessageButton
@@ -314,6 +315,7 @@ def _plain(request: ClaimedCommand, text: str, outcome: str) -> Reply:
 
 
 def _failed(request: ClaimedCommand, why: str) -> Reply:
+    why = redact(why)
     return _plain(
         request,
         f"Failed: {escape(why)}. /status shows what holds now.",

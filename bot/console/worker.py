@@ -121,6 +121,7 @@ class CommandWorker:
         self._wakes = {True: asyncio.Event(), False: asyncio.Event()}
         self._hands = {True: asyncio.Lock(), False: asyncio.Lock()}
         self._is_draining = False
+        self._is_lost = False
 
     def wake(self) -> None:
         """A command was stored."""
@@ -146,16 +147,23 @@ class CommandWorker:
             try:
                 async with self._hands[urgent]:
                     has_worked = await self._work_one(urgent=urgent)
-            except StorageUnavailable as fault:
-                logger.warning("inbox unavailable", extra={"fault": str(fault)})
+            except (StorageUnavailable, NotLeader) as fault:
+                self._note(str(fault))
                 await asyncio.sleep(self._settings.retry_s)
                 continue
-            except NotLeader:
-                logger.info("inbox belongs to a later epoch", extra={"epoch": self._epoch()})
-                await asyncio.sleep(self._settings.retry_s)
-                continue
+            self._note("")
             if not has_worked:
                 await self._rest(self._wakes[urgent])
+
+    def _note(self, fault: str) -> None:
+        """One line when the inbox is lost, one when it is back."""
+        if bool(fault) == self._is_lost:
+            return
+        self._is_lost = bool(fault)
+        if fault:
+            logger.warning("inbox unavailable", extra={"fault": fault})
+        else:
+            logger.info("inbox available again")
 
     async def _rest(self, wake: asyncio.Event) -> None:
         try:

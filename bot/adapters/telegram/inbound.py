@@ -58,7 +58,7 @@ class InboundParts:
 
 
 class TelegramInbound:
-    """The only poller of the bot's updates."""
+    """The only poller of the bot's updates. One object serves one leadership."""
 
     name = "telegram inbound"
 
@@ -70,6 +70,7 @@ class TelegramInbound:
         self._conflicts = ConflictWatch(int(parts.settings.conflict_alert_s * SECOND_US))
         self._waits = self._fresh_waits()
         self._last_fault: Fault | None = None
+        self._is_store_away = False
         self._polling: asyncio.Timeout | None = None
         self._is_draining = False
 
@@ -103,7 +104,9 @@ class TelegramInbound:
             return await self._failed(judge(error))
         except (StorageUnavailable, TimeoutError) as fault:
             # The offset has not moved: Telegram gives the same updates again.
-            logger.warning("updates not stored", extra={"fault": str(fault) or "deadline"})
+            if not self._is_store_away:
+                logger.warning("updates not stored", extra={"fault": str(fault) or "deadline"})
+            self._is_store_away = True
             return min(next(self._waits), self._parts.settings.conflict_retry_s)
         self._worked()
         return 0.0
@@ -260,7 +263,10 @@ class TelegramInbound:
     def _worked(self) -> None:
         if self._last_fault is not None:
             logger.info("telegram reachable again", extra={"after": self._last_fault.value})
+        if self._is_store_away:
+            logger.info("updates stored again")
         self._last_fault = None
+        self._is_store_away = False
         self._waits = self._fresh_waits()
 
     def _fresh_waits(self) -> Iterator[float]:

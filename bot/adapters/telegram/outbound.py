@@ -78,7 +78,9 @@ class TelegramOutbound:
             )
         )
         self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._last_fault: Fault | None = None
+        self._is_store_away = False
 
     def wake(self) -> None:
         """Something was queued."""
@@ -88,18 +90,37 @@ class TelegramOutbound:
         """See :meth:`bot.kit.tasks.Service.run`."""
         while True:
             self._wake.clear()
-            try:
-                has_sent = self._parts.may_send() and await self._round()
-            except* StorageUnavailable as faults:
-                logger.warning("outbox unavailable", extra={"fault": str(faults.exceptions[0])})
-                has_sent = False
-            if not has_sent:
+            if not await self._work():
                 await self._rest()
 
     async def drain(self) -> None:
         """Deliver what is due, as far as the time allows."""
-        while self._parts.may_send() and await self._round():
+        while await self._work():
             pass
+
+    async def _work(self) -> bool:
+        """One round, if this process may send; whether anything left."""
+        # Drain runs beside run: two rounds at once would send everything twice.
+        async with self._turn:
+            if not self._parts.may_send():
+                return False
+            try:
+                has_left = await self._round()
+            except* StorageUnavailable as faults:
+                self._note_store(str(faults.exceptions[0]))
+                has_left = False
+            else:
+                self._note_store("")
+            return has_left
+
+    def _note_store(self, fault: str) -> None:
+        if bool(fault) == self._is_store_away:
+            return
+        self._is_store_away = bool(fault)
+        if fault:
+            logger.warning("outbox unavailable", extra={"fault": fault})
+        else:
+            logger.info("outbox available again")
 
     async def _rest(self) -> None:
         try:
