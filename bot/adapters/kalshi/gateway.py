@@ -18,7 +18,7 @@ from bot.adapters.kalshi.rest import CREATE_ORDER_PATH, Call, CallCounter, Reply
 from bot.adapters.kalshi.settings import Hosts, RestSettings, StreamSettings
 from bot.adapters.kalshi.signing import Signer
 from bot.adapters.kalshi.socket import StreamSocket
-from bot.adapters.kalshi.wire import account, limits, markets, requests
+from bot.adapters.kalshi.wire import account, events, limits, markets, requests
 from bot.adapters.kalshi.wire.account import Page
 from bot.adapters.kalshi.wire.requests import Params
 from bot.domain.errors import (
@@ -45,6 +45,7 @@ from bot.domain.quotes import BookSnapshot
 from bot.kit.clock import Clock
 from bot.kit.times import DAY_US, MINUTE_US
 from bot.ports.exchange import (
+    EventTerms,
     ExchangeStatus,
     FeedEvent,
     ListedMarket,
@@ -57,6 +58,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _PAGE_LIMIT = "1000"
+_EVENT_PAGE_LIMIT = "200"
 # The venue's live tier reaches back weeks; only older questions need its cutoff.
 _SURELY_LIVE_US = DAY_US
 # A lookup by our clock must not miss an order stamped by theirs.
@@ -152,6 +154,19 @@ class KalshiExchange:
     async def fee_terms(self, series: SeriesTicker) -> FeeTerms:
         """See :meth:`ExchangeReads.fee_terms`."""
         return markets.read_fee_terms((await self._public(f"/series/{_segment(series)}")).body)
+
+    async def event_terms(self, series: SeriesTicker) -> Sequence[EventTerms]:
+        """See :meth:`ExchangeReads.event_terms`."""
+        rows = await self._pages(
+            "/events",
+            (("series_ticker", series), ("status", "open")),
+            events.read_events,
+            limit=_EVENT_PAGE_LIMIT,
+            priority=Priority.MARKET,
+        )
+        shared = await self.fee_terms(series) if any(row.needs_series for row in rows) else None
+        unique = {row.event_ticker: row for row in rows}
+        return [row.terms(shared) for row in unique.values()]
 
     # --- account reads ----------------------------------------------------------------------
 
@@ -319,17 +334,26 @@ class KalshiExchange:
             subaccount=self._settings.subaccount, ticker=ticker, since_us=since_us, extra=extra
         )
 
-    async def _pages(self, path: str, params: Params, read: Callable[[bytes], Page[T]]) -> list[T]:
+    async def _pages(
+        self,
+        path: str,
+        params: Params,
+        read: Callable[[bytes], Page[T]],
+        *,
+        limit: str = _PAGE_LIMIT,
+        priority: Priority = Priority.ACCOUNT,
+    ) -> list[T]:
         """Every page. A repeated cursor means page one again: the listing cannot be trusted."""
         rows: list[T] = []
         cursor, seen = "", set[str]()
         for _ in range(self._settings.pages_max):
-            paging: Params = (("limit", _PAGE_LIMIT), ("cursor", cursor))
+            paging: Params = (("limit", limit), ("cursor", cursor))
             call = Call(
                 method="GET",
                 path=path,
                 params=params + (paging if cursor else paging[:1]),
-                priority=Priority.ACCOUNT,
+                priority=priority,
+                is_signed=self._is_signed or priority is not Priority.MARKET,
             )
             page = read((await self._rest.read(call)).body)
             rows += page.items

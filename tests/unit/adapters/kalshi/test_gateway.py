@@ -31,6 +31,7 @@ from bot.domain.ids import (
     SeriesTicker,
     StrategyId,
 )
+from bot.domain.market import FeeTerms
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide, OrderIntent, OrderStatus, Purpose, TimeInForce
 from bot.kit.clock import SystemClock
@@ -327,6 +328,24 @@ async def test_public_reads_work_without_a_key_and_private_ones_say_why(
         assert await exchange.adopt_limits() is None
     assert server.seen[0].query["limit"] == "7"
     assert not any("KALSHI-ACCESS-KEY" in seen.headers for seen in server.seen)
+
+
+async def test_event_fees_take_the_missing_half_from_their_series(server: ScriptedServer) -> None:
+    plain = {"event_ticker": "E1", "mutually_exclusive": True, "fee_multiplier_override": None}
+    half = {"event_ticker": "E2", "mutually_exclusive": False, "fee_multiplier_override": 0.5}
+    whole = half | {"event_ticker": "E3", "fee_type_override": "flat"}
+    async with opened(server, signer=None) as exchange:
+        server.answers(
+            page("events", plain, cursor="p2"),  # type: ignore[arg-type]
+            page("events", half, whole),  # type: ignore[arg-type]
+            answer(b'{"series":{"fee_type":"quadratic","fee_multiplier":1}}'),
+        )
+        first, second, third = await exchange.event_terms(SeriesTicker("KXCPI"))
+    assert (first.is_exclusive, first.fees) == (True, None)
+    assert second.fees == FeeTerms(fee_type="quadratic", multiplier_e6=500_000)
+    assert third.fees == FeeTerms(fee_type="flat", multiplier_e6=500_000)
+    assert server.seen[0].query == {"series_ticker": "KXCPI", "status": "open", "limit": "200"}
+    assert len(server.seen) == 3
 
 
 async def test_the_accounts_own_limits_are_adopted(server: ScriptedServer) -> None:

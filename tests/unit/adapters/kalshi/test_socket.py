@@ -1,0 +1,256 @@
+"""The socket against real servers that behave badly."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from random import Random
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from websockets.asyncio.server import Request, Response, ServerConnection, serve
+
+from bot.adapters.kalshi.settings import SessionSettings, StreamSettings
+from bot.adapters.kalshi.signing import load_signer
+from bot.adapters.kalshi.socket import StreamSocket
+from bot.domain.ids import MarketTicker
+from bot.domain.quotes import BookDelta, BookSnapshot
+from bot.kit.clock import SystemClock
+from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedUp
+
+pytestmark = pytest.mark.looptime(False)
+
+SIGNER = load_signer(
+    "key-id",
+    Ed25519PrivateKey.generate()
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    .decode(),
+)
+A = MarketTicker("A")
+SETTINGS = StreamSettings(
+    backoff_base_s=0.01,
+    backoff_cap_s=0.02,
+    silence_max_s=0.5,
+    tick_s=0.05,
+    close_timeout_s=0.1,
+    connect_timeout_s=1,
+    failure_cooldown_s=0.01,
+    session=SessionSettings(wants_private=False, wants_trades=False),
+)
+Handler = Callable[[ServerConnection], Awaitable[None]]
+
+
+def frame(kind: str, **fields: object) -> str:
+    return json.dumps({"type": kind, **fields}) + "\n"
+
+
+def snapshot(seq: int) -> str:
+    msg = {"market_ticker": "A", "yes_dollars_fp": [["0.4700", "3.00"]]}
+    return frame("orderbook_snapshot", sid=9, seq=seq, msg=msg)
+
+
+def delta(seq: int) -> str:
+    msg = {"market_ticker": "A", "price_dollars": "0.4600", "delta_fp": "1.00", "side": "yes"}
+    return frame("orderbook_delta", sid=9, seq=seq, msg=msg)
+
+
+async def confirm_book(connection: ServerConnection) -> None:
+    """Answer commands until the book is subscribed."""
+    sid = 20
+    while True:
+        command = json.loads(await connection.recv())
+        channel = command["params"]["channels"][0]
+        sid += 1
+        given = 9 if channel == "orderbook_delta" else sid
+        await connection.send(
+            frame("subscribed", id=command["id"], msg={"channel": channel, "sid": given})
+        )
+        if channel == "orderbook_delta":
+            return
+
+
+@asynccontextmanager
+async def serving(
+    handler: Handler, refuse: Callable[[ServerConnection, Request], Response | None] | None = None
+) -> AsyncIterator[str]:
+    async with serve(
+        handler, "127.0.0.1", 0, process_request=refuse, ping_interval=None, close_timeout=0.1
+    ) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        yield f"ws://127.0.0.1:{port}/trade-api/ws/v2"
+
+
+def stream(url: str, settings: StreamSettings = SETTINGS) -> StreamSocket:
+    return StreamSocket(url, settings, signer=SIGNER, clock=SystemClock(), random=Random(1))
+
+
+async def take(
+    events: AsyncIterator[FeedEvent], until: Callable[[list[FeedEvent]], bool]
+) -> list[FeedEvent]:
+    seen: list[FeedEvent] = []
+    async with asyncio.timeout(10):
+        async for event in events:
+            if not isinstance(event, FeedAlive):
+                seen.append(event)
+                if until(seen):
+                    break
+    return seen
+
+
+async def test_a_lost_connection_is_told_and_made_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await confirm_book(connection)
+        await connection.send(snapshot(1))
+        await connection.send(delta(2))
+        connection.transport.abort()
+
+    with caplog.at_level(logging.INFO):
+        async with serving(handler) as url:
+            socket = stream(url)
+            await socket.watch([A])
+            async with socket.open() as events:
+                seen = await take(events, lambda seen: len(seen) >= 6)
+    assert [type(event) for event in seen] == [
+        FeedUp,
+        BookSnapshot,
+        BookDelta,
+        FeedDown,
+        FeedUp,
+        BookSnapshot,
+    ]
+    (record,) = [one for one in caplog.records if one.message == "websocket reconnect"]
+    assert record.__dict__["metric"] == "ws.reconnect"
+    assert "key-id" not in caplog.text
+
+
+async def test_the_handshake_is_signed_for_the_path() -> None:
+    seen: list[Request] = []
+
+    def look(_: ServerConnection, request: Request) -> Response | None:
+        seen.append(request)
+        return None
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with serving(handler, look) as url, stream(url).open() as events:
+        await anext(events)
+    (request,) = seen
+    assert request.path == "/trade-api/ws/v2"
+    assert request.headers["KALSHI-ACCESS-KEY"] == "key-id"
+    assert request.headers["KALSHI-ACCESS-TIMESTAMP"].isdigit()
+
+
+async def test_pings_alone_keep_a_quiet_feed_alive_and_silence_ends_it() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        for _ in range(8):
+            await connection.ping(b"heartbeat")
+            await asyncio.sleep(0.2)
+        await connection.wait_closed()
+
+    settings = replace(SETTINGS, session=replace(SETTINGS.session, command_timeout_us=60_000_000))
+    async with serving(handler) as url, stream(url, settings).open() as events:
+        assert isinstance(await anext(events), FeedUp)
+        began = asyncio.get_running_loop().time()
+        alive = 0
+        async with asyncio.timeout(10):
+            async for event in events:
+                alive += isinstance(event, FeedAlive)
+                if isinstance(event, FeedDown):
+                    break
+        lasted = asyncio.get_running_loop().time() - began
+    assert event.reason == "TimeoutError: silent for 0.5 s"
+    assert lasted > 1.5
+    assert alive >= 2
+
+
+async def test_refused_handshakes_open_the_breaker_and_never_end_the_feed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls = 0
+
+    def refuse(connection: ServerConnection, _: Request) -> Response | None:
+        nonlocal calls
+        calls += 1
+        return connection.respond(401, "no") if calls <= 4 else None
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    settings = replace(SETTINGS, failure_threshold=3)
+    async with (
+        asyncio.timeout(10),
+        serving(handler, refuse) as url,
+        stream(url, settings).open() as events,
+    ):
+        assert isinstance(await anext(events), FeedUp)
+    phrases = [record.message for record in caplog.records if "metric" in record.__dict__]
+    assert phrases == ["websocket reconnect"] * 2 + ["websocket breaker open"] * 2
+
+
+async def test_watching_while_connected_subscribes_at_once() -> None:
+    asked: asyncio.Queue[list[str]] = asyncio.Queue()
+
+    async def handler(connection: ServerConnection) -> None:
+        async for data in connection:
+            command = json.loads(data)
+            if command["params"].get("channels") == ["orderbook_delta"]:
+                asked.put_nowait(command["params"]["market_tickers"])
+
+    async with serving(handler) as url:
+        socket = stream(url)
+        async with socket.open() as events:
+            assert isinstance(await anext(events), FeedUp)
+            await socket.watch([A])
+            async with asyncio.timeout(5):
+                assert await asked.get() == ["A"]
+
+
+async def test_an_unreadable_frame_is_counted_and_the_feed_goes_on() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await confirm_book(connection)
+        await connection.send("{not json")
+        await connection.send(b"\xff\xfe")
+        await connection.send(snapshot(1))
+        await connection.wait_closed()
+
+    async with serving(handler) as url:
+        socket = stream(url)
+        await socket.watch([A])
+        async with socket.open() as events:
+            seen = await take(events, lambda seen: isinstance(seen[-1], BookSnapshot))
+    assert [type(event) for event in seen] == [FeedUp, BookSnapshot]
+    assert socket.invalid_frames == 2
+
+
+async def test_a_burst_of_ten_thousand_frames_loses_nothing() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await confirm_book(connection)
+        await connection.send(snapshot(1))
+        for seq in range(2, 10_002):
+            await connection.send(delta(seq))
+        await connection.wait_closed()
+
+    async with serving(handler) as url:
+        socket = stream(url, replace(SETTINGS, silence_max_s=10))
+        await socket.watch([A])
+        async with socket.open() as events:
+            seen = await take(events, lambda seen: len(seen) >= 10_002)
+    assert [type(event) for event in seen] == [FeedUp, BookSnapshot] + [BookDelta] * 10_000
+
+
+async def test_leaving_the_context_closes_the_socket() -> None:
+    closed = asyncio.Event()
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+        closed.set()
+
+    async with serving(handler) as url:
+        async with stream(url).open() as events:
+            await anext(events)
+        async with asyncio.timeout(5):
+            await closed.wait()
