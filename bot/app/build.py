@@ -20,6 +20,7 @@ from bot.adapters.kalshi.signing import Signer, load_signer
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import migrate
 from bot.app.settings import BotSettings
+from bot.collect.macro_filter import MACRO_SERIES
 from bot.collect.settings import CollectSettings
 from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import InstanceId, SeriesTicker
@@ -131,12 +132,9 @@ def exchange_hosts(settings: BotSettings) -> Hosts:
 def collect_settings(settings: BotSettings) -> CollectSettings:
     """What the collect cycle is told."""
     section = settings.collect
-    chosen = (
-        {"series": tuple(SeriesTicker(one) for one in section.series)} if section.series else {}
-    )
     try:
         return CollectSettings(
-            **chosen,
+            series=tuple(SeriesTicker(one) for one in section.series) or MACRO_SERIES,
             reports_dir=section.reports_dir,
             status_file=section.status_file,
             page_limit=section.page_limit,

@@ -30,6 +30,7 @@ def status_json(
     why: WhyView,
     *,
     trades: bool,
+    left_out: tuple[tuple[str, int], ...],
 ) -> dict[str, object]:
     """The part of ``/status`` that comes from the operator."""
     return {
@@ -50,7 +51,7 @@ def status_json(
         "markets": {
             "seen": view.markets_seen,
             "watched": view.markets_eligible,
-            "funnel": [[stage.name, stage.left] for stage in why.funnel],
+            "funnel": [list(one) for one in left_out],
         },
         "feed": _feed(view.feed, view.now_us),
         "websocket_connected": view.feed.is_connected if view.feed else None,

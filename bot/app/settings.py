@@ -69,6 +69,7 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("ENVIRONMENT", "deployment.environment"),
     ("RAILWAY_DEPLOYMENT_ID", "deployment.deployment_id"),
     ("RAILWAY_REPLICA_ID", "deployment.replica_id"),
+    ("RAILWAY_VOLUME_MOUNT_PATH", "deployment.volume_path"),
 )
 _LISTS = {
     "telegram.admin_ids",
@@ -115,6 +116,7 @@ class Deployment(_Section):
     environment: str | None = None
     durable_disk: bool | None = None
     """Whether files survive a deploy; not known: yes, except on Railway without a volume."""
+    volume_path: Path | None = None
     deployment_id: str | None = None
     replica_id: str | None = None
 
@@ -213,6 +215,33 @@ class TradingSection(_Section):
     live_environment: str | None = None
     starts_unhalted: bool = False
     paper_cash: Dollars = Decimal(10_000)
+    traded_by_hand_too: bool = False
+    strategies: dict[str, dict[str, int]] = {"near_expiry": {}}
+    # Which markets are watched.
+    probability_min: UnitPrice = Decimal("0.85")
+    probability_max: UnitPrice = Decimal("0.98")
+    min_liquidity: Dollars = Decimal(500)
+    min_volume_24h: Dollars = Decimal(10_000)
+    max_spread: UnitPrice = Decimal("0.02")
+    min_minutes_to_close: Seconds = 10
+    max_hours_to_close: Seconds = 6
+    max_watched: Count = 200
+    refresh_s: Seconds = 60
+    # How much may be risked; percent of equity.
+    order_cost_max: Dollars = Decimal(100)
+    market_max_pct: Percent = Decimal(5)
+    event_max_pct: Percent = Decimal(10)
+    series_max_pct: Percent = Decimal(15)
+    release_group_max_pct: Percent = Decimal(20)
+    total_max_pct: Percent = Decimal(30)
+    max_concurrent: Count = 10
+    price_min: UnitPrice = Decimal("0.02")
+    price_max: UnitPrice = Decimal("0.98")
+    # When trading stops by itself; at exactly the limit it stops.
+    daily_loss_pct: Percent = Decimal(5)
+    consecutive_losses: Count = 5
+    api_error_pct: Percent = Decimal(10)
+    websocket_silence_s: Seconds = 15
 
 
 class BotSettings(BaseSettings):

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from bot.domain.errors import ConfigurationFault
 from bot.kit.logs import LogSettings, configure_logging
-from bot.simulator.exchange import SimulatedExchange
+from bot.simulator.server import SimulatedExchange
 from bot.simulator.settings import RateLimits, SimulatorSettings
 
 
@@ -62,10 +62,12 @@ async def _serve(settings: SimulatorSettings, options: SimulateOptions) -> int:
         click.echo(f"WebSocket {exchange.ws_url}")
         if options.key:
             key_id = key_id_of(options.key)
-            exchange.register_key(key_id, options.key.read_text())
+            exchange.exchange.keys.register(
+                key_id, public_pem_of(options.key).encode(), exchange.user_id
+            )
             click.echo(f"key id    {key_id}")
         if options.make_key:
-            write_private(options.make_key, exchange.keys.private_pem)
+            write_private(options.make_key, exchange.keys.private_pem.decode())
             click.echo(f"key id    {exchange.keys.key_id}")
             click.echo(f"key       {options.make_key}")
         await stop.wait()
@@ -81,7 +83,12 @@ def write_private(path: Path, text: str) -> None:
 
 
 def key_id_of(path: Path) -> str:
-    """The id a key gets at the simulated exchange: named after its public half.
+    """The id a key gets at the simulated exchange: named after its public half."""
+    return str(uuid5(NAMESPACE_URL, public_pem_of(path)))
+
+
+def public_pem_of(path: Path) -> str:
+    """The public half of a private key's file.
 
     Raises:
         ConfigurationFault: the file holds no usable private key.
@@ -92,7 +99,8 @@ def key_id_of(path: Path) -> str:
         raise ConfigurationFault([f"{path}: not a readable private key in PEM form"]) from None
     if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
         raise ConfigurationFault([f"{path}: the key must be RSA or Ed25519"])
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
     )
-    return str(uuid5(NAMESPACE_URL, public.hex()))

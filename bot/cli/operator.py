@@ -11,7 +11,7 @@ import click
 
 from bot.app import admin
 from bot.app.settings import BotSettings
-from bot.cli.errors import ExitCode
+from bot.cli.errors import ExitCode, not_built
 from bot.cli.options import json_option, show, with_settings
 
 
@@ -74,15 +74,10 @@ def cancel_orders(settings: BotSettings, *, yes: bool, including_exits: bool, as
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
 @with_settings
-def flatten(settings: BotSettings, *, yes: bool, as_json: bool) -> int:
-    """Halt, cancel resting orders and close every position."""
-    if not yes:
-        click.confirm("Halt and close every position at the market?", abort=True, err=True)
-    show(asyncio.run(admin.flatten(settings)), as_json=as_json)
-    return ExitCode.DONE
+def flatten(_settings: BotSettings) -> int:
+    """Halt, cancel resting orders and close every position (still to come)."""
+    return not_built("flatten", "halt the bot and close positions in Kalshi's app")
 
 
 @click.command()

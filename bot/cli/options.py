@@ -39,8 +39,20 @@ _COMMON = (
 def with_settings(
     command: Callable[Concatenate[BotSettings, P], R],
 ) -> Callable[P, R]:
-    """Add the common options, load the settings and start the log before the command runs."""
+    """Add the common options, load the settings and start the log (on standard error)."""
+    return _with(command, logs_to_stdout=False)
 
+
+def with_settings_of_the_bot(
+    command: Callable[Concatenate[BotSettings, P], R],
+) -> Callable[P, R]:
+    """The same for what runs the bot itself: its log is its output, unless ``--json`` is."""
+    return _with(command, logs_to_stdout=True)
+
+
+def _with(
+    command: Callable[Concatenate[BotSettings, P], R], *, logs_to_stdout: bool
+) -> Callable[P, R]:
     @functools.wraps(command)
     def loaded(*args: P.args, **kwargs: P.kwargs) -> R:
         config = kwargs.pop("config")
@@ -54,7 +66,7 @@ def with_settings(
             "trading.live": kwargs.pop("enable_live_trading", None) or None,
         }
         settings = load_settings(config if isinstance(config, Path) else None, overrides)
-        start_logging(settings, to_stderr=not getattr(command, "logs_to_stdout", False))
+        start_logging(settings, to_stderr=not logs_to_stdout or bool(kwargs.get("as_json")))
         return command(settings, *args, **kwargs)
 
     for option in reversed(_COMMON):

@@ -11,7 +11,7 @@ from bot.app.main import run_managed, run_once
 from bot.app.settings import BotSettings
 from bot.app.simulate import SimulateOptions, run_simulator
 from bot.cli.errors import ExitCode, not_built
-from bot.cli.options import json_option, progress_bar, show, with_settings
+from bot.cli.options import json_option, progress_bar, show, with_settings, with_settings_of_the_bot
 
 _MODES = click.Choice(["collect", "analyze", "trade"])
 
@@ -22,7 +22,7 @@ _MODES = click.Choice(["collect", "analyze", "trade"])
 @click.option("--dry-run", is_flag=True, help="Decide, but send no order.")
 @click.option("--enable-live-trading", is_flag=True, help="Trade with money; see the handbook.")
 @json_option
-@with_settings
+@with_settings_of_the_bot
 def run(settings: BotSettings, *, once: bool, as_json: bool) -> int:
     """Run the bot, or one cycle of it with --once (for cron and timers)."""
     if settings.mode == "analyze":
@@ -36,9 +36,6 @@ def run(settings: BotSettings, *, once: bool, as_json: bool) -> int:
     if as_json:
         show(report.facts, as_json=True)
     return ExitCode.DONE if report.is_success else ExitCode.FAILED
-
-
-run.logs_to_stdout = True  # type: ignore[attr-defined]  # the summary line is the command's output
 
 
 @click.command()

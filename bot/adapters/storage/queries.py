@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.engine import RowMapping
 
 from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.sql_terms import NOW_US
 from bot.domain.ids import MarketTicker, Scope
 from bot.domain.operations import Decision
 from bot.domain.records import BracketState
@@ -142,3 +143,55 @@ def _chat_row(row: RowMapping) -> ChatRow:
         buttons=json.loads(row["extra_json"]).get("buttons", []),
         created_us=row["created_us"],
     )
+
+
+async def leader_of(database: Database, scope: Scope) -> str | None:
+    """Whose lease has not ended by the database's clock, or ``None``."""
+    lease = tables.leader_lease
+    query = select(lease.c.holder).where(
+        lease.c.scope == scope,
+        lease.c.holder.is_not(None),
+        lease.c.expires_us > text(NOW_US[database.dialect]),
+    )
+    async with database.read() as connection:
+        found: str | None = (await connection.execute(query)).scalar_one_or_none()
+        return found
+
+
+async def last_leader_of(database: Database, scope: Scope) -> RowMapping | None:
+    """The lease row, whoever holds it or held it last."""
+    lease = tables.leader_lease
+    async with database.read() as connection:
+        rows = await connection.execute(select(lease).where(lease.c.scope == scope))
+        return rows.mappings().one_or_none()
+
+
+async def replies_to(
+    database: Database, scope: Scope, channel: Channel, recipient: str
+) -> list[ChatRow]:
+    """What was queued for one recipient of a channel that is read instead of delivered to."""
+    outbox = tables.outbox
+    query = (
+        select(outbox)
+        .where(
+            outbox.c.scope == scope,
+            outbox.c.channel == channel.value,
+            outbox.c.recipient == recipient,
+        )
+        .order_by(outbox.c.id)
+    )
+    async with database.read() as connection:
+        return [_chat_row(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def command_number(
+    database: Database, scope: Scope, channel: Channel, update_id: int
+) -> int | None:
+    """The number a stored command was given; its answers are addressed to it."""
+    inbox = tables.command_inbox
+    query = select(inbox.c.id).where(
+        inbox.c.scope == scope, inbox.c.channel == channel.value, inbox.c.update_id == update_id
+    )
+    async with database.read() as connection:
+        found: int | None = (await connection.execute(query)).scalar_one_or_none()
+        return found

@@ -1,0 +1,127 @@
+"""What the leader's jobs do: collect, check for gaps, summarise, back up, clean up."""
+
+import logging
+
+from bot.adapters.storage.collection import SqlCollectionStore
+from bot.adapters.storage.jobs import SqlJobRunStore
+from bot.app.backups import make_backup
+from bot.app.build import collect_settings
+from bot.app.running import Running
+from bot.collect.gaps import GapCheck, GapReport
+from bot.collect.snapshots import Collector
+from bot.domain.alerts import AlertKind
+from bot.domain.errors import BotError, ExchangeUnavailable
+from bot.domain.ids import Epoch
+from bot.jobs.registry import JobFunctions, JobSettings, leader_jobs
+from bot.jobs.runs import JobFailure
+from bot.jobs.schedule import LeaderJobs
+from bot.jobs.triggers import Daily
+from bot.kit.times import DAY_US
+from bot.ops.backup import BackupKind
+from bot.ports.backups import BackupContents
+from bot.ports.collection import CycleOutcome
+from bot.ports.operator import Operator
+
+logger = logging.getLogger(__name__)
+
+_KEPT_US = 30 * DAY_US
+_HANDLED_ELSEWHERE = frozenset({"collect", "nightly_backup"})
+
+
+class Chores:
+    """The jobs of one leadership."""
+
+    def __init__(self, running: Running, operator: Operator, epoch: Epoch) -> None:
+        self._running = running
+        self._operator = operator
+        self._collection = SqlCollectionStore(running.parts.database)
+        self._runs = SqlJobRunStore(running.parts.database, running.scope, epoch)
+        means = running.parts.means
+        self._collector = Collector(
+            collect_settings(running.settings),
+            running.parts.exchange,
+            self._collection,
+            means.clock,
+            means.ids,
+        )
+        self._gaps = GapCheck(self._collection, means.clock, self._on_gaps)
+        self._collect_failed = False
+
+    def service(self) -> LeaderJobs:
+        """The scheduler over these jobs; build it once for each leadership."""
+        functions = JobFunctions(
+            collect=self._collect,
+            gap_check=self._check_gaps,
+            daily_summary=self._summarise,
+            nightly_backup=self._back_up,
+            clean_up=self._clean_up,
+        )
+        times = JobSettings(nightly_backup=Daily(self._running.settings.backup.hour_utc))
+        return LeaderJobs(
+            leader_jobs(functions, times), self._runs, self._running.clock, self._on_failure
+        )
+
+    async def _collect(self, _slot_us: int) -> None:
+        report = await self._collector.run()
+        if report.is_success:
+            if self._collect_failed:
+                self._running.alerts.post(AlertKind.COLLECT_RECOVERED, {})
+            self._collect_failed = False
+            return
+        if report.cycle.outcome is CycleOutcome.TAKEN_OVER:
+            return  # a successor goes on with this very cycle
+        self._collect_failed = True
+        error = report.cycle.error or report.cycle.outcome.value
+        self._running.alerts.post(AlertKind.COLLECT_FAILED, {"error": error})
+        raise ExchangeUnavailable(error)
+
+    async def _check_gaps(self, _slot_us: int) -> None:
+        await self._gaps.run()
+
+    async def _on_gaps(self, report: GapReport) -> None:
+        facts: dict[str, str | int] = {"missing": report.missing}
+        if report.gaps:
+            facts["first"] = report.gaps[0].first_hour
+        await self._running.alerts.tell(AlertKind.GAP_FOUND, facts)
+
+    async def _summarise(self, _slot_us: int) -> None:
+        pnl = await self._operator.pnl()
+        facts = await self._running.queries.collect_facts()
+        summary: dict[str, str | int] = {
+            "trading_day": pnl.trading_day,
+            "realized_e6": pnl.realized,
+            "unrealized_e6": pnl.unrealized,
+            "fees_e6": pnl.fees,
+            "trades": pnl.trades,
+            "wins": pnl.wins,
+            "losses": pnl.losses,
+            "snapshots": facts.snapshots,
+        }
+        await self._running.alerts.tell(AlertKind.DAILY_SUMMARY, summary)
+
+    async def _back_up(self, _slot_us: int) -> None:
+        try:
+            made = await make_backup(
+                self._running, kind=BackupKind.NIGHTLY, contents=BackupContents.FULL
+            )
+        except (BotError, OSError) as fault:
+            await self._running.alerts.tell(AlertKind.BACKUP_FAILED, {"error": str(fault)})
+            raise
+        durable = "yes" if made.is_durable else "no: this disk does not survive a deploy"
+        facts: dict[str, str | int] = {"path": made.path, "durable": durable}
+        await self._running.alerts.tell(AlertKind.BACKUP_DONE, facts)
+
+    async def _clean_up(self, _slot_us: int) -> None:
+        before_us = self._running.clock.now_us() - _KEPT_US
+        counts = {
+            "quarantine": await self._collection.prune_quarantine(before_us),
+            "job_runs": await self._runs.prune(before_us),
+            "commands": await self._running.inbox.prune(before_us),
+            "messages": await self._running.outbox.prune(before_us),
+        }
+        logger.info("cleaned up", extra=counts)
+
+    async def _on_failure(self, failure: JobFailure) -> None:
+        if failure.job not in _HANDLED_ELSEWHERE:
+            facts = {"error": f"job {failure.job}: {failure.error}"}
+            await self._running.alerts.tell(AlertKind.CRITICAL_ERROR, facts)

@@ -1,0 +1,203 @@
+"""Everything that only the leader runs, built when a leadership begins."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+# PAPER-IMPORTS
+from bot.adapters.telegram.client import open_bot
+from bot.adapters.telegram.inbound import InboundParts, TelegramInbound
+from bot.adapters.telegram.outbound import OutboundParts, TelegramOutbound
+from bot.adapters.telegram.settings import TelegramSettings
+from bot.app.build import feed_of
+from bot.app.chores import Chores
+from bot.app.lifecycle import Tenure
+from bot.app.operator import BotOperator
+from bot.app.portal import PageBackend, PageMessages
+from bot.app.running import Running
+from bot.app.settings import BotSettings
+from bot.app.trading import TradingDesk
+from bot.console.access import AccessSettings, Doorkeeper
+from bot.console.confirmations import Confirmations
+from bot.console.dispatch import Console
+from bot.console.worker import CommandDesk, CommandWorker
+from bot.domain.errors import ConfigurationFault
+from bot.domain.money import Money
+from bot.kit.tasks import Service
+from bot.ports.exchange import Exchange, MarketFeed
+
+logger = logging.getLogger(__name__)
+
+
+class Leading:
+    """The factory that ``Lifecycle`` calls for every leadership."""
+
+    def __init__(self, running: Running, page: PageBackend) -> None:
+        self._running = running
+        self._page = page
+
+    @contextlib.asynccontextmanager
+    async def lead(self, tenure: Tenure) -> AsyncIterator[Sequence[Service]]:
+        """The leader's services in starting order."""
+        running = self._running
+        async with contextlib.AsyncExitStack() as stack:
+            desk = None
+            if running.settings.mode == "trade":
+                exchange, feed = await self._market(stack)
+                desk = TradingDesk(running, tenure, exchange, feed)
+            operator = BotOperator(running, desk)
+            self._page.answer_from(operator)
+            stack.callback(self._page.answer_from, None)
+            console = await self._console(stack, tenure, operator)
+            stack.callback(running.wakes.clear)
+            chores = Chores(running, operator, tenure.epoch).service()
+            if desk is None:
+                yield (*console, _Confirmation(running, tenure), chores)
+            else:
+                after = _After(desk.activation.done, chores)
+                yield (*console, after, *desk.services())
+
+    async def _market(self, stack: contextlib.AsyncExitStack) -> tuple[Exchange, MarketFeed]:
+        running = self._running
+        settings, parts = running.settings, running.parts
+        assert parts.signer is not None  # settings refuse mode trade without a key
+        is_paper = settings.trading_mode == "paper"
+        feed = feed_of(settings, parts.means, parts.signer, wants_private=not is_paper)
+        if not is_paper:
+            return parts.exchange, feed
+        paper = await stack.enter_async_context(
+            PaperExchange.open(
+                reads=parts.exchange,
+                journal=SqlPaperJournal(parts.database, running.scope),
+                clock=parts.means.clock,
+                cash=Money(int(settings.trading.paper_cash * 1_000_000)),
+            )
+        )
+        return paper, PaperFeed(feed, paper)
+
+    async def _console(
+        self, stack: contextlib.AsyncExitStack, tenure: Tenure, operator: BotOperator
+    ) -> Sequence[Service]:
+        running = self._running
+        settings, means = running.settings, running.parts.means
+        access = access_settings(settings)
+        doorkeeper = Doorkeeper(access)
+        console = Console(
+            operator=operator,
+            audit=running.audit,
+            doorkeeper=doorkeeper,
+            confirmations=Confirmations(means.random),
+            clock=means.clock,
+        )
+        worker = CommandWorker(
+            inbox=running.inbox,
+            desk=CommandDesk(inbox=running.inbox, console=console, clock=means.clock),
+            epoch=lambda: tenure.epoch if tenure.gate.is_held() else None,
+            replied=running.wakes.message_queued,
+        )
+        running.wakes.commands.append(worker.wake)
+        messages = PageMessages(running)
+        running.wakes.messages.append(messages.wake)
+        telegram = telegram_settings(settings)
+        if telegram is None:
+            return (messages, worker)
+        bot = await stack.enter_async_context(open_bot(telegram))
+        outbound = TelegramOutbound(
+            OutboundParts(
+                bot=bot,
+                settings=telegram,
+                outbox=running.outbox,
+                clock=means.clock,
+                may_send=tenure.gate.is_held,
+            )
+        )
+        running.wakes.messages.append(outbound.wake)
+        inbound = TelegramInbound(
+            InboundParts(
+                bot=bot,
+                settings=telegram,
+                inbox=running.inbox,
+                console=console,
+                doorkeeper=doorkeeper,
+                access=access,
+                alerts=running.alerts,
+                clock=means.clock,
+                random=means.random,
+                may_poll=tenure.gate.is_held,
+                stored=running.wakes.command_stored,
+            )
+        )
+        return (messages, outbound, worker, inbound)
+
+
+class _Confirmation:
+    """Mode collect has nothing to reconcile: it leads at once."""
+
+    name = "activation"
+
+    def __init__(self, running: Running, tenure: Tenure) -> None:
+        self._running = running
+        self._tenure = tenure
+
+    async def run(self) -> None:
+        if await self._tenure.confirm():
+            self._running.leading({})
+        await asyncio.Event().wait()
+
+    async def drain(self) -> None:
+        """Nothing to finish."""
+
+
+class _After:
+    """A service that begins once something has happened: no job runs while activating."""
+
+    def __init__(self, begun: asyncio.Event, service: Service) -> None:
+        self.name = service.name
+        self._begun = begun
+        self._service = service
+
+    async def run(self) -> None:
+        await self._begun.wait()
+        await self._service.run()
+
+    async def drain(self) -> None:
+        if self._begun.is_set():
+            await self._service.drain()
+
+
+def access_settings(settings: BotSettings) -> AccessSettings:
+    """Who may speak.
+
+    Raises:
+        ConfigurationFault: an id is none.
+    """
+    section = settings.telegram
+    try:
+        return AccessSettings(
+            admins=frozenset(section.admin_ids),
+            traders=frozenset(section.trader_ids),
+            viewers=frozenset(section.viewer_ids),
+            groups=frozenset(section.group_ids),
+        )
+    except ValueError as error:
+        raise ConfigurationFault([f"telegram: {error}"]) from None
+
+
+def telegram_settings(settings: BotSettings) -> TelegramSettings | None:
+    """The Telegram channel, if a token is set.
+
+    Raises:
+        ConfigurationFault: the token is none.
+    """
+    token = settings.secrets.telegram_bot_token
+    if token is None:
+        return None
+    try:
+        return TelegramSettings(
+            token=token.get_secret_value(),
+            api_url=settings.telegram.api_url,
+            secrets=settings.secrets.values(),
+        )
+    except ValueError as error:
+        raise ConfigurationFault([f"telegram: {error}"]) from None

@@ -1,0 +1,196 @@
+"""Running the bot: one cycle for cron, or the managed process that leads, trades and answers.
+
+The managed start is a sequence of named steps. What is wrong for certain
+(configuration, key, port, lock, schema) ends it before the working leader
+elsewhere is touched; what may pass (database, exchange, Telegram) is waited for.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TypeVar
+
+from bot.adapters.storage.collection import SqlCollectionStore
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.leases import SqlLeaseStore
+from bot.app.build import (
+    Means,
+    candidate_of,
+    collect_settings,
+    exchange_of,
+    lease_terms,
+    open_database,
+    real_means,
+    signer_of,
+)
+from bot.app.leading import Leading, access_settings, telegram_settings
+from bot.app.lifecycle import Lifecycle, stop_on_signals
+from bot.app.portal import PageBackend
+from bot.app.progress import OnAdvance
+from bot.app.running import Parts, Running
+from bot.app.settings import BotSettings
+from bot.app.trading_settings import engine_settings, market_filter, monitor_settings, strategies
+from bot.collect.cycle_report import CycleReport
+from bot.collect.snapshots import Collector
+from bot.domain.errors import StorageUnavailable
+from bot.kit.backoff import Backoff
+from bot.leadership.elector import Elector
+from bot.leadership.elector import Means as ElectorMeans
+from bot.leadership.watchdog import Watchdog
+from bot.ops import hostlock
+from bot.web.server import WebServer
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_DATABASE_RETRY = Backoff(base_s=0.5, cap_s=15.0)
+
+
+async def run_once(settings: BotSettings, bar: OnAdvance) -> CycleReport:
+    """One collect cycle under the host lock.
+
+    Raises:
+        LockHeld: another run holds it.
+        StorageUnavailable: the database cannot be reached.
+    """
+    means = real_means()
+    signer = signer_of(settings)
+    collect = collect_settings(settings)
+    lock = settings.lock_file or hostlock.default_path()
+    with await hostlock.acquire(lock, means.clock, settings.lock_wait_s):
+        async with (
+            open_database(settings, migrated=True) as database,
+            exchange_of(settings, means, signer).open() as exchange,
+        ):
+            collector = Collector(
+                collect, exchange, SqlCollectionStore(database), means.clock, means.ids
+            )
+            return await collector.run(
+                lambda seen: bar(seen.series_done, seen.series_total, seen.series)
+            )
+
+
+def run_managed(settings: BotSettings) -> int:
+    """Lead, or leave to whoever does; the exit code of the process."""
+    return run_on_fast_loop(_managed(settings))
+
+
+def run_on_fast_loop(main: Coroutine[object, object, T]) -> T:
+    """Run on uvloop where it exists."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - not on every platform
+
+    return uvloop.new_event_loop
+
+
+async def _managed(settings: BotSettings) -> int:
+    means = real_means()
+    preflight(settings)
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with contextlib.AsyncExitStack() as stack:
+        token = settings.secrets.portal_token
+        web = WebServer(
+            settings.web.host, settings.web.port, token.get_secret_value() if token else None
+        )
+        await web.start()
+        stack.push_async_callback(web.stop)
+        if settings.database.is_sqlite:
+            lock = settings.lock_file or hostlock.default_path()
+            stack.enter_context(await hostlock.acquire(lock, means.clock, settings.lock_wait_s))
+        database = await _database(stack, settings, means, stop)
+        if database is None:
+            return 0  # told to stop while waiting for the database
+        exchange = exchange_of(settings, means, signer_of(settings))
+        await stack.enter_async_context(exchange.open())
+        parts = Parts(
+            settings=settings,
+            means=means,
+            database=database,
+            exchange=exchange,
+            signer=signer_of(settings),
+            candidate=candidate_of(settings, means, os.getpid()),
+        )
+        return await _live(Running(parts), web, stop)
+
+
+def preflight(settings: BotSettings) -> None:
+    """Everything that can be known to be wrong before anybody is disturbed.
+
+    Raises:
+        ConfigurationFault: with what is wrong.
+    """
+    signer_of(settings)
+    lease_terms(settings)
+    collect_settings(settings)
+    access_settings(settings)
+    telegram_settings(settings)
+    if settings.mode == "trade":
+        engine_settings(settings)
+        market_filter(settings)
+        monitor_settings(settings)
+        strategies(settings)
+
+
+async def _database(
+    stack: contextlib.AsyncExitStack, settings: BotSettings, means: Means, stop: asyncio.Event
+) -> Database | None:
+    """The migrated database, waited for as long as it cannot be reached."""
+    for wait_s in _DATABASE_RETRY.waits(means.random):
+        try:
+            return await stack.enter_async_context(open_database(settings, migrated=True))
+        except StorageUnavailable as fault:
+            logger.warning("database unreachable, waiting", extra={"reason": str(fault)})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await stop.wait()
+        if stop.is_set():
+            return None
+    raise AssertionError("the waits never end")
+
+
+async def _live(running: Running, web: WebServer, stop: asyncio.Event) -> int:
+    settings, means = running.settings, running.parts.means
+    terms = lease_terms(settings)
+    page = PageBackend(running)
+    web.serve(page)
+    elector = Elector(
+        store=SqlLeaseStore(running.parts.database),
+        candidate=running.parts.candidate,
+        terms=terms,
+        means=ElectorMeans(clock=means.clock, random=means.random, watchdog=Watchdog(means.clock)),
+        is_exclusive=settings.database.is_sqlite,
+    )
+    lifecycle = Lifecycle(
+        elector=elector,
+        lead=Leading(running, page).lead,
+        terms=terms,
+        clock=means.clock,
+        stop=stop,
+        told=running.told,
+    )
+    async with _alongside(running):
+        return await lifecycle.run()
+
+
+@contextlib.asynccontextmanager
+async def _alongside(running: Running) -> AsyncIterator[None]:
+    """Alerts outlive a leadership: what is told at its end must still be stored."""
+    async with asyncio.TaskGroup() as group:
+        alerts = group.create_task(running.alerts.run(), name="alerts")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(StorageUnavailable, TimeoutError):
+                async with asyncio.timeout(2):
+                    await running.alerts.drain()
+            alerts.cancel()

@@ -1,0 +1,371 @@
+"""The bot as its operator meets it: reads from the engine and the store, acts through both.
+
+With an engine, acts travel its inbox, so they are ordered with everything else.
+Without one (mode collect) a halt and its end are the store's alone.
+"""
+
+import logging
+import platform
+
+from bot import __version__
+from bot.adapters.storage.collection import SqlCollectionStore
+from bot.adapters.storage.leases import SqlLeaseStore
+from bot.adapters.storage.migrations import code_version
+from bot.adapters.storage.trading import SqlTradingStore
+from bot.app.backups import make_backup
+from bot.app.replies import EngineReply
+from bot.app.running import Running
+from bot.app.trading import TradingDesk
+from bot.collect.gaps import find_gaps, hours_between
+from bot.domain.alerts import AlertKind
+from bot.domain.events import (
+    BreakerResetCommanded,
+    CommandEvent,
+    HaltCommanded,
+    UnhaltCommanded,
+)
+from bot.domain.ids import MarketTicker
+from bot.domain.leadership import InstanceRow
+from bot.domain.money import Money
+from bot.domain.operations import (
+    AccountView,
+    ApiView,
+    Authority,
+    BackupFile,
+    Banner,
+    BreakerView,
+    CollectView,
+    Decision,
+    Done,
+    FunnelStage,
+    GapsView,
+    HaltView,
+    InstanceView,
+    Outcome,
+    PnlView,
+    PositionView,
+    Refused,
+    StatusView,
+    StopKind,
+    StopReason,
+    VersionView,
+    WhyView,
+)
+from bot.domain.records import HaltRecord
+from bot.domain.tradingday import NEW_YORK, trading_day
+from bot.engine import views
+from bot.kit.times import parse_rfc3339
+from bot.ops.backup import BackupKind
+from bot.ports.backups import BackupContents
+from bot.ports.messages import Channel
+
+logger = logging.getLogger(__name__)
+
+_INSTANCES_SHOWN = 10
+_DECISIONS_SHOWN = 10
+_FAILURES = ("timeout", "connection", "http_5", "http_401")
+_COLLECTS_ONLY = StopReason(
+    kind=StopKind.OFF, why="mode collect does not trade", remedy="start it with --mode trade"
+)
+
+
+class BotOperator:
+    """Implements ``Operator`` for one leadership."""
+
+    def __init__(self, running: Running, desk: TradingDesk | None) -> None:
+        self._running = running
+        self._desk = desk
+        self._trading = SqlTradingStore(running.parts.database, running.scope)
+        self._collection = SqlCollectionStore(running.parts.database)
+
+    # --- acts -------------------------------------------------------------------------------
+
+    def halt_now(self, authority: Authority, reason: str) -> None:
+        """See ``Operator.halt_now``."""
+        if self._desk is not None:
+            self._desk.submit(
+                HaltCommanded(
+                    received_us=self._running.clock.now_us(),
+                    command_id=authority.number,
+                    actor=authority.actor,
+                    reason=reason,
+                )
+            )
+
+    async def halt(self, authority: Authority, reason: str) -> HaltView:
+        """See ``Operator.halt``."""
+        if self._desk is None:
+            await self._save_halt(authority, halted=True, reason=reason)
+            facts = {"by": authority.actor, "reason": reason}
+            await self._running.alerts.tell(AlertKind.HALT_SET, facts)
+            return await self.halt_state()
+        view = views.halt_view(self._desk.engine.world)
+        if view is None or not view.is_halted or not view.is_saved:
+            await self._ask(
+                HaltCommanded(
+                    received_us=self._running.clock.now_us(),
+                    # ``halt_now`` may have used the number: an answer needs one of its own.
+                    command_id=self._running.parts.means.random.getrandbits(62),
+                    actor=authority.actor,
+                    reason=reason,
+                )
+            )
+        return await self.halt_state()
+
+    async def unhalt(self, authority: Authority) -> Outcome:
+        """See ``Operator.unhalt``."""
+        if self._desk is None:
+            if not (await self._trading.halt()).halted:
+                return Done(text="There was no halt.")
+            await self._save_halt(authority, halted=False, reason="")
+            await self._running.alerts.tell(AlertKind.HALT_CLEARED, {"by": authority.actor})
+            return Done(text="The halt is ended. This instance collects; it does not trade.")
+        answer = await self._ask(
+            UnhaltCommanded(
+                received_us=self._running.clock.now_us(),
+                command_id=authority.number,
+                actor=authority.actor,
+            )
+        )
+        return _outcome(answer, done="The halt is ended", remedy="/status shows what is missing")
+
+    async def reset_breaker(self, authority: Authority, name: str, *, force: bool) -> Outcome:
+        """See ``Operator.reset_breaker``."""
+        if self._desk is None:
+            return Refused(why="mode collect has no breakers", remedy="start it with --mode trade")
+        answer = await self._ask(
+            BreakerResetCommanded(
+                received_us=self._running.clock.now_us(),
+                command_id=authority.number,
+                actor=authority.actor,
+                name=name,
+                is_forced=force,
+            )
+        )
+        return _outcome(answer, done="", remedy=f"/breakers shows what holds {name}")
+
+    async def backup(self, authority: Authority) -> BackupFile:
+        """See ``Operator.backup``."""
+        del authority  # the audit row of the command names who asked
+        return await make_backup(
+            self._running, kind=BackupKind.MANUAL, contents=BackupContents.CORE
+        )
+
+    # --- reads ------------------------------------------------------------------------------
+
+    def banner(self) -> Banner:
+        """See ``Operator.banner``."""
+        return self._running.banner()
+
+    async def halt_state(self) -> HaltView:
+        """See ``Operator.halt_state``."""
+        view = views.halt_view(self._desk.engine.world) if self._desk else None
+        if view is not None:
+            return view
+        stored = await self._trading.halt()
+        return HaltView(
+            is_halted=stored.halted,
+            reason=stored.reason,
+            set_by=stored.set_by,
+            changed_us=stored.changed_us,
+        )
+
+    async def breakers(self) -> tuple[BreakerView, ...]:
+        """See ``Operator.breakers``."""
+        return views.breaker_views(self._desk.engine.world) if self._desk else ()
+
+    async def status(self) -> StatusView:
+        """See ``Operator.status``."""
+        running, desk = self._running, self._desk
+        world = desk.engine.world if desk else None
+        selection = desk.monitor.selection if desk else None
+        gaps = await self.gaps()
+        seen = len(selection.watched) + len(selection.left_out) if selection else None
+        return StatusView(
+            now_us=running.clock.now_us(),
+            started_us=running.started_us,
+            stop=views.stop_reason(world) if world else _COLLECTS_ONLY,
+            halt=await self.halt_state(),
+            breakers=await self.breakers(),
+            account=views.account_view(world) if world else None,
+            pnl=views.pnl_view(world) if world else None,
+            open_positions=len(world.ledger.open_positions()) if world else None,
+            open_positions_max=world.settings.limits.concurrent_max if world else None,
+            markets_seen=seen,
+            markets_eligible=len(selection.watched) if selection else None,
+            feed=views.feed_view(world) if world else None,
+            api=views.api_view(world) if world else self._api(),
+            collect=await self._collect(len(gaps.missing)),
+            unsent_messages=await self._unsent(),
+        )
+
+    async def positions(self) -> tuple[PositionView, ...]:
+        """See ``Operator.positions``."""
+        return views.position_views(self._desk.engine.world) if self._desk else ()
+
+    async def pnl(self) -> PnlView:
+        """See ``Operator.pnl``."""
+        if self._desk is not None:
+            return views.pnl_view(self._desk.engine.world)
+        nothing = Money(0)
+        return PnlView(
+            trading_day=trading_day(self._running.clock.now_us(), NEW_YORK),
+            realized=nothing,
+            unrealized=nothing,
+            fees=nothing,
+            baseline=None,
+            trades=0,
+            wins=0,
+            losses=0,
+        )
+
+    async def balance(self) -> AccountView:
+        """See ``Operator.balance``."""
+        view = views.account_view(self._desk.engine.world) if self._desk else None
+        if view is not None:
+            return view
+        balance = await self._running.parts.exchange.balance()
+        return AccountView(
+            as_of_us=self._running.clock.now_us(),
+            cash=balance.cash,
+            equity=Money(balance.cash + balance.portfolio_value),
+            exposure=balance.portfolio_value,
+            baseline=None,
+        )
+
+    async def instances(self) -> tuple[InstanceView, ...]:
+        """See ``Operator.instances``."""
+        running = self._running
+        desk = SqlLeaseStore(running.parts.database)
+        rows = await desk.instances(running.scope, _INSTANCES_SHOWN)
+        return tuple(self._instance(row) for row in rows)
+
+    async def gaps(self) -> GapsView:
+        """See ``Operator.gaps``."""
+        report = await find_gaps(self._collection)
+        missing = tuple(
+            hour for gap in report.gaps for hour in hours_between(gap.first_hour, gap.last_hour)
+        )
+        return GapsView(
+            first_hour=report.first_hour,
+            last_hour=report.last_hour,
+            hours_expected=report.expected,
+            missing=missing,
+        )
+
+    async def why(self, ticker: MarketTicker | None) -> WhyView:
+        """See ``Operator.why``."""
+        world = self._desk.engine.world if self._desk else None
+        decisions = await self._running.queries.decisions(_DECISIONS_SHOWN, ticker)
+        if ticker is not None:
+            decisions = [*self._opinion(ticker), *decisions]
+        return WhyView(
+            ticker=ticker,
+            stop=views.stop_reason(world) if world else _COLLECTS_ONLY,
+            funnel=self._funnel(),
+            decisions=tuple(decisions),
+        )
+
+    async def version(self) -> VersionView:
+        """See ``Operator.version``."""
+        deployment = self._running.settings.deployment.deployment_id
+        return VersionView(
+            version=__version__,
+            deployment=deployment or "off a platform",
+            schema=str(code_version()),
+            python=platform.python_version(),
+        )
+
+    # --- helpers ----------------------------------------------------------------------------
+
+    async def _ask(self, event: CommandEvent) -> EngineReply:
+        assert self._desk is not None
+        answer = self._desk.replies.expect(event.command_id)
+        self._desk.submit(event)
+        return await answer
+
+    async def _save_halt(self, authority: Authority, *, halted: bool, reason: str) -> None:
+        await self._trading.save_halt(
+            HaltRecord(
+                halted=halted,
+                reason=reason,
+                set_by=authority.actor,
+                changed_us=self._running.clock.now_us(),
+            )
+        )
+
+    async def _collect(self, missing: int) -> CollectView:
+        status = (await self._running.queries.collect_facts()).status
+        return CollectView(
+            last_success_us=_moment(status.get("last_success_at_utc")),
+            last_error_us=_moment(status.get("last_error_at_utc")),
+            missing_hours=missing,
+        )
+
+    def _api(self) -> ApiView:
+        totals = self._running.parts.exchange.counter.totals
+        failed = sum(count for kind, count in totals.items() if kind.startswith(_FAILURES))
+        return ApiView(calls=sum(totals.values()), failed=failed)
+
+    async def _unsent(self) -> int:
+        return await self._running.outbox.waiting(Channel.TELEGRAM)
+
+    def _instance(self, row: InstanceRow) -> InstanceView:
+        standing = self._running.standing
+        return InstanceView(
+            instance=row.instance_id,
+            state=row.state.value,
+            is_wanted=row.is_active,
+            is_leading=row.epoch is not None and row.epoch == standing.epoch,
+            generation=row.generation,
+            epoch=row.epoch,
+            host=row.host,
+            version=row.code_version,
+            started_us=row.started_us,
+            heartbeat_us=row.heartbeat_us,
+            is_me=row.instance_id == self._running.parts.candidate.instance_id,
+        )
+
+    def _opinion(self, ticker: MarketTicker) -> list[Decision]:
+        if self._desk is None:
+            return []
+        now_us = self._running.clock.now_us()
+        left_out = self._desk.monitor.selection.left_out.get(ticker)
+        said = left_out or views.opinion_of(self._desk.engine.world, ticker)
+        if not said:
+            return []
+        verdict = "not watched" if left_out else "skipped"
+        return [Decision(at_us=now_us, ticker=ticker, verdict=verdict, reason=said)]
+
+    def left_out(self) -> tuple[tuple[str, int], ...]:
+        """How many markets each reason left out of the watch list, largest first."""
+        return self._desk.monitor.selection.funnel() if self._desk else ()
+
+    def agreement(self) -> str | None:
+        """How often the kept books agree with the venue's own summary; ``None`` before any."""
+        if self._desk is None or not self._desk.monitor.agreement.compared:
+            return None
+        seen = self._desk.monitor.agreement
+        permille = seen.equal * 1_000 // seen.compared
+        return f"{permille // 10}.{permille % 10} % of {seen.compared}"
+
+    def _funnel(self) -> tuple[FunnelStage, ...]:
+        if self._desk is None:
+            return ()
+        selection = self._desk.monitor.selection
+        left = len(selection.watched) + len(selection.left_out)
+        stages = [FunnelStage(name="seen", left=left)]
+        for reason, count in selection.funnel():
+            left -= count
+            stages.append(FunnelStage(name=f"without {reason}", left=left))
+        return tuple(stages)
+
+
+def _outcome(answer: EngineReply, *, done: str, remedy: str) -> Outcome:
+    if answer.is_refused:
+        return Refused(why=answer.text, remedy=remedy)
+    return Done(text=f"{done}: {answer.text}" if done else answer.text)
+
+
+def _moment(text: str | None) -> int | None:
+    return None if text is None else parse_rfc3339(text)

@@ -1,0 +1,174 @@
+"""The page's backend: status, chat and health of this process."""
+
+import asyncio
+import contextlib
+import getpass
+import logging
+from collections.abc import Mapping, Sequence
+
+from bot.adapters.storage.queries import leader_of
+from bot.app.operator import BotOperator
+from bot.app.page import collect_json, status_json, totals_json
+from bot.app.running import Running
+from bot.app.staleness import judge_staleness
+from bot.domain.errors import NotLeader, StorageUnavailable
+from bot.domain.operations import AccessLevel
+from bot.kit.times import format_seconds
+from bot.ports.messages import Channel, IncomingCommand
+
+logger = logging.getLogger(__name__)
+
+_CHAT_SHOWN = 100
+_LOOK_S = 1.0
+_PAGE_CHAT = 0
+
+
+class PageBackend:
+    """Implements ``WebBackend``."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._operator = _nobody()
+
+    def answer_from(self, operator: BotOperator | None) -> None:
+        """The operator of the current leadership; ``None`` while this instance does not lead."""
+        self._operator = operator
+
+    def health(self) -> Mapping[str, object]:
+        """See ``WebBackend.health``."""
+        banner = self._running.banner()
+        uptime_us = self._running.clock.now_us() - self._running.started_us
+        return {
+            "status": "healthy",
+            "uptime": uptime_us // 1_000_000,
+            "role": banner.role.value,
+            "orders": banner.mode.value,
+            "version": banner.version,
+        }
+
+    async def status(self) -> Mapping[str, object]:
+        """See ``WebBackend.status``."""
+        running, operator = self._running, self._operator
+        facts = await running.queries.collect_facts()
+        if operator is None:
+            leader = await leader_of(running.parts.database, running.scope)
+            return {
+                "banner": {
+                    "instance": running.banner().instance,
+                    "mode": running.banner().mode.value,
+                    "role": running.banner().role.value,
+                    "epoch": None,
+                    "version": running.banner().version,
+                },
+                "why_not_trading": f"not leading; the lead is with {leader or 'nobody'}",
+                "trades": True,
+                "positions": [],
+                "breakers": [],
+                "collect": collect_json(facts, None),
+            }
+        view = await operator.status()
+        why = await operator.why(None)
+        missing = view.collect.missing_hours if view.collect else None
+        return {
+            **status_json(
+                operator.banner(),
+                view,
+                await operator.positions(),
+                why,
+                trades=running.settings.mode == "trade",
+                left_out=operator.left_out(),
+            ),
+            "collect": collect_json(facts, missing),
+            "totals": totals_json(await running.queries.totals()),
+            "book_agreement": operator.agreement(),
+        }
+
+    async def staleness(self) -> tuple[bool, Mapping[str, object]]:
+        """See ``WebBackend.staleness``."""
+        running = self._running
+        facts = await running.queries.collect_facts()
+        return judge_staleness(
+            facts.status,
+            leader=await leader_of(running.parts.database, running.scope),
+            now_us=running.clock.now_us(),
+            stale_after_us=round(running.settings.web.stale_after_s * 1_000_000),
+        )
+
+    async def chat(self, after: int) -> Sequence[Mapping[str, object]]:
+        """See ``WebBackend.chat``."""
+        rows = await self._running.queries.chat(Channel.PORTAL, after, _CHAT_SHOWN)
+        return [
+            {
+                "id": row.id,
+                "kind": row.kind,
+                "severity": row.severity,
+                "text": row.text,
+                "attachment": row.attachment,
+                "buttons": row.buttons,
+                "at": format_seconds(row.created_us)[11:19],
+            }
+            for row in rows
+        ]
+
+    async def say(self, text: str, button: str | None) -> None:
+        """See ``WebBackend.say``: the command takes the same road as one from Telegram."""
+        running = self._running
+        if self._operator is None:
+            raise NotLeader("this instance does not lead; ask the one that does")
+        now_us = running.clock.now_us()
+        await running.inbox.put(
+            [
+                IncomingCommand(
+                    channel=Channel.PORTAL,
+                    bot_id=0,
+                    update_id=running.parts.means.random.getrandbits(62),
+                    user_id=0,
+                    user_name=getpass.getuser(),
+                    chat_id=_PAGE_CHAT,
+                    is_private=True,
+                    text=text,
+                    button=button,
+                    sent_us=now_us,
+                    received_us=now_us,
+                    is_urgent=text.startswith("/halt"),
+                    granted=AccessLevel.ADMIN,
+                )
+            ]
+        )
+        running.wakes.command_stored()
+
+
+class PageMessages:
+    """A service that marks the page's messages as delivered: the table is what the page reads."""
+
+    name = "page messages"
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was queued."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver for ever."""
+        while True:
+            self._wake.clear()
+            try:
+                await self.drain()
+            except StorageUnavailable as fault:
+                logger.warning("page messages wait", extra={"reason": str(fault)})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._wake.wait()
+
+    async def drain(self) -> None:
+        """Mark everything that waits."""
+        outbox, clock = self._running.outbox, self._running.clock
+        while waiting := await outbox.heads(Channel.PORTAL, clock.now_us(), _CHAT_SHOWN):
+            await outbox.mark_sent([one.id for one in waiting], clock.now_us())
+
+
+def _nobody() -> BotOperator | None:
+    return None

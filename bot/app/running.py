@@ -1,0 +1,161 @@
+"""What one process holds for its whole life, whoever leads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot import __version__
+from bot.adapters.kalshi.gateway import KalshiExchange
+from bot.adapters.kalshi.signing import Signer
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox
+from bot.adapters.storage.queries import SqlQueries
+from bot.alerts.dispatcher import Alerts, AlertSettings, Recipient
+from bot.app.build import Means
+from bot.app.lifecycle import Role as LifeRole
+from bot.app.lifecycle import RoleChange
+from bot.app.settings import BotSettings
+from bot.domain.alerts import AlertKind
+from bot.domain.events import Role
+from bot.domain.ids import Epoch
+from bot.domain.leadership import Candidate
+from bot.domain.operations import Banner, TradeMode
+from bot.kit.times import SECOND_US
+from bot.ports.messages import Channel
+
+PAGE_RECIPIENT = "page"
+_ROLES = {
+    LifeRole.STANDBY: Role.STANDBY,
+    LifeRole.ACTIVATING: Role.ACTIVATING,
+    LifeRole.LEADING: Role.LEADING,
+    LifeRole.DRAINING: Role.DRAINING,
+    LifeRole.RELEASED: Role.RELEASED,
+    LifeRole.ENDED: Role.RELEASED,
+}
+_UNLED_TOLD_US = 5 * SECOND_US
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The concrete outsides of one process."""
+
+    settings: BotSettings
+    means: Means
+    database: Database
+    exchange: KalshiExchange
+    signer: Signer | None
+    candidate: Candidate
+
+
+@dataclass(slots=True)
+class Standing:
+    """What this process is at the moment."""
+
+    role: Role = Role.STANDBY
+    epoch: Epoch | None = None
+    leading_since_us: int | None = None
+
+
+@dataclass(slots=True)
+class Wakes:
+    """Services of the current leadership that can be woken early."""
+
+    commands: list[Callable[[], None]] = field(default_factory=list)
+    messages: list[Callable[[], None]] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """The leadership is over."""
+        self.commands.clear()
+        self.messages.clear()
+
+    def command_stored(self) -> None:
+        """A command waits in the inbox."""
+        for wake in self.commands:
+            wake()
+
+    def message_queued(self) -> None:
+        """A message waits in the outbox."""
+        for wake in self.messages:
+            wake()
+
+
+class Running:
+    """The process: its parts, its standing, and the alerts that outlive a leadership."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        settings, clock = parts.settings, parts.means.clock
+        self.settings = settings
+        self.clock = clock
+        self.scope = settings.scope
+        self.started_us = clock.now_us()
+        self.standing = Standing()
+        self.wakes = Wakes()
+        self.inbox = SqlInbox(parts.database, self.scope, clock)
+        self.outbox = SqlOutbox(parts.database, self.scope, clock)
+        self.audit = SqlAudit(parts.database, self.scope)
+        self.queries = SqlQueries(parts.database, self.scope)
+        self.alerts = Alerts(
+            outbox=self.outbox,
+            clock=clock,
+            banner=self.banner,
+            settings=AlertSettings(
+                recipients=_recipients(settings), secrets=settings.secrets.values()
+            ),
+            queued=self.wakes.message_queued,
+        )
+
+    def banner(self) -> Banner:
+        """Who answers."""
+        standing = self.standing
+        return Banner(
+            instance=self.parts.candidate.instance_id,
+            mode=TradeMode(self.settings.trading_mode),
+            role=standing.role,
+            epoch=standing.epoch,
+            leading_since_us=standing.leading_since_us,
+            version=__version__,
+        )
+
+    def told(self, change: RoleChange) -> None:
+        """Hear a change of role from the lifecycle, and tell who should know."""
+        was = self.standing.role
+        self.standing.role = _ROLES[change.role]
+        match change.role:
+            case LifeRole.ACTIVATING:
+                self.standing.epoch = change.epoch
+                self._activating(change)
+            case LifeRole.DRAINING:
+                facts = {"reason": change.reason}
+                if change.rival:
+                    facts["successor"] = change.rival
+                self.alerts.post(AlertKind.DRAINING, facts)
+            case LifeRole.STANDBY | LifeRole.RELEASED | LifeRole.ENDED:
+                self.standing.epoch = None
+                self.standing.leading_since_us = None
+                if was in {Role.LEADING, Role.ACTIVATING, Role.DRAINING}:
+                    self.alerts.post(AlertKind.LEADER_DEPOSED, {"reason": change.reason})
+            case LifeRole.LEADING:
+                pass
+
+    def leading(self, facts: dict[str, str | int]) -> None:
+        """Activation is complete."""
+        self.standing.role = Role.LEADING
+        self.standing.leading_since_us = self.clock.now_us()
+        epoch = self.standing.epoch or 0
+        self.alerts.post(AlertKind.LEADER_STARTED, {"epoch": epoch, **facts})
+
+    def _activating(self, change: RoleChange) -> None:
+        if change.rival and not change.is_clean and change.unled_us > _UNLED_TOLD_US:
+            silent_s = change.unled_us // SECOND_US
+            self.alerts.post(AlertKind.NOBODY_LED, {"previous": change.rival, "seconds": silent_s})
+
+
+def _recipients(settings: BotSettings) -> tuple[Recipient, ...]:
+    page = Recipient(channel=Channel.PORTAL, address=PAGE_RECIPIENT)
+    if settings.secrets.telegram_bot_token is None:
+        return (page,)
+    chats = settings.telegram.alert_chat_ids or settings.telegram.admin_ids
+    return (
+        page,
+        *(Recipient(channel=Channel.TELEGRAM, address=str(chat)) for chat in dict.fromkeys(chats)),
+    )

@@ -1,0 +1,173 @@
+"""One leadership's trading: engine, executor, monitor, and the way into and out of it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from bot.adapters.kalshi.gateway import SignatureKeeper
+from bot.adapters.storage.trading import SqlTradingStore
+from bot.app.lifecycle import Tenure
+from bot.app.replies import ReplyBoard
+from bot.app.running import Running
+from bot.app.trading_settings import (
+    engine_settings,
+    market_filter,
+    monitor_settings,
+    strategies,
+)
+from bot.domain.alerts import AlertKind
+from bot.domain.errors import BotError
+from bot.domain.events import Event, Role, RoleChanged, StateLoaded
+from bot.domain.records import HaltRecord
+from bot.engine import views
+from bot.engine.core import Engine
+from bot.engine.effects import Notice
+from bot.engine.executor import EffectExecutor
+from bot.engine.groups import GroupSettings, OrderGroups
+from bot.engine.inbox import EngineInbox
+from bot.engine.monitor import MarketMonitor
+from bot.engine.runner import EngineRunner
+from bot.engine.sending import Surroundings
+from bot.kit.backoff import Backoff
+from bot.kit.tasks import Service
+from bot.ports.exchange import Exchange, MarketFeed
+from bot.ports.messages import OutgoingMessage
+
+logger = logging.getLogger(__name__)
+
+_RETRY = Backoff(base_s=0.5, cap_s=10.0)
+_LOOK_S = 0.05
+
+
+class TradingDesk:
+    """Built when a leadership begins, dropped when it ends."""
+
+    def __init__(
+        self, running: Running, tenure: Tenure, exchange: Exchange, feed: MarketFeed
+    ) -> None:
+        settings, means = running.settings, running.parts.means
+        self.tenure = tenure
+        self.replies = ReplyBoard()
+        self.store = SqlTradingStore(running.parts.database, running.scope)
+        self._running = running
+        self._inbox = EngineInbox()
+        self.engine = Engine(
+            engine_settings(settings),
+            strategies(settings),
+            running.scope,
+            running.parts.candidate.instance_id,
+        )
+        self.groups = OrderGroups(exchange, self.store, means.clock, tenure.epoch, GroupSettings())
+        around = Surroundings(
+            exchange=exchange,
+            store=self.store,
+            gate=tenure.gate,
+            groups=self.groups,
+            clock=means.clock,
+            random=means.random,
+            replies=self.replies,
+            messages_of=self._messages_of,
+            is_dry_run=settings.dry_run,
+        )
+        executor = EffectExecutor(around, self.submit)
+        self.runner = EngineRunner(self.engine, executor, self._inbox)
+        self.monitor = MarketMonitor(
+            running.parts.exchange,
+            feed,
+            means.clock,
+            monitor_settings(settings),
+            market_filter(settings),
+            submit=self.submit,
+            held=lambda: views.held_markets(self.engine.world),
+            api_calls=running.parts.exchange.counter.take,
+        )
+        self.activation = Activation(running, self)
+
+    def submit(self, event: Event) -> None:
+        """Give the engine an event."""
+        self._inbox.put(event)
+
+    def services(self) -> Sequence[Service]:
+        """In starting order; drained the other way round, so trading is let go first."""
+        signed: Sequence[Service] = ()
+        if self._running.settings.trading_mode != "paper":
+            signed = (SignatureKeeper(self._running.parts.exchange),)
+        return (*signed, self.runner, self.monitor, self.activation)
+
+    def _messages_of(self, notice: Notice) -> Sequence[OutgoingMessage]:
+        messages = self._running.alerts.compose(AlertKind(notice.kind.value), dict(notice.facts))
+        if messages:
+            self._running.wakes.message_queued()
+        return messages
+
+
+class Activation:
+    """From elected to leading: fence the predecessors, load, reconcile, open the gate."""
+
+    name = "activation"
+
+    def __init__(self, running: Running, desk: TradingDesk) -> None:
+        self._running = running
+        self._desk = desk
+        self.done = asyncio.Event()
+        """Set once this instance trades."""
+
+    async def run(self) -> None:
+        """Activate, then stay."""
+        desk, tenure = self._desk, self._desk.tenure
+        is_clean = tenure.acquisition.previous.clean_release
+        self._become(Role.ACTIVATING, is_clean=is_clean)
+        fenced = await self._fence(is_clean=is_clean)
+        await self._begin_unhalted()
+        now_us = self._running.clock.now_us()
+        desk.submit(StateLoaded(received_us=now_us, state=await desk.store.load(now_us)))
+        while not desk.engine.world.stance.is_reconciled:  # noqa: ASYNC110 - the engine is a value
+            await asyncio.sleep(_LOOK_S)
+        if await tenure.confirm():
+            self._become(Role.LEADING)
+            brackets = len(desk.engine.world.desk.open())
+            self._running.leading({"brackets": brackets, "groups_fenced": fenced})
+            self.done.set()
+        await asyncio.Event().wait()
+
+    async def drain(self) -> None:
+        """Entries off, what is in flight finishes, resting entries are cancelled, exits stay."""
+        self._become(Role.DRAINING)
+        await self._desk.runner.settle()
+        self._desk.replies.close()
+
+    def _become(self, role: Role, *, is_clean: bool = True) -> None:
+        self._desk.submit(
+            RoleChanged(
+                received_us=self._running.clock.now_us(),
+                role=role,
+                epoch=self._desk.tenure.epoch,
+                is_clean=is_clean,
+            )
+        )
+
+    async def _fence(self, *, is_clean: bool) -> int:
+        """Trigger the older epochs' groups before anything else, however long it takes."""
+        for wait_s in _RETRY.waits(self._running.parts.means.random):
+            with contextlib.suppress(BotError):
+                return await self._desk.groups.fence_predecessors(is_clean=is_clean)
+            logger.warning("api error", extra={"task": "fence predecessors"})
+            await asyncio.sleep(wait_s)
+        raise AssertionError("the waits never end")
+
+    async def _begin_unhalted(self) -> None:
+        """Only where the settings say so (the demo): a first start is halted otherwise."""
+        if not self._running.settings.trading.starts_unhalted:
+            return
+        halt = await self._desk.store.halt()
+        if halt.halted and not halt.changed_us:
+            await self._desk.store.save_halt(
+                HaltRecord(
+                    halted=False,
+                    reason="",
+                    set_by="configuration: starts_unhalted",
+                    changed_us=self._running.clock.now_us(),
+                )
+            )
+            logger.warning("first start unhalted by configuration")

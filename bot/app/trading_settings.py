@@ -1,0 +1,102 @@
+"""Trading settings as people write them, turned into the packages' integers."""
+
+from decimal import Decimal
+
+from bot.app.settings import BotSettings
+from bot.collect.macro_filter import MACRO_SERIES
+from bot.domain.errors import ConfigurationFault
+from bot.domain.ids import SeriesTicker
+from bot.engine.monitor import MonitorSettings
+from bot.engine.settings import EngineSettings
+from bot.marketdata.universe import MarketFilter
+from bot.risk.limits import RiskLimits
+from bot.risk.readings import BreakerLimits
+from bot.strategies.base import Strategy
+from bot.strategies.registry import build_strategies
+
+_MICROS = 1_000_000
+
+
+def engine_settings(settings: BotSettings) -> EngineSettings:
+    """What the engine goes by.
+
+    Raises:
+        ConfigurationFault: values contradict each other.
+    """
+    section = settings.trading
+    try:
+        return EngineSettings(
+            limits=RiskLimits(
+                order_cost_max_e6=_e6(section.order_cost_max),
+                market_max_bp=_bp(section.market_max_pct),
+                event_max_bp=_bp(section.event_max_pct),
+                series_max_bp=_bp(section.series_max_pct),
+                release_group_max_bp=_bp(section.release_group_max_pct),
+                total_max_bp=_bp(section.total_max_pct),
+                concurrent_max=section.max_concurrent,
+                price_min_e4=_e4(section.price_min),
+                price_max_e4=_e4(section.price_max),
+                close_distance_min_us=_us(section.min_minutes_to_close * 60),
+            ),
+            breakers=BreakerLimits(
+                daily_loss_bp=_bp(section.daily_loss_pct),
+                losses_max=section.consecutive_losses,
+                api_error_bp=_bp(section.api_error_pct),
+                silence_us=_us(section.websocket_silence_s),
+            ),
+            foreign_blocks_entries=not section.traded_by_hand_too,
+        )
+    except ValueError as error:
+        raise ConfigurationFault([f"trading: {error}"]) from None
+
+
+def market_filter(settings: BotSettings) -> MarketFilter:
+    """Which markets are watched."""
+    section = settings.trading
+    try:
+        return MarketFilter(
+            favourite_bid_min_e4=_e4(section.probability_min),
+            favourite_bid_max_e4=_e4(section.probability_max),
+            liquidity_min_e6=_e6(section.min_liquidity),
+            volume_24h_min_e6=_e6(section.min_volume_24h),
+            spread_max_e4=_e4(section.max_spread),
+            closes_after_us=_us(section.min_minutes_to_close * 60),
+            closes_within_us=_us(section.max_hours_to_close * 3600),
+            markets_max=section.max_watched,
+        )
+    except ValueError as error:
+        raise ConfigurationFault([f"trading: {error}"]) from None
+
+
+def monitor_settings(settings: BotSettings) -> MonitorSettings:
+    """Which series are read for the watch list: those that are collected."""
+    chosen = tuple(SeriesTicker(one) for one in settings.collect.series) or MACRO_SERIES
+    return MonitorSettings(series=chosen, refresh_s=settings.trading.refresh_s)
+
+
+def strategies(settings: BotSettings) -> tuple[Strategy, ...]:
+    """The chosen strategies with their parameters.
+
+    Raises:
+        ConfigurationFault: an unknown name or parameter.
+    """
+    try:
+        return build_strategies(settings.trading.strategies)
+    except ValueError as error:
+        raise ConfigurationFault([f"trading.strategies: {error}"]) from None
+
+
+def _bp(percent: Decimal) -> int:
+    return int(percent * 100)
+
+
+def _e4(dollars: Decimal) -> int:
+    return int(dollars * 10_000)
+
+
+def _e6(dollars: Decimal) -> int:
+    return int(dollars * _MICROS)
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * _MICROS)

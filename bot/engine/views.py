@@ -1,0 +1,170 @@
+"""The engine's knowledge as operators see it. Reads only; nothing here changes the world."""
+
+from bot.domain.ids import MarketTicker
+from bot.domain.money import Money, Price
+from bot.domain.operations import (
+    AccountView,
+    ApiView,
+    BreakerView,
+    FeedView,
+    HaltView,
+    PnlView,
+    PositionView,
+    StopReason,
+)
+from bot.domain.tradingday import day_start_us, trading_day
+from bot.engine.duty import readings
+from bot.engine.entries import stakes
+from bot.engine.world import World
+from bot.execution.bracket import Bracket
+from bot.portfolio.exposure import total_exposure
+from bot.portfolio.pnl import tally
+from bot.portfolio.positions import Position
+from bot.risk import breakers
+from bot.risk.breakers import BreakerState
+
+
+def stop_reason(world: World) -> StopReason | None:
+    """The first thing that would have to change before an entry may be sent."""
+    return world.stance.why_not_trading()
+
+
+def halt_view(world: World) -> HaltView | None:
+    """The person's stop; ``None`` until the store has been read."""
+    halt = world.stance.halt
+    if halt is None:
+        return None
+    return HaltView(
+        is_halted=halt.halted,
+        reason=halt.reason,
+        set_by=halt.set_by,
+        changed_us=halt.changed_us,
+        is_saved=world.stance.is_halt_saved,
+    )
+
+
+def breaker_views(world: World) -> tuple[BreakerView, ...]:
+    """Every breaker, in the table's order."""
+    now_readings, limits = readings(world), world.settings.breakers
+
+    def view(state: BreakerState) -> BreakerView:
+        reading = breakers.judged(state, now_readings, limits)
+        row = breakers.breaker_named(state.name)
+        assert row is not None  # states are made from the table
+        refusal = breakers.refusal(state, now_readings, limits) if state.is_tripped else ""
+        return BreakerView(
+            name=state.name,
+            is_tripped=state.is_tripped,
+            why=state.reason or row.condition,
+            value=reading.value,
+            limit=reading.limit,
+            changed_us=state.changed_us or None,
+            rearms=row.rearm.value,
+            blocked_by=refusal,
+            force_grants=row.grant.value if refusal else "",
+        )
+
+    return tuple(view(state) for state in world.stance.breakers)
+
+
+def account_view(world: World) -> AccountView | None:
+    """Money now; ``None`` until the balance has been read."""
+    cash = world.ledger.cash
+    valuation = world.ledger.value(world.markets, world.now_us)
+    if cash is None or valuation is None:
+        return None
+    baseline = world.ledger.baseline
+    return AccountView(
+        as_of_us=world.now_us,
+        cash=cash,
+        equity=valuation.equity,
+        exposure=total_exposure(stakes(world)),
+        baseline=baseline.equity if baseline else None,
+    )
+
+
+def pnl_view(world: World) -> PnlView:
+    """The running trading day."""
+    zone = world.settings.zone
+    day = trading_day(world.now_us, zone)
+    today = tally(world.ledger.results_since(day_start_us(day, zone)))
+    valuation = world.ledger.value(world.markets, world.now_us)
+    baseline = world.ledger.baseline
+    return PnlView(
+        trading_day=day,
+        realized=today.profit,
+        unrealized=valuation.unrealized if valuation else Money(0),
+        fees=today.fees,
+        baseline=baseline.equity if baseline else None,
+        trades=today.trades,
+        wins=today.wins,
+        losses=today.losses,
+    )
+
+
+def position_views(world: World) -> tuple[PositionView, ...]:
+    """Every held market, largest cost first."""
+    held = sorted(world.ledger.open_positions(), key=lambda one: (-one.cost, one.ticker))
+    by_brackets = world.held_by_brackets()
+    return tuple(_position(world, one, is_ours=bool(by_brackets.get(one.ticker))) for one in held)
+
+
+def feed_view(world: World) -> FeedView:
+    """The stream's pulse."""
+    feed = world.feed
+    return FeedView(
+        is_connected=feed.is_connected,
+        changed_us=feed.changed_us or None,
+        last_frame_us=feed.last_frame_us,
+    )
+
+
+def api_view(world: World) -> ApiView:
+    """Calls within the breaker's window."""
+    calls, failed = world.api.within(world.now_us, world.settings.breakers.api_window_us)
+    return ApiView(calls=calls, failed=failed)
+
+
+def opinion_of(world: World, ticker: MarketTicker) -> str:
+    """The newest reason not to buy in one market; empty where there is none."""
+    return world.opinions.get(ticker, "")
+
+
+def held_markets(world: World) -> frozenset[MarketTicker]:
+    """Markets with a position or an unfinished bracket, watched whatever the filter says."""
+    brackets = {bracket.plan.ticker for bracket in world.desk.open()}
+    return frozenset(brackets | {one.ticker for one in world.ledger.open_positions()})
+
+
+def _position(world: World, position: Position, *, is_ours: bool) -> PositionView:
+    market = world.markets.get(position.ticker)
+    bracket = world.desk.in_market(position.ticker)
+    quote = market.quote if market else None
+    is_yes = position.quantity > 0
+    mark = (quote.bid if is_yes else quote.ask) if quote else None
+    unrealized = None if mark is None else _gain(position, mark)
+    return PositionView(
+        ticker=position.ticker,
+        title=market.listing.market.title if market else "",
+        quantity=position.quantity,
+        cost=position.cost,
+        mark=mark,
+        unrealized=unrealized,
+        stop_price=_or_none(bracket.plan.stop_price) if bracket else None,
+        target_price=_or_none(bracket.plan.target_price) if bracket else None,
+        is_stop_watched=_is_stop_watched(world, bracket),
+        is_ours=is_ours,
+    )
+
+
+def _gain(position: Position, mark: Price) -> Money:
+    own = mark if position.quantity > 0 else 10_000 - mark
+    return Money(own * position.size - position.cost)
+
+
+def _or_none(price: Price | None) -> Price | None:
+    return price or None
+
+
+def _is_stop_watched(world: World, bracket: Bracket | None) -> bool:
+    return bool(bracket and bracket.plan.stop_price and world.stance.may_exit)
