@@ -635,6 +635,8 @@ def play(desk: Desk, step: tuple[str, object], number: int) -> None:
                 desk.save_halt()
         case "wait":
             desk.wait(int(str(value)))
+        case "read":
+            desk.read()
         case _:
             play_venue(desk, name, int(value))  # type: ignore[call-overload]
 
@@ -648,8 +650,6 @@ def play_venue(desk: Desk, name: str, value: int) -> None:
             desk.quote(value)
         case "heard":
             desk.put(FeedHeard(received_us=at_us))
-        case "read":
-            desk.read()
         case "accept" if desk.outgoing:
             desk.accept()
         case "fill":
