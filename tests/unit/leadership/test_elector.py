@@ -333,11 +333,30 @@ async def test_leaving_does_not_take_the_lead_back(looptime) -> None:
         a = cluster.start("a")
         await asyncio.sleep(1)
         assert await a.elector.release(is_clean=True, is_leaving=True)
-        await a.elector.retire("stopped by signal")
         await asyncio.sleep(30)
+        await a.elector.retire("stopped by signal")
         assert len(a.changes) == 1
         assert cluster.tables.rows[a.name].stop_reason == "stopped by signal"
         assert cluster.tables.leases[SCOPE].holder is None
+
+
+async def test_a_lease_that_could_not_be_released_is_released_when_the_database_returns(
+    looptime,
+) -> None:
+    async with running() as cluster:
+        a = cluster.start("a")
+        await asyncio.sleep(1)
+        a.store.is_cut = True
+        b = cluster.start("b", "d2")
+        await asyncio.sleep(11)
+        assert isinstance(a.changes[-1], Deposed)
+        assert not await a.elector.release(is_clean=False, is_leaving=False)
+        assert b.changes == []
+        a.store.is_cut = False
+        await asyncio.sleep(2.5)
+        won = b.changes[0]
+        assert isinstance(won, Elected)
+        assert not won.acquisition.previous.clean_release
 
 
 async def test_a_lock_holder_on_one_host_need_not_wait_for_the_whole_lease(looptime) -> None:
