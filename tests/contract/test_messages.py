@@ -162,6 +162,7 @@ async def test_finishing_twice_replies_once(desk):
     for _ in range(2):
         await desk.inbox.finish(one, entry(one.number), [message("once")])
     assert await desk.outbox.waiting(Channel.TELEGRAM) == 1
+    assert await desk.audit.find(one.number) == entry(one.number)
     assert await desk.inbox.waiting() == 0
     assert await desk.inbox.claim(FIRST, urgent=False) is None
 

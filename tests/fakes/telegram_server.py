@@ -123,6 +123,11 @@ class FakeTelegram:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def is_polled(self) -> bool:
+        """Whether a long poll is open."""
+        return self._poll is not None
+
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=60_000_000)
         app.router.add_post("/bot{token}/{method}", self._serve)
@@ -284,6 +289,9 @@ class FakeTelegram:
                     await self._wait_any(mine)
         except TimeoutError:
             pass
+        finally:
+            if self._poll is mine:
+                self._poll = None
         if mine.is_set():
             await self._pause_between_conflicts()
             raise Refused(
@@ -291,7 +299,6 @@ class FakeTelegram:
                 "Conflict: terminated by other getUpdates request; "
                 "make sure that only one bot instance is running",
             )
-        self._poll = None
         return self._found(params)
 
     async def _pause_between_conflicts(self) -> None:

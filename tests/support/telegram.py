@@ -73,6 +73,7 @@ class Cockpit:
                     may_send=lambda: self.epoch is not None,
                 )
             )
+            self.sender = sender
             desk = CommandDesk(inbox=self.inbox, console=self.talk.console, clock=self.talk.clock)
             worker = CommandWorker(
                 inbox=self.inbox, desk=desk, epoch=lambda: self.epoch, replied=sender.wake

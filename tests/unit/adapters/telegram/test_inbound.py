@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.alerts import AlertKind
 from bot.kit.clock import SystemClock
+from tests.fakes.messages import MemoryInbox
 from tests.fakes.operator import BANNER, HALTED
 from tests.fakes.telegram_api import api_judge
 from tests.fakes.telegram_server import TOKEN, FakeTelegram, Refused
@@ -202,16 +203,60 @@ async def test_a_deposed_poller_stops_at_once_and_takes_nothing_along(server, co
         await server.answer(VIEWER, 1)
 
 
-async def test_draining_ends_the_poll_at_once(server, cockpit):
+async def test_an_open_poll_ends_when_the_gate_shuts(server, cockpit):
+    cockpit.settings = replace(cockpit.settings, poll_s=60)
     async with cockpit.running():
-        await server.until(lambda: server.polls >= 1)
+        await server.until(lambda: server.is_polled)
+        cockpit.epoch = None
+        await server.until(lambda: not server.is_polled)
+
+
+async def test_what_arrives_after_the_gate_shut_is_left_to_the_successor(server, cockpit):
+    async with cockpit.running():
+        await server.until(lambda: server.is_polled)
+        cockpit.epoch = None
+        update = server.type(TRADER, "/pnl")
+        await asyncio.sleep(0.5)
+    assert cockpit.talk.store.inbox == []
+    assert server.confirmed < update
+
+
+async def test_draining_ends_the_poll_at_once(server, cockpit):
+    cockpit.settings = replace(cockpit.settings, poll_s=60)
+    async with cockpit.running():
+        await server.until(lambda: server.is_polled)
         await cockpit.listener.drain()
-        await asyncio.sleep(0.3)
-        polls = server.polls
+        await server.until(lambda: not server.is_polled)
         server.type(VIEWER, "/pnl")
         await asyncio.sleep(0.5)
-        assert server.polls == polls
+        assert not server.is_polled
     assert cockpit.talk.store.inbox == []
+
+
+async def test_a_database_that_hangs_does_not_deafen_the_bot(server, cockpit):
+    hanging = _HangingInbox(cockpit.talk.store)
+    cockpit.inbox = hanging
+    cockpit.settings = replace(cockpit.settings, store_s=0.2)
+    async with cockpit.running():
+        server.type(VIEWER, "/pnl")
+        await server.until(lambda: hanging.puts >= 1)
+        server.type(TRADER, "/halt")
+        await server.answer(TRADER, 1)
+        hanging.hangs = False
+        await server.answer(VIEWER, 1)
+        await server.answer(TRADER, 2)
+    assert [name for name, _ in cockpit.talk.operator.acts] == ["halt"]
+
+
+class _HangingInbox(MemoryInbox):
+    puts = 0
+    hangs = True
+
+    async def put(self, commands):
+        self.puts += 1
+        if self.hangs:
+            await asyncio.sleep(3_600)
+        return await super().put(commands)
 
 
 async def test_a_forgotten_webhook_is_removed(server, cockpit):

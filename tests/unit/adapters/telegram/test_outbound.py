@@ -142,6 +142,35 @@ async def test_only_the_leader_sends(server, cockpit):
     assert server.texts(ADMIN) == ["x"]
 
 
+async def test_a_sender_that_is_deposed_stops_between_two_messages(server, cockpit):
+    server.slow_s = 0.2
+    await cockpit.outbox.put([message(f"n{number}") for number in range(5)])
+    async with cockpit.running(inbound=False):
+        await server.answer(ADMIN, 1)
+        cockpit.epoch = None
+        await asyncio.sleep(1)
+        assert len(server.said[ADMIN]) <= 2
+        cockpit.epoch = 8
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == [f"n{number}" for number in range(5)]
+
+
+async def test_draining_beside_the_running_service_sends_nothing_twice(server, cockpit):
+    server.slow_s = 0.1
+    await cockpit.outbox.put([message(f"n{number}") for number in range(4)])
+    async with cockpit.running(inbound=False):
+        await asyncio.sleep(0.05)
+        await cockpit.sender.drain()
+        assert server.texts(ADMIN) == [f"n{number}" for number in range(4)]
+
+
+async def test_draining_ends_although_the_database_is_away(server, cockpit):
+    await cockpit.outbox.put([message("x")])
+    cockpit.talk.store.is_away = True
+    async with cockpit.running(inbound=False), asyncio.timeout(5):
+        await cockpit.sender.drain()
+
+
 async def test_a_text_that_is_too_long_is_split_and_keeps_its_markup_and_buttons(server, cockpit):
     text = "\n".join(bold(f"line {number:04d} " + "x" * 40) for number in range(200))
     button = ((MessageButton(label="Yes", data="yes:1"),),)
