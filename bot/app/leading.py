@@ -5,7 +5,10 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 
-# PAPER-IMPORTS
+from bot.adapters.paper.exchange import PaperExchange
+from bot.adapters.paper.feed import PaperFeed
+from bot.adapters.paper.settings import PaperSettings
+from bot.adapters.storage.paper import SqlPaperJournal
 from bot.adapters.telegram.client import open_bot
 from bot.adapters.telegram.inbound import InboundParts, TelegramInbound
 from bot.adapters.telegram.outbound import OutboundParts, TelegramOutbound
@@ -23,7 +26,6 @@ from bot.console.confirmations import Confirmations
 from bot.console.dispatch import Console
 from bot.console.worker import CommandDesk, CommandWorker
 from bot.domain.errors import ConfigurationFault
-from bot.domain.money import Money
 from bot.kit.tasks import Service
 from bot.ports.exchange import Exchange, MarketFeed
 
@@ -44,7 +46,7 @@ class Leading:
         async with contextlib.AsyncExitStack() as stack:
             desk = None
             if running.settings.mode == "trade":
-                exchange, feed = await self._market(stack)
+                exchange, feed = self._market()
                 desk = TradingDesk(running, tenure, exchange, feed)
             operator = BotOperator(running, desk)
             self._page.answer_from(operator)
@@ -58,7 +60,7 @@ class Leading:
                 after = _After(desk.activation.done, chores)
                 yield (*console, after, *desk.services())
 
-    async def _market(self, stack: contextlib.AsyncExitStack) -> tuple[Exchange, MarketFeed]:
+    def _market(self) -> tuple[Exchange, MarketFeed]:
         running = self._running
         settings, parts = running.settings, running.parts
         assert parts.signer is not None  # settings refuse mode trade without a key
@@ -66,13 +68,12 @@ class Leading:
         feed = feed_of(settings, parts.means, parts.signer, wants_private=not is_paper)
         if not is_paper:
             return parts.exchange, feed
-        paper = await stack.enter_async_context(
-            PaperExchange.open(
-                reads=parts.exchange,
-                journal=SqlPaperJournal(parts.database, running.scope),
-                clock=parts.means.clock,
-                cash=Money(int(settings.trading.paper_cash * 1_000_000)),
-            )
+        paper = PaperExchange(
+            parts.exchange,
+            SqlPaperJournal(parts.database, running.scope),
+            running.scope,
+            parts.means.clock,
+            PaperSettings(starting_cash_e6=int(settings.trading.paper_cash * 1_000_000)),
         )
         return paper, PaperFeed(feed, paper)
 

@@ -73,7 +73,7 @@ class TradingDesk:
         executor = EffectExecutor(around, self.submit)
         self.runner = EngineRunner(self.engine, executor, self._inbox)
         self.monitor = MarketMonitor(
-            running.parts.exchange,
+            exchange,
             feed,
             means.clock,
             monitor_settings(settings),
