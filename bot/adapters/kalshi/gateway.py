@@ -6,7 +6,6 @@ all: a listing that cannot be finished raises.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
@@ -52,8 +51,6 @@ from bot.ports.exchange import (
     MarketPage,
     MarketQuery,
 )
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 

@@ -155,7 +155,10 @@ class StreamSocket:
         """Everything from one connection, until it ends or must be ended."""
         now_us = self._clock.monotonic_us()
         life = _Life(heard_us=now_us, ticked_us=now_us)
-        for event in self._session.connected(self._clock.now_us()):
+        began = self._session.connected(self._clock.now_us())
+        # Before anybody is told: what the consumer does next must find us subscribing.
+        await self._flush(connection)
+        for event in began:
             yield event
         for number in count(1):
             await self._flush(connection)
