@@ -154,7 +154,6 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
     AlertKind.PAUSED: AlertText(
         severity=_INFO,
         title="Paused by the exchange",
-        headline="{reason}",
         advice="Stops are frozen until it resumes; then everything is armed again.",
     ),
     AlertKind.RESUMED: AlertText(severity=_INFO, title="The exchange resumed"),

@@ -55,6 +55,16 @@ GOLDEN = [
         "Gap in the collection: 2 hours missing\nsince: 21 Nov 02:15:00 ET\n/gaps lists them.",
     ),
     (AlertKind.RESUMED, {}, "The exchange resumed"),
+    (
+        AlertKind.POSITION_CLOSED,
+        {"ticker": "KXFED", "side": "bid", "reason": "stop", "profit": "-$2.10"},
+        "Position closed: KXFED\nside: bid, reason: stop, profit: -$2.10",
+    ),
+    (
+        AlertKind.CRITICAL_ERROR,
+        {"ticker": "KXFED", "what": "cash contradicts fills"},
+        "Critical error\nticker: KXFED, what: cash contradicts fills",
+    ),
     (AlertKind.BREAKER_RESET, {"note": "x"}, "Breaker reset\nnote: x"),
 ]
 
