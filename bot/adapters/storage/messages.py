@@ -10,27 +10,32 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Insert, RowMapping, func, insert, select, update
+from sqlalchemy import Insert, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.message_rows import (
+    WAITING,
+    command_of_payload,
+    entry_of,
+    outbox_row,
+    queued_of,
+)
 from bot.adapters.storage.tables import command_audit, command_inbox, outbox
 from bot.domain.errors import InvariantBroken, NotLeader
 from bot.domain.ids import Epoch, Scope
-from bot.domain.operations import AccessLevel, Severity
 from bot.kit.clock import Clock
 from bot.ports.messages import (
     AuditEntry,
     Channel,
     ClaimedCommand,
     IncomingCommand,
-    MessageButton,
     OutgoingMessage,
     QueuedMessage,
 )
 
-_WAITING, _CLAIMED, _DONE = "waiting", "claimed", "done"
+_CLAIMED, _DONE = "claimed", "done"
 _URGENT, _ORDINARY, _DIRECT = "urgent", "ordinary", "direct"
 _SENT, _FAILED = "sent", "failed"
 _REASON_KEPT_MAX = 500
@@ -61,7 +66,7 @@ async def insert_messages(
     """Queue messages as part of the transaction that makes them true."""
     for message in messages:
         # One by one: the order of the ids is the order of delivery.
-        await connection.execute(insert(outbox).values(_outbox_row(scope, message, now_us)))
+        await connection.execute(insert(outbox).values(outbox_row(scope, message, now_us)))
 
 
 class SqlInbox:
@@ -118,7 +123,7 @@ class SqlInbox:
             number=row["id"],
             attempts=row["attempts"],
             epoch=epoch,
-            command=_command(row["payload_json"]),
+            command=command_of_payload(row["payload_json"]),
         )
 
     async def open(self, command: IncomingCommand, epoch: Epoch) -> ClaimedCommand:
@@ -199,7 +204,7 @@ class SqlInbox:
             "update_id": command.update_id,
             "payload_json": json.dumps(asdict(command)),
             "lane": lane,
-            "state": _WAITING,
+            "state": WAITING,
             "attempts": 0,
             "received_us": command.received_us,
         }
@@ -225,7 +230,7 @@ class SqlAudit:
                 select(command_audit).where(table.scope == self._scope, table.command_id == number)
             )
             row = found.mappings().first()
-        return None if row is None else _entry(row)
+        return None if row is None else entry_of(row)
 
     async def latest(self, limit: int) -> tuple[AuditEntry, ...]:
         """See :meth:`Audit.latest`."""
@@ -237,7 +242,7 @@ class SqlAudit:
                 .order_by(table.id.desc())
                 .limit(limit)
             )
-            return tuple(_entry(row) for row in found.mappings())
+            return tuple(entry_of(row) for row in found.mappings())
 
 
 class SqlOutbox:
@@ -267,7 +272,7 @@ class SqlOutbox:
             .where(
                 table.scope == self._scope,
                 table.channel == channel.value,
-                table.state == _WAITING,
+                table.state == WAITING,
             )
             .subquery()
         )
@@ -277,7 +282,7 @@ class SqlOutbox:
             .order_by(ranked.c.id)
         )
         async with self._database.read() as connection:
-            return tuple(_queued(row) for row in (await connection.execute(query)).mappings())
+            return tuple(queued_of(row) for row in (await connection.execute(query)).mappings())
 
     async def mark_sent(self, ids: Sequence[int], now_us: int) -> None:
         """See :meth:`Outbox.mark_sent`."""
@@ -301,7 +306,7 @@ class SqlOutbox:
                 select(func.count()).where(
                     table.scope == self._scope,
                     table.channel == channel.value,
-                    table.state == _WAITING,
+                    table.state == WAITING,
                 )
             )
             return int(found.scalar_one())
@@ -313,7 +318,7 @@ class SqlOutbox:
             found = await connection.execute(
                 outbox.delete().where(
                     table.scope == self._scope,
-                    table.state != _WAITING,
+                    table.state != WAITING,
                     table.done_us < before_us,
                 )
             )
@@ -324,7 +329,7 @@ class SqlOutbox:
         async with self._database.begin() as connection:
             await connection.execute(
                 update(outbox)
-                .where(table.scope == self._scope, table.id.in_(ids), table.state == _WAITING)
+                .where(table.scope == self._scope, table.id.in_(ids), table.state == WAITING)
                 .values(attempts=table.attempts + 1, **values)
             )
 
@@ -339,71 +344,3 @@ def _insert_ignoring(connection: AsyncConnection, table: Any) -> Any:
 def _refuse_later_epoch(found: int | None, mine: Epoch) -> None:
     if found is not None and found > mine:
         raise NotLeader(f"epoch {found} works on the commands, not {mine}")
-
-
-def _command(payload: str) -> IncomingCommand:
-    fields = json.loads(payload)
-    granted = fields.pop("granted")
-    return IncomingCommand(
-        **{**fields, "channel": Channel(fields["channel"])},
-        granted=None if granted is None else AccessLevel(granted),
-    )
-
-
-def _outbox_row(scope: Scope, message: OutgoingMessage, now_us: int) -> dict[str, Any]:
-    return {
-        "scope": scope,
-        "channel": message.channel.value,
-        "recipient": message.recipient,
-        "kind": message.kind,
-        "severity": message.severity.value,
-        "text": message.text,
-        "attachment": message.attachment,
-        "extra_json": json.dumps(
-            {
-                "buttons": [
-                    [{"label": button.label, "data": button.data} for button in row]
-                    for row in message.buttons
-                ]
-            },
-            ensure_ascii=False,
-        ),
-        "state": _WAITING,
-        "attempts": 0,
-        "created_us": now_us,
-        "due_us": now_us,
-    }
-
-
-def _queued(row: RowMapping) -> QueuedMessage:
-    extra = json.loads(row["extra_json"])
-    return QueuedMessage(
-        id=row["id"],
-        attempts=row["attempts"],
-        created_us=row["created_us"],
-        due_us=row["due_us"],
-        message=OutgoingMessage(
-            channel=Channel(row["channel"]),
-            recipient=row["recipient"],
-            kind=row["kind"],
-            severity=Severity(row["severity"]),
-            text=row["text"],
-            attachment=row["attachment"],
-            buttons=tuple(
-                tuple(MessageButton(**button) for button in line)
-                for line in extra.get("buttons", ())
-            ),
-        ),
-    )
-
-
-def _entry(row: RowMapping) -> AuditEntry:
-    return AuditEntry(
-        number=row["command_id"],
-        at_us=row["at_us"],
-        channel=Channel(row["channel"]),
-        actor=row["actor"],
-        command=row["command"],
-        outcome=row["outcome"],
-        epoch=row["epoch"],
-    )

@@ -1,0 +1,91 @@
+"""Rows of the inbox, the outbox and the audit as the values of their ports, and back. Pure."""
+
+import json
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from bot.domain.ids import Scope
+from bot.domain.operations import AccessLevel, Severity
+from bot.ports.messages import (
+    AuditEntry,
+    Channel,
+    IncomingCommand,
+    MessageButton,
+    OutgoingMessage,
+    QueuedMessage,
+)
+
+WAITING = "waiting"
+
+
+def command_of_payload(payload: str) -> IncomingCommand:
+    """What was put, exactly."""
+    fields = json.loads(payload)
+    granted = fields.pop("granted")
+    return IncomingCommand(
+        **{**fields, "channel": Channel(fields["channel"])},
+        granted=None if granted is None else AccessLevel(granted),
+    )
+
+
+def outbox_row(scope: Scope, message: OutgoingMessage, now_us: int) -> dict[str, Any]:
+    """A message that was just queued."""
+    return {
+        "scope": scope,
+        "channel": message.channel.value,
+        "recipient": message.recipient,
+        "kind": message.kind,
+        "severity": message.severity.value,
+        "text": message.text,
+        "attachment": message.attachment,
+        "extra_json": json.dumps(
+            {
+                "buttons": [
+                    [{"label": button.label, "data": button.data} for button in row]
+                    for row in message.buttons
+                ]
+            },
+            ensure_ascii=False,
+        ),
+        "state": WAITING,
+        "attempts": 0,
+        "created_us": now_us,
+        "due_us": now_us,
+    }
+
+
+def queued_of(row: RowMapping) -> QueuedMessage:
+    """A message that waits."""
+    extra = json.loads(row["extra_json"])
+    return QueuedMessage(
+        id=row["id"],
+        attempts=row["attempts"],
+        created_us=row["created_us"],
+        due_us=row["due_us"],
+        message=OutgoingMessage(
+            channel=Channel(row["channel"]),
+            recipient=row["recipient"],
+            kind=row["kind"],
+            severity=Severity(row["severity"]),
+            text=row["text"],
+            attachment=row["attachment"],
+            buttons=tuple(
+                tuple(MessageButton(**button) for button in line)
+                for line in extra.get("buttons", ())
+            ),
+        ),
+    )
+
+
+def entry_of(row: RowMapping) -> AuditEntry:
+    """An entry of the audit."""
+    return AuditEntry(
+        number=row["command_id"],
+        at_us=row["at_us"],
+        channel=Channel(row["channel"]),
+        actor=row["actor"],
+        command=row["command"],
+        outcome=row["outcome"],
+        epoch=row["epoch"],
+    )
