@@ -1,0 +1,102 @@
+"""The most that can be lost, by every grouping."""
+
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
+from bot.domain.money import PAYOUT, Money, Quantity
+from bot.portfolio.exposure import Stake, exposure_around, total_exposure, worst_by_event
+
+
+def stake(name: str, quantity: int, cost: int, **changes: object) -> Stake:
+    given_fields: dict[str, object] = {
+        "ticker": MarketTicker(name),
+        "event": EventTicker(name.rpartition("-")[0]),
+        "series": SeriesTicker(name.partition("-")[0]),
+        "release_group": "",
+        "is_exclusive": False,
+        "quantity": Quantity(quantity),
+        "cost": Money(cost),
+        "pending": Money(0),
+    }
+    return Stake(**(given_fields | changes))  # type: ignore[arg-type]
+
+
+exclusive = st.lists(
+    st.tuples(st.integers(-500, 500), st.integers(1, 9_999), st.integers(0, 100_000)), max_size=5
+)
+
+
+@given(exclusive)
+def test_the_worst_outcome_of_an_exclusive_event_is_the_worst_of_all_outcomes(
+    held: list[tuple[int, int, int]],
+) -> None:
+    stakes = [
+        stake(f"E-1-{i}", q, abs(q) * p, pending=Money(extra), is_exclusive=True)
+        for i, (q, p, extra) in enumerate(held)
+    ]
+    worst = 0
+    for winner in range(-1, len(held)):
+        result = 0
+        for i, (q, p, _) in enumerate(held):
+            is_right = (i == winner) == (q > 0)
+            result += abs(q) * ((PAYOUT if is_right and q else 0) - p)
+        worst = max(worst, -result)
+    expected = worst + sum(extra for *_, extra in held)
+    assert worst_by_event(stakes).get(EventTicker("E-1"), 0) == expected
+    assert total_exposure(stakes) == expected
+
+
+@given(exclusive)
+def test_netting_never_makes_it_worse_than_losing_every_stake(
+    held: list[tuple[int, int, int]],
+) -> None:
+    for is_exclusive in (True, False):
+        stakes = [
+            stake(f"E-1-{i}", q, abs(q) * p, pending=Money(extra), is_exclusive=is_exclusive)
+            for i, (q, p, extra) in enumerate(held)
+        ]
+        everything = sum(one.cost + one.pending for one in stakes)
+        assert total_exposure(stakes) <= everything
+        if not is_exclusive:
+            assert total_exposure(stakes) == everything
+
+
+def test_groups_add_up_what_belongs_together_and_nothing_else() -> None:
+    cpi = stake("KXCPI-NOV-1", 100, 1_000, release_group="cpi")
+    core = stake("KXCPICORE-NOV-1", 100, 2_000, release_group="cpi")
+    later = stake("KXCPI-DEC-1", 100, 4_000, release_group="cpi-dec")
+    fed = stake("KXFED-DEC-1", 100, 8_000)
+    around = exposure_around([cpi, core, later, fed], cpi)
+    assert (around.market, around.event, around.series, around.release_group, around.total) == (
+        1_000, 1_000, 5_000, 3_000, 15_000,
+    )  # fmt: skip
+
+
+def test_the_target_replaces_its_own_older_stake() -> None:
+    old = stake("KXFED-DEC-1", 100, 8_000)
+    new = stake("KXFED-DEC-1", 100, 8_000, pending=Money(500))
+    assert exposure_around([old], new).total == 8_500
+
+
+def test_an_empty_series_or_group_is_not_one_big_group() -> None:
+    one = stake("A-1-1", 1, 100, series=None)
+    other = stake("B-1-1", 1, 200, series=None)
+    around = exposure_around([one, other], one)
+    assert (around.series, around.release_group) == (100, 100)
+
+
+def test_two_nos_of_an_exclusive_event_cannot_both_lose() -> None:
+    pairs = list(product((-1, 1), repeat=2))
+    worst = [
+        worst_by_event(
+            [
+                stake("E-1-0", a * 100, 100 * 5_000, is_exclusive=True),
+                stake("E-1-1", b * 100, 100 * 5_000, is_exclusive=True),
+            ]
+        )[EventTicker("E-1")]
+        for a, b in pairs
+    ]
+    assert worst == [0, 1_000_000, 1_000_000, 1_000_000]
