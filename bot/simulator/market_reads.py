@@ -41,6 +41,7 @@ _STATUSES = {
     ),
     "settled": frozenset({MarketStatus.FINALIZED}),
 }
+_EVENT_STATUSES = frozenset(_STATUSES) - {"paused"}
 _FAMILIES = {
     "created": frozenset({"", "unopened", "open"}),
     "close": frozenset({"", "closed"}),
@@ -169,7 +170,7 @@ def events(exchange: Exchange, call: Call) -> Reply:
     """Events, filtered by series, tickers and the state of their markets."""
     query = Query("GetEvents", call.query)
     status, series = query.text("status"), query.text("series_ticker")
-    if status and status not in _STATUSES:
+    if status and status not in _EVENT_STATUSES:
         raise details_only("invalid status filter")
     tickers, min_close_us = set(query.names("tickers")), query.seconds("min_close_ts")
     limit = query.limit(_EVENTS_MAX, _EVENTS_MAX)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.domain.ids import OrderId
+from bot.domain.market import MarketStatus
 from bot.domain.orders import OrderStatus
 from bot.simulator.bodies import (
     Json,
@@ -143,7 +144,7 @@ def positions(exchange: Exchange, call: Call) -> Reply:
     chosen = [
         position
         for position in exchange.portfolio(account).positions.values()
-        if position.is_settled in settled
+        if _is_settled(exchange, position) in settled
         and scope.takes(
             position.ticker, position.event_ticker, position.exchange_index, position.updated_us
         )
@@ -157,6 +158,12 @@ def positions(exchange: Exchange, call: Call) -> Reply:
             "cursor": cursor,
         }
     )
+
+
+def _is_settled(exchange: Exchange, position: PositionView) -> bool:
+    """A position that was flat when its market settled got no payout, but is settled too."""
+    view = exchange.market(position.ticker)
+    return position.is_settled or (view is not None and view.status is MarketStatus.FINALIZED)
 
 
 def settlements(exchange: Exchange, call: Call) -> Reply:

@@ -35,7 +35,7 @@ async def near_market(client: Client) -> dict[str, Any]:
         market
         for market in body["markets"]
         if market["exchange_index"] == 0
-        and 0.2 < float(market["yes_bid_dollars"])
+        and float(market["yes_bid_dollars"]) > 0.2
         and float(market["yes_ask_dollars"]) < 0.8
         and float(market["yes_ask_size_fp"]) >= 100
         and float(market["yes_ask_dollars"]) - float(market["yes_bid_dollars"]) > 0.005
@@ -70,8 +70,18 @@ async def test_a_missing_header_is_named_first(client: Client, missing: str) -> 
 
 @pytest.mark.parametrize(
     ("skew_ms", "status"),
-    [(0, 200), (-5_000, 200), (5_000, 200), (-10_000, 200), (10_000, 200), (30_000, 200),
-     (-30_000, 401), (60_000, 401), (-300_000, 401), (300_000, 401)],
+    [
+        (0, 200),
+        (-5_000, 200),
+        (5_000, 200),
+        (-10_000, 200),
+        (10_000, 200),
+        (30_000, 200),
+        (-30_000, 401),
+        (60_000, 401),
+        (-300_000, 401),
+        (300_000, 401),
+    ],
 )
 async def test_the_clock_window_is_the_measured_one(
     client: Client, skew_ms: int, status: int
@@ -182,7 +192,13 @@ async def test_orders_fail_with_the_recorded_codes(client: Client) -> None:
     )
     assert await create(price="0.9900", post_only=True) == (
         400,
-        {"error": {"code": "invalid_order", "message": "invalid order", "details": "post only cross"}},
+        {
+            "error": {
+                "code": "invalid_order",
+                "message": "invalid order",
+                "details": "post only cross",
+            }
+        },
     )
     killed = await create(price="0.0100", time_in_force="fill_or_kill", client_order_id="fok")
     assert killed[0] == 409
@@ -207,9 +223,7 @@ async def test_canceled_executed_and_unknown_orders_give_one_404(client: Client)
     assert await client.call("DELETE", f"{ORDERS}/{made['order_id']}") == (404, missing)
     unknown = "00000000-0000-0000-0000-000000000000"
     assert await client.call("DELETE", f"{ORDERS}/{unknown}") == (404, missing)
-    taken = order_body(
-        ticker=market["ticker"], price="0.9900", time_in_force="immediate_or_cancel"
-    )
+    taken = order_body(ticker=market["ticker"], price="0.9900", time_in_force="immediate_or_cancel")
     _, filled = await client.call("POST", ORDERS, taken)
     assert filled["fill_count"] == "1.00"
     assert filled["average_fill_price"] == market["yes_ask_dollars"]
@@ -340,7 +354,7 @@ async def test_a_reader_that_never_pongs_is_dropped() -> None:
     async with SimulatedExchange(settings) as sim, Client(sim) as client:
         socket = await client.socket()
         async with asyncio.timeout(5):
-            while not (await socket.raw.receive()).type in {
+            while (await socket.raw.receive()).type not in {
                 aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSE,
             }:  # fmt: skip
                 pass

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from typing import Any, Self
 
 import aiohttp
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bot.kit.clock import SystemClock
 from bot.simulator.server import SimulatedExchange
 
 ROOT = "/trade-api/v2"
@@ -42,7 +42,7 @@ class Client:
 
     def headers(self, method: str, path: str, *, skew_ms: int = 0) -> dict[str, str]:
         """The three headers of a signed request."""
-        stamp = str(int(time.time() * 1_000) + skew_ms)
+        stamp = str(SystemClock().now_us() // 1_000 + skew_ms)
         return {
             "KALSHI-ACCESS-KEY": self.sim.keys.key_id,
             "KALSHI-ACCESS-TIMESTAMP": stamp,

@@ -13,9 +13,7 @@ def test_the_shapes_are_the_recorded_ones() -> None:
     assert errors.undecodable("why").body == {
         "code": "bad_request", "message": "bad request", "details": "why",
     }  # fmt: skip
-    assert errors.details_only("invalid status filter").body == {
-        "details": "invalid status filter"
-    }
+    assert errors.details_only("invalid status filter").body == {"details": "invalid status filter"}
     assert errors.too_many_requests(flat=True).body == {"error": "too many requests"}
     assert errors.too_many_requests(flat=False).body["error"]["code"] == "too_many_requests"
 

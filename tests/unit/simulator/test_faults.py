@@ -71,8 +71,13 @@ def test_a_delay_stays_within_its_jitter() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['[{"kind":"meteor"}]', '[{"kind":"500","probability":2}]', '[{"kind":"500","count":-1}]',
-     '[{"kind":"500","colour":"red"}]', "not json"],
+    [
+        '[{"kind":"meteor"}]',
+        '[{"kind":"500","probability":2}]',
+        '[{"kind":"500","count":-1}]',
+        '[{"kind":"500","colour":"red"}]',
+        "not json",
+    ],
 )
 def test_a_bad_script_is_refused_with_its_path(tmp_path: Path, text: str) -> None:
     path = tmp_path / "faults.json"

@@ -1,6 +1,8 @@
 """Signatures: the four checks, in their order, for both kinds of keys."""
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from bot.simulator.errors import WireError
 from bot.simulator.keys import KeyRing, make_key_pair, public_pem_of
@@ -65,9 +67,6 @@ def test_the_private_half_does_not_show() -> None:
 
 
 def test_other_kinds_of_keys_are_refused() -> None:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-
     public = generate_private_key(SECP256R1()).public_key()
     pem = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

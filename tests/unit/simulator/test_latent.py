@@ -1,5 +1,6 @@
 """The hidden number is a fair game and its ladder never contradicts itself."""
 
+import itertools
 from random import Random
 
 from hypothesis import given
@@ -30,7 +31,7 @@ def test_brackets_that_cover_everything_sum_to_one(seed: int, at_us: int) -> Non
     path = latent(seed)
     path.move(at_us)
     edges = [None, -1.0, 0.0, 0.5, None]
-    claims = [Claim(floor=a, cap=b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    claims = [Claim(floor=a, cap=b) for a, b in itertools.pairwise(edges)]
     assert abs(sum(path.probability(claim) for claim in claims) - 1) < 1e-9
     final = path.settle()
     assert sum(claim.holds(final) for claim in claims) == 1
