@@ -1,0 +1,188 @@
+"""Taking over: what is believed, what is asked again, what is left alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.errors import InvariantBroken
+from bot.domain.events import ExchangeRead, ForeignAcknowledged, OrderReported, Role, StateLoaded
+from bot.domain.ids import ClientOrderId, MarketTicker, OrderId
+from bot.domain.money import Money, Quantity
+from bot.domain.orders import BookSide, Order, OrderStatus, Purpose
+from bot.engine.effects import CancelOrder, NoticeKind, ReadExchange
+from bot.kit.times import SECOND_US
+from tests.support.trading import TICKER, Desk
+
+
+def successor_of(desk: Desk, *, seconds: int = 20) -> Desk:
+    after = Desk(
+        store=desk.store,
+        venue=desk.venue,
+        epoch=desk.epoch + 1,
+        now_us=desk.now_us + seconds * SECOND_US,
+    )
+    after.fills, after.cash, after.positions = desk.fills, desk.cash, desk.positions
+    after.told = len(desk.fills)
+    return after
+
+
+def leading() -> Desk:
+    desk = Desk()
+    desk.lead()
+    return desk
+
+
+def test_nothing_is_sent_before_the_account_agrees() -> None:
+    desk = Desk()
+    desk.role(Role.ACTIVATING)
+    effects = desk.put(StateLoaded(received_us=desk.now_us, state=desk.store.state()))
+    assert any(isinstance(effect, ReadExchange) for effect in effects)
+    desk.list_markets(TICKER)
+    desk.role(Role.LEADING)
+    desk.quote()
+    assert desk.outgoing == []
+    desk.read()
+    desk.quote()
+    assert len(desk.outgoing) == 1
+
+
+def test_a_failed_read_is_asked_for_again() -> None:
+    desk = Desk()
+    desk.role(Role.ACTIVATING)
+    desk.put(StateLoaded(received_us=desk.now_us, state=desk.store.state()))
+    desk.wait(9)
+    assert not desk.is_asking()
+    desk.wait(1)
+    assert desk.is_asking()
+
+
+def test_the_state_is_loaded_once() -> None:
+    desk = leading()
+    with pytest.raises(InvariantBroken):
+        desk.put(StateLoaded(received_us=desk.now_us, state=desk.store.state()))
+
+
+def test_an_entry_of_the_dead_process_is_found_and_cancelled_under_the_new_epoch() -> None:
+    desk = leading()
+    desk.quote()
+    intent = desk.outgoing[0]
+    desk.arrive(intent)
+    after = successor_of(desk)
+    after.lead()
+    assert after.store.orders[intent.client_order_id].status is OrderStatus.CANCELING
+    after.quote()
+    assert after.outgoing == [], "its market is taken until the exchange has answered"
+    after.answer_cancels()
+    after.quote()
+    assert [one.epoch for one in after.outgoing] == [2]
+
+
+def test_an_entry_that_never_left_is_given_up_and_its_market_is_free_again() -> None:
+    desk = leading()
+    desk.quote()
+    after = successor_of(desk)
+    after.lead()
+    for _ in range(5):
+        after.wait(4)
+        after.answer_lookups()
+    first = desk.outgoing[0]
+    assert after.store.orders[first.client_order_id].status is OrderStatus.ABANDONED
+    after.engine.world.feed.last_frame_us = after.now_us
+    after.engine.world.stance.breakers = tuple(
+        replace(state, is_tripped=False) for state in after.engine.world.stance.breakers
+    )
+    after.quote()
+    assert [one.signal_id for one in after.outgoing] != [first.signal_id]
+
+
+def test_take_profits_a_fence_cancelled_are_placed_anew_under_the_new_epoch() -> None:
+    desk = leading()
+    intent = desk.bought()
+    profit = desk.accept()
+    desk.venue[profit.client_order_id].is_open = False
+    after = successor_of(desk)
+    after.lead(is_clean=False)
+    after.wait(6)
+    assert [(one.purpose, one.epoch, one.quantity) for one in after.outgoing] == [
+        (Purpose.TAKE_PROFIT, 2, intent.quantity)
+    ]
+
+
+def a_foreign_order() -> Order:
+    return Order(
+        order_id=OrderId("hand"),
+        client_order_id=ClientOrderId("somebody"),
+        ticker=TICKER,
+        exchange_index=0,
+        side=BookSide.BID,
+        status=OrderStatus.RESTING,
+        price=9_000,
+        initial=Quantity(500),
+        filled=Quantity(0),
+        remaining=Quantity(500),
+        order_group_id=None,
+        created_us=0,
+        updated_us=0,
+    )
+
+
+def test_a_foreign_order_is_reported_and_never_cancelled_also_after_a_restart() -> None:
+    desk = leading()
+    desk.put(OrderReported(received_us=desk.now_us, order=a_foreign_order()))
+    desk.quote()
+    after = successor_of(desk)
+    after.lead()
+    after.quote()
+    assert desk.outgoing == after.outgoing == []
+    assert len(after.told_of(NoticeKind.FOREIGN_ACTIVITY)) == 1
+    after.put(ForeignAcknowledged(received_us=after.now_us, command_id=1, actor="a", ticker=TICKER))
+    last = successor_of(after)
+    last.lead()
+    last.put(OrderReported(received_us=last.now_us, order=a_foreign_order()))
+    last.quote()
+    assert len(last.outgoing) == 1, "seen once by a person is enough"
+    for one in (desk, after, last):
+        effects = [effect for _, effects in one.journal for effect in effects]
+        assert not any(isinstance(effect, CancelOrder) for effect in effects)
+
+
+def test_an_order_of_a_finished_bracket_that_still_rests_is_cancelled() -> None:
+    desk = leading()
+    desk.quote()
+    intent = desk.accept()
+    order = desk.venue[intent.client_order_id]
+    listed = order.listed()
+    order.is_open = False
+    desk.read()
+    assert desk.store.orders[intent.client_order_id].status is OrderStatus.CANCELED
+    effects = desk.put(OrderReported(received_us=desk.now_us, order=listed))
+    assert not any(isinstance(effect, CancelOrder) for effect in effects), "it only came late"
+
+
+def test_one_differing_read_is_not_enough_to_disbelieve_our_fills() -> None:
+    desk = leading()
+    intent = desk.bought()
+    desk.accept()
+    desk.wait(10)
+    truth = desk.truth(positions=())
+    desk.put(ExchangeRead(received_us=desk.now_us, requested_us=desk.now_us, truth=truth))
+    assert desk.engine.world.desk.brackets[intent.bracket_id].held == intent.quantity
+    before = len(desk.journal)
+    desk.wait(10)
+    effects = [effect for _, effects in desk.journal[before:] for effect in effects]
+    assert any(isinstance(effect, ReadExchange) for effect in effects), "asked again soon"
+    desk.read()
+    assert desk.engine.world.doubtful == {}
+
+
+def test_a_position_without_bracket_is_counted_and_blocks_its_market() -> None:
+    desk = Desk()
+    desk.foreign_positions[MarketTicker(TICKER)] = -300
+    desk.lead()
+    desk.wait(10)
+    desk.read()
+    desk.role(Role.LEADING)
+    position = desk.engine.world.ledger.position(TICKER)
+    assert (position.quantity, position.cost) == (-300, Money(300 * 9_500))
+    desk.quote()
+    assert desk.outgoing == []

@@ -1,0 +1,76 @@
+"""Operators' commands, answered in words."""
+
+from bot.domain.events import BreakerResetCommanded, ClockCompared, CloseCommanded, StrategySwitched
+from bot.domain.ids import StrategyId
+from bot.kit.times import SECOND_US
+from tests.support.trading import TICKER, Desk
+
+
+def leading() -> Desk:
+    desk = Desk()
+    desk.lead()
+    return desk
+
+
+def reset(desk: Desk, name: str, number: int, *, is_forced: bool = False) -> str:
+    desk.put(
+        BreakerResetCommanded(
+            received_us=desk.now_us,
+            command_id=number,
+            actor="ann",
+            name=name,
+            is_forced=is_forced,
+        )
+    )
+    return desk.replies[-1].text
+
+
+def test_a_breaker_is_not_reset_while_its_condition_holds() -> None:
+    desk = leading()
+    desk.put(ClockCompared(received_us=desk.now_us, skew_us=3 * SECOND_US))
+    assert reset(desk, "clock_skew", 1) == "refused: still 3000 ms, the limit is 2000 ms"
+    assert desk.store.breakers["clock_skew"].tripped
+    desk.put(ClockCompared(received_us=desk.now_us, skew_us=0))
+    assert reset(desk, "clock_skew", 2) == "clock_skew reset"
+    assert not desk.store.breakers["clock_skew"].tripped
+    desk.quote()
+    assert len(desk.outgoing) == 1
+
+
+def test_force_states_what_it_grants_and_the_store_keeps_it() -> None:
+    desk = leading()
+    desk.put(ClockCompared(received_us=desk.now_us, skew_us=3 * SECOND_US))
+    text = reset(desk, "clock_skew", 1, is_forced=True)
+    assert text == "clock_skew reset; granted: 5 minutes without this breaker"
+    assert str(desk.now_us + 300 * SECOND_US) in desk.store.breakers["clock_skew"].data_json
+
+
+def test_resetting_what_is_not_tripped_or_does_not_exist_is_refused_even_by_force() -> None:
+    desk = leading()
+    assert reset(desk, "drawdown", 1, is_forced=True) == "refused: drawdown is not tripped"
+    assert "known: daily_loss, consecutive_losses" in reset(desk, "gravity", 2)
+
+
+def test_a_halt_is_no_breaker_and_no_reset_clears_it() -> None:
+    desk = leading()
+    assert "no breaker 'halt'" in reset(desk, "halt", 1, is_forced=True)
+
+
+def test_closing_nothing_says_so() -> None:
+    desk = leading()
+    desk.put(CloseCommanded(received_us=desk.now_us, command_id=1, actor="ann", ticker=TICKER))
+    assert desk.replies[-1].text == "nothing of ours is open there"
+
+
+def test_an_unknown_strategy_is_refused() -> None:
+    desk = leading()
+    desk.put(
+        StrategySwitched(
+            received_us=desk.now_us,
+            command_id=1,
+            actor="ann",
+            strategy_id=StrategyId("moonshot"),
+            is_on=True,
+        )
+    )
+    assert desk.replies[-1].text == "refused: no strategy moonshot"

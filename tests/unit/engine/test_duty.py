@@ -1,0 +1,251 @@
+"""Breakers, days and snapshots as the engine keeps them."""
+
+import pytest
+
+from bot.domain.events import (
+    ApiCallsCounted,
+    BalanceRead,
+    ClockCompared,
+    OrderAcknowledged,
+    OrderGroupTripped,
+    OrderRefused,
+    QuoteChanged,
+)
+from bot.domain.ids import OrderGroupId
+from bot.domain.money import Money
+from bot.domain.orders import Balance, OrderAck
+from bot.domain.records import SnapshotRecord
+from bot.domain.tradingday import day_start_us, trading_day
+from bot.engine.effects import NoticeKind
+from bot.engine.settings import EngineSettings
+from bot.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from bot.risk.limits import RiskLimits
+from tests.support.trading import CASH, START_US, Desk, Eager, Store
+
+BIG = EngineSettings(
+    limits=RiskLimits(
+        order_cost_max_e6=10_000_000_000,
+        market_max_bp=4_000,
+        event_max_bp=4_000,
+        series_max_bp=4_000,
+        release_group_max_bp=4_000,
+        total_max_bp=5_000,
+        kelly_fraction_bp=10_000,
+        depth_share_max_bp=10_000,
+    )
+)
+
+
+def leading(**options: object) -> Desk:
+    desk = Desk(**options)  # type: ignore[arg-type]
+    desk.lead()
+    return desk
+
+
+def tripped(desk: Desk) -> list[str]:
+    return [state.name for state in desk.engine.world.stance.breakers if state.is_tripped]
+
+
+def alive(desk: Desk, seconds: int) -> None:
+    """Time passes while the stream is heard."""
+    for _ in range(seconds):
+        desk.engine.world.feed.last_frame_us = desk.now_us
+        desk.wait(1)
+
+
+def test_the_baseline_is_the_equity_of_the_first_moment_of_the_day() -> None:
+    desk = leading()
+    day = trading_day(START_US)
+    assert desk.store.baseline is not None
+    assert (desk.store.baseline.trading_day, desk.store.baseline.equity) == (day, CASH)
+    desk.cash = Money(CASH + 5_000_000)
+    desk.now_us = day_start_us(day) + DAY_US + 6 * HOUR_US
+    desk.read()
+    assert desk.store.baseline.trading_day > day
+    assert desk.store.baseline.equity == CASH + 5_000_000
+
+
+def test_after_a_night_down_the_baseline_is_the_last_snapshot_before_midnight() -> None:
+    store = Store()
+    store.snapshots.append(
+        SnapshotRecord(
+            taken_us=day_start_us(trading_day(START_US)) - HOUR_US,
+            cash=CASH,
+            equity=Money(11_000_000_000),
+            exposure=Money(0),
+            realized_today=Money(0),
+            unrealized=Money(0),
+            open_positions=0,
+            trades_today=0,
+            wins_today=0,
+            losses_today=0,
+            stopped_by="",
+        )
+    )
+    desk = leading(store=store)
+    assert desk.store.baseline is not None
+    assert desk.store.baseline.equity == 11_000_000_000
+    alive(desk, 31)
+    assert "daily_loss" in tripped(desk), "the loss of the night counts"
+
+
+def test_a_withdrawal_is_no_loss() -> None:
+    desk = leading()
+    left = Money(CASH // 2)
+    desk.put(
+        BalanceRead(
+            received_us=desk.now_us,
+            balance=Balance(cash=left, portfolio_value=Money(0), by_shard=()),
+            transferred=Money(left - CASH),
+        )
+    )
+    alive(desk, 40)
+    assert tripped(desk) == []
+    assert desk.store.baseline is not None
+    assert desk.store.baseline.equity == left
+
+
+def test_a_loss_on_paper_trips_after_lasting_and_cancels_what_rests() -> None:
+    other = "KXCPI-26DEC-T0.3"
+    desk = leading(settings=BIG, strategies=(Eager(stop_below=5_000),))
+    desk.list_markets(other)
+    desk.bought()
+    desk.accept()
+    desk.quote(ticker=other)
+    entry = desk.accept()
+    held = sum(position.cost for position in desk.engine.world.ledger.open_positions())
+    assert held * 100 > CASH * 39
+    desk.quote(8_100)
+    alive(desk, 29)
+    assert tripped(desk) == []
+    alive(desk, 2)
+    assert "daily_loss" in tripped(desk)
+    desk.answer_cancels()
+    assert not desk.venue[entry.client_order_id].is_open
+    assert desk.position() > 0, "positions stay"
+
+
+def test_a_realised_loss_trips_at_once() -> None:
+    desk = leading(settings=BIG)
+    desk.bought()
+    desk.accept()
+    desk.quote(7_000, 7_100)
+    desk.answer_cancels()
+    desk.accept()
+    assert desk.position() == 0
+    assert "daily_loss" in tripped(desk)
+    assert desk.store.breakers["daily_loss"].tripped
+    assert desk.triggers == 1
+
+
+def test_the_error_rate_counts_within_its_window_only() -> None:
+    desk = leading()
+    desk.put(ApiCallsCounted(received_us=desk.now_us, calls=100, failed=9))
+    assert tripped(desk) == []
+    alive(desk, 300)
+    desk.put(ApiCallsCounted(received_us=desk.now_us, calls=20, failed=1))
+    assert tripped(desk) == [], "the nine are forgotten"
+    desk.put(ApiCallsCounted(received_us=desk.now_us, calls=10, failed=2))
+    assert tripped(desk) == ["api_error_rate"]
+
+
+def test_a_skewed_clock_and_a_tripped_group_stop_entries() -> None:
+    desk = leading()
+    desk.put(ClockCompared(received_us=desk.now_us, skew_us=2 * SECOND_US))
+    assert tripped(desk) == ["clock_skew"]
+    desk = leading()
+    desk.put(OrderGroupTripped(received_us=desk.now_us, order_group_id=OrderGroupId("g")))
+    assert tripped(desk) == ["order_group"]
+
+
+def test_five_refusals_in_a_row_trip_and_post_only_crosses_do_not_count() -> None:
+    desk = leading()
+    for reason in ("post only cross", *["insufficient_balance"] * 4):
+        desk.quote()
+        intent = desk.outgoing.pop()
+        desk.put(
+            OrderRefused(
+                received_us=desk.now_us,
+                client_order_id=intent.client_order_id,
+                code="invalid_order",
+                reason=reason,
+            )
+        )
+    assert tripped(desk) == []
+    desk.quote()
+    intent = desk.outgoing.pop()
+    desk.put(
+        OrderRefused(
+            received_us=desk.now_us,
+            client_order_id=intent.client_order_id,
+            code="insufficient_balance",
+            reason="",
+        )
+    )
+    assert tripped(desk) == ["rejected_orders"]
+
+
+def test_an_accepted_order_ends_the_row_of_refusals() -> None:
+    desk = leading()
+    desk.engine.world.rejections = 4
+    desk.quote()
+    intent = desk.outgoing.pop()
+    ack = OrderAck(
+        order_id="v",
+        client_order_id=intent.client_order_id,
+        filled=0,
+        remaining=intent.quantity,
+        acknowledged_us=0,
+    )
+    desk.put(OrderAcknowledged(received_us=desk.now_us, ack=ack))
+    assert desk.engine.world.rejections == 0
+
+
+def test_unclean_take_overs_add_up_over_leaderships() -> None:
+    store, now_us = Store(), START_US
+    for epoch in range(1, 5):
+        desk = Desk(store=store, epoch=epoch, now_us=now_us)
+        desk.lead(is_clean=False)
+        now_us += MINUTE_US
+    assert tripped(desk) == ["flapping"]
+    clean = Desk(store=Store(), epoch=9)
+    clean.lead()
+    assert tripped(clean) == []
+
+
+def test_a_snapshot_says_what_stops_trading() -> None:
+    desk = leading()
+    alive(desk, 1)
+    assert desk.store.snapshots[-1].stopped_by == ""
+    desk.put(ClockCompared(received_us=desk.now_us, skew_us=9 * SECOND_US))
+    alive(desk, 301)
+    assert desk.store.snapshots[-1].stopped_by == "tripped clock_skew"
+    assert len(desk.store.snapshots) == 2
+
+
+def test_the_account_is_read_regularly_while_leading() -> None:
+    desk = leading()
+    asked = 0
+    for _ in range(120):
+        alive(desk, 1)
+        asked += desk.is_asking()
+    assert asked == 2
+
+
+@pytest.mark.parametrize("seconds", [14, 15])
+def test_never_connected_counts_as_silence_from_the_start(seconds: int) -> None:
+    desk = leading()
+    desk.wait(seconds)
+    assert tripped(desk) == (["websocket_silence"] if seconds >= 15 else [])
+    told = desk.told_of(NoticeKind.BREAKER_TRIPPED)
+    assert all("websocket" in one["reason"] for one in told)
+
+
+def test_books_that_stay_distrusted_for_a_minute_stop_entries() -> None:
+    desk = leading()
+    desk.list_markets(*(f"KXCPI-26DEC-T{number}" for number in range(4)))
+    alive(desk, 60)
+    assert tripped(desk) == []
+    alive(desk, 2)
+    assert tripped(desk) == ["stale_books"]
+    assert not any(isinstance(event, QuoteChanged) for event, _ in desk.journal)
