@@ -7,13 +7,14 @@ scope's current lease, so nothing here has to remember to ask.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Table, func, select, update
+from sqlalchemy import Row, Table, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.messages import insert_messages
+from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.trading_rows import (
     baseline_of,
     bracket_of,
@@ -25,6 +26,7 @@ from bot.adapters.storage.trading_rows import (
     snapshot_of,
     stored_order_of,
 )
+from bot.domain.errors import NotLeader
 from bot.domain.ids import Epoch, OrderGroupId, Scope
 from bot.domain.money import Money
 from bot.domain.orders import Fill, OrderStatus, Purpose
@@ -72,6 +74,9 @@ class SqlTradingStore:
     ) -> None:
         """See ``TradingStore.commit``."""
         async with self._database.begin() as connection:
+            if all(isinstance(record, OrderRecord) for record in records):
+                # Without a row that a trigger looks at, the fence must be asked.
+                await self._assert_leader(connection, epoch)
             for record in records:
                 await self._write(connection, epoch, record)
             if messages:
@@ -163,6 +168,21 @@ class SqlTradingStore:
                 recent_fills=await self._fills(connection, orders, now_us - HOUR_US),
                 last_epoch=await self._last_epoch(connection),
             )
+
+    async def _assert_leader(self, connection: AsyncConnection, epoch: Epoch) -> None:
+        lease = tables.leader_lease
+        held = (
+            select(lease.c.epoch)
+            .where(
+                lease.c.scope == self._scope,
+                lease.c.epoch == epoch,
+                lease.c.holder.is_not(None),
+                lease.c.expires_us > text(NOW_US[self._database.dialect]),
+            )
+            .with_for_update(read=True, key_share=True)
+        )
+        if (await connection.execute(held)).first() is None:
+            raise NotLeader(f"stale leader epoch {epoch}")
 
     async def _write(self, connection: AsyncConnection, epoch: Epoch, record: Record) -> None:
         if isinstance(record, OrderRecord):
