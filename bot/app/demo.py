@@ -114,12 +114,14 @@ class _Demo:
 
     def _bot_environment(self) -> dict[str, str]:
         home = HOME.resolve()
+        # A recording shows what happened, not what a strategy would choose.
         series = '["KXBTC15M", "KXNBAGAME"]' if self._options.recording else "[]"
         return {
             "BOT_MODE": "trade",
             "BOT_ACCOUNT__NAME": "demo",
             "BOT_TRADING__STARTS_UNHALTED": "true",
             "BOT_COLLECT__SERIES": series,
+            "BOT_TRADING__ALWAYS_WATCH": series,
             "BOT_COLLECT__REPORTS_DIR": str(home / "reports"),
             "BOT_COLLECT__STATUS_FILE": str(home / "status.json"),
             "BOT_BACKUP__DIR": str(home / "backups"),

@@ -217,7 +217,8 @@ class TradingSection(_Section):
     paper_cash: Dollars = Decimal(10_000)
     traded_by_hand_too: bool = False
     strategies: dict[str, dict[str, int]] = {"near_expiry": {}}
-    # Which markets are watched.
+    # Which markets are watched; every open market of the series in ``always_watch`` is.
+    always_watch: tuple[str, ...] = ()
     probability_min: UnitPrice = Decimal("0.85")
     probability_max: UnitPrice = Decimal("0.98")
     min_liquidity: Dollars = Decimal(500)

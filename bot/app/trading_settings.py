@@ -55,6 +55,7 @@ def market_filter(settings: BotSettings) -> MarketFilter:
     section = settings.trading
     try:
         return MarketFilter(
+            always=frozenset(SeriesTicker(one) for one in section.always_watch),
             favourite_bid_min_e4=_e4(section.probability_min),
             favourite_bid_max_e4=_e4(section.probability_max),
             liquidity_min_e6=_e6(section.min_liquidity),

@@ -26,7 +26,10 @@ async def read_listings(exchange: ExchangeReads, series: Sequence[SeriesTicker])
     for one in series:
         try:
             found += await _of_series(exchange, one)
-        except (ExchangeUnavailable, RequestRefused) as fault:
+        except RequestRefused as refusal:
+            # The venue lists no such series (now): that is an answer.
+            logger.debug("series refused", extra={"series": one, "reason": str(refusal)})
+        except ExchangeUnavailable as fault:
             failed += 1
             logger.warning("series not read", extra={"series": one, "reason": str(fault)})
     if failed and failed == len(series):

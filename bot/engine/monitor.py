@@ -21,12 +21,13 @@ from bot.domain.events import (
     TimeAdvanced,
 )
 from bot.domain.ids import MarketTicker, SeriesTicker
-from bot.domain.quotes import TickerUpdate
+from bot.domain.quotes import BookDelta, BookSnapshot, TickerUpdate
 from bot.engine.listing import read_listings
 from bot.kit.clock import Clock
+from bot.marketdata.agreement import BookAgreement
 from bot.marketdata.feed import FeedTranslator
 from bot.marketdata.universe import MarketFilter, Selection, select
-from bot.ports.exchange import ExchangeReads, FeedEvent, MarketFeed
+from bot.ports.exchange import ExchangeReads, FeedEvent, FeedGap, MarketFeed
 
 logger = logging.getLogger(__name__)
 
@@ -49,14 +50,6 @@ class MonitorSettings:
             raise ValueError("series must name at least one series to watch")
         if min(self.refresh_s, self.status_s, self.count_s, self.tick_s) <= 0:
             raise ValueError("refresh_s, status_s, count_s and tick_s must be above 0")
-
-
-@dataclass(slots=True)
-class Agreement:
-    """How often the best bid of a kept book equals the venue's own ``ticker`` message."""
-
-    compared: int = 0
-    equal: int = 0
 
 
 class MarketMonitor:
@@ -86,7 +79,7 @@ class MarketMonitor:
         self._api_calls = api_calls
         self._translator = FeedTranslator()
         self.selection = Selection(watched=(), left_out={})
-        self.agreement = Agreement()
+        self.agreement = BookAgreement()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -117,13 +110,23 @@ class MarketMonitor:
                 self._compare(event)
 
     def _compare(self, event: FeedEvent) -> None:
-        if not isinstance(event, TickerUpdate):
-            return
-        book = self._translator.books.get(event.ticker)
-        if book is None or not book.is_trusted:
-            return
-        self.agreement.compared += 1
-        self.agreement.equal += book.quote(event.received_us).bid == event.yes_bid
+        match event:
+            case TickerUpdate():
+                self.agreement.ticker(event)
+            case BookDelta():
+                self._note_book(event.ticker, event.exchange_us)
+            case BookSnapshot():
+                self._note_book(event.ticker, None)
+            case FeedGap():
+                for ticker in event.tickers:
+                    self._note_book(ticker, None)
+            case _:
+                pass
+
+    def _note_book(self, ticker: MarketTicker, exchange_us: int | None) -> None:
+        book = self._translator.books.get(ticker)
+        if book is not None:
+            self.agreement.book_changed(book, exchange_us)
 
     async def _refresh(self) -> None:
         listings = await read_listings(self._exchange, self._settings.series)

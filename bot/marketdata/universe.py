@@ -23,6 +23,8 @@ class MarketFilter:
 
     series: frozenset[SeriesTicker] = frozenset()
     """Only these series; empty means every one."""
+    always: frozenset[SeriesTicker] = frozenset()
+    """Every open market of these is watched, whatever it offers."""
     favourite_bid_min_e4: int = 8_500
     favourite_bid_max_e4: int = 9_800
     liquidity_min_e6: int = 500_000_000
@@ -71,12 +73,16 @@ class Selection:
 def select(
     listings: Iterable[Listing], rules: MarketFilter, held: frozenset[MarketTicker], now_us: int
 ) -> Selection:
-    """Choose what to watch. Markets in ``held`` (position or open order) always are."""
+    """Choose what to watch. Markets in ``held`` (position or open order) always are.
+
+    They and the markets of ``rules.always`` do not count against ``markets_max``
+    being full: what is left of it goes to the candidates.
+    """
     kept: list[Listing] = []
     candidates: list[tuple[Money, Listing]] = []
     left_out: dict[MarketTicker, str] = {}
     for listing in listings:
-        if listing.market.ticker in held:
+        if listing.market.ticker in held or _is_always(listing.market, rules):
             kept.append(listing)
         elif reason := why_not(listing.market, rules, now_us):
             left_out[listing.market.ticker] = reason
@@ -144,6 +150,10 @@ def _why_not_size(market: Market, rules: MarketFilter) -> str | None:
         return "too little liquidity"
     volume = cost(favourite.bid, market.volume_24h)
     return "too little volume" if volume < rules.volume_24h_min_e6 else None
+
+
+def _is_always(market: Market, rules: MarketFilter) -> bool:
+    return market.status is MarketStatus.ACTIVE and market.series_ticker in rules.always
 
 
 def _liquidity(market: Market) -> Money:
