@@ -138,7 +138,7 @@ class ExchangeReads(Protocol):
         ticker: MarketTicker | None = None,
         min_created_us: int | None = None,
     ) -> Sequence[Order]:
-        """Orders of the account (all pages), ours and foreign. ``status``: resting, canceled, executed."""
+        """Orders of the account (all pages), ours and foreign; ``status`` in the venue's words."""
         ...
 
     async def fills(
