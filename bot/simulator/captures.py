@@ -1,4 +1,4 @@
-"""Recordings of real feeds as one stream of events in the order they were received.
+"""Recordings of real feeds as one stream of events in the order they happened.
 
 Two layouts are known: a folder with one gzip of JSON lines per event type
 (``orderbook_delta-*.ndjson.gz`` ...), each line a recorder's envelope around the
@@ -10,10 +10,10 @@ recording is evidence, not a contract.
 import gzip
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -38,12 +38,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """One event and when it was received (or, in raw frames, happened)."""
+    """One event and when it happened: the venue's stamp, or the arrival where it has none."""
 
     at_us: int
     kind: Kind
     ticker: MarketTicker
     msg: dict[str, Any]
+
+
+_Stream: TypeAlias = Iterator[tuple[tuple[int, int], Recorded]]
+"""Events with the nanosecond they arrived in and their sequence number."""
 
 
 def capture_files(root: Path) -> list[Path]:
@@ -90,22 +94,53 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read_folder(folder: Path) -> Iterator[Recorded]:
-    streams = [
-        _read_envelopes(path, Kind(kind))
-        for kind in _ENVELOPE_KINDS
-        for path in sorted(folder.glob(f"{kind}-*.gz"))
-    ]
-    merged = heapq.merge(*streams, key=lambda item: item[0])
-    return (event for _, event in merged)
+    """The book, the tickers and the rest, each in its own order, by the venue's time.
+
+    Arrival times of different channels jitter against each other by more than
+    books stand still; the venue's stamps do not. Snapshots have no stamp and
+    stay between the deltas they arrived between.
+    """
+    levels = [*_streams(folder, Kind.SNAPSHOT), *_streams(folder, Kind.DELTA)]
+    book: _Stream = heapq.merge(*levels, key=lambda item: item[0])
+    # Of one moment the watch of a market comes first, then its book, then what sums it up.
+    streams = [*_streams(folder, Kind.WATCH), book]
+    streams += [*_streams(folder, Kind.TRADE), *_streams(folder, Kind.TICKER)]
+    return heapq.merge(*(_by_stamp(stream) for stream in streams), key=lambda event: event.at_us)
 
 
-def _read_envelopes(path: Path, kind: Kind) -> Iterator[tuple[tuple[int, int], Recorded]]:
+def _streams(folder: Path, kind: Kind) -> list[_Stream]:
+    return [_read_envelopes(path, kind) for path in sorted(folder.glob(f"{kind}-*.gz"))]
+
+
+def _by_stamp(stream: _Stream) -> Iterator[Recorded]:
+    """One stream with the venue's time, which never runs backwards in it."""
+    now_us = 0
+    waiting: list[Recorded] = []
+    for _, event in stream:
+        if event.kind is Kind.SNAPSHOT:
+            waiting.append(event)
+            continue
+        stamp = event.at_us if event.kind is Kind.WATCH else _stamp(event.msg) or event.at_us
+        until_us = max(now_us, stamp)
+        for snapshot in waiting:
+            now_us = max(now_us, min(snapshot.at_us, until_us))
+            yield replace(snapshot, at_us=now_us)
+        waiting.clear()
+        now_us = until_us
+        yield replace(event, at_us=now_us)
+    for snapshot in waiting:
+        yield replace(snapshot, at_us=max(now_us, snapshot.at_us))
+
+
+def _read_envelopes(path: Path, kind: Kind) -> _Stream:
     for line in _lines(path):
-        received_us = int(line["local_recv_ns"]) // 1_000
+        received_ns = int(line["local_recv_ns"])
         order = int(line.get("sequence_number") or 0)
         ticker = MarketTicker(line["market_ticker"])
-        event = Recorded(at_us=received_us, kind=kind, ticker=ticker, msg=line["payload_json"])
-        yield (received_us, order), event
+        event = Recorded(
+            at_us=received_ns // 1_000, kind=kind, ticker=ticker, msg=line["payload_json"]
+        )
+        yield (received_ns, order), event
 
 
 def _read_frames(path: Path) -> Iterator[Recorded]:
