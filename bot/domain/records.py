@@ -203,5 +203,6 @@ class StoredState:
     orders: tuple[StoredOrder, ...]
     positions: tuple[PositionRecord, ...]
     recent_fills: tuple[Fill, ...]
-    """Fills of ``orders`` and of the last hour: what is in here is not folded again."""
+    """What is in here is not folded again: fills of ``orders``, of the last hour, and of the hour
+    before the newest stored fill, because reading begins a little before that one."""
     last_epoch: Epoch
