@@ -49,8 +49,6 @@ class Leading:
                 exchange, feed = self._market()
                 desk = TradingDesk(running, tenure, exchange, feed)
             operator = BotOperator(running, desk)
-            self._page.answer_from(operator)
-            stack.callback(self._page.answer_from, None)
             console = await self._console(stack, tenure, operator)
             stack.callback(running.wakes.clear)
             chores = Chores(running, operator, tenure.epoch).service()
@@ -91,6 +89,8 @@ class Leading:
             confirmations=Confirmations(means.random),
             clock=means.clock,
         )
+        self._page.answer_from(operator, console)
+        stack.callback(self._page.answer_from_nobody)
         worker = CommandWorker(
             inbox=running.inbox,
             desk=CommandDesk(inbox=running.inbox, console=console, clock=means.clock),

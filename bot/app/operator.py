@@ -4,6 +4,7 @@ With an engine, acts travel its inbox, so they are ordered with everything else.
 Without one (mode collect) a halt and its end are the store's alone.
 """
 
+import asyncio
 import logging
 import platform
 
@@ -18,6 +19,7 @@ from bot.app.running import Running
 from bot.app.trading import TradingDesk
 from bot.collect.gaps import find_gaps, hours_between
 from bot.domain.alerts import AlertKind
+from bot.domain.errors import StorageUnavailable
 from bot.domain.events import (
     BreakerResetCommanded,
     CommandEvent,
@@ -57,12 +59,14 @@ from bot.engine import views
 from bot.kit.times import parse_rfc3339
 from bot.ops.backup import BackupKind
 from bot.ports.backups import BackupContents
-from bot.ports.messages import Channel
+from bot.ports.messages import AuditEntry, Channel
 
 logger = logging.getLogger(__name__)
 
 _INSTANCES_SHOWN = 10
 _DECISIONS_SHOWN = 10
+_SAVED_WITHIN_S = 10.0
+_LOOK_S = 0.05
 _FAILURES = ("timeout", "connection", "http_5", "http_401")
 _COLLECTS_ONLY = StopReason(
     kind=StopKind.OFF, why="mode collect does not trade", remedy="start it with --mode trade"
@@ -95,7 +99,7 @@ class BotOperator:
     async def halt(self, authority: Authority, reason: str) -> HaltView:
         """See ``Operator.halt``."""
         if self._desk is None:
-            await self._save_halt(authority, halted=True, reason=reason)
+            await self._save_halt(authority, halted=True, reason=reason, act=None)
             facts = {"by": authority.actor, "reason": reason}
             await self._running.alerts.tell(AlertKind.HALT_SET, facts)
             return await self.halt_state()
@@ -117,16 +121,22 @@ class BotOperator:
         if self._desk is None:
             if not (await self._trading.halt()).halted:
                 return Done(text="There was no halt.")
-            await self._save_halt(authority, halted=False, reason="")
+            act = self._act(authority, "/unhalt", "done: the halt is ended")
+            await self._save_halt(authority, halted=False, reason="", act=act)
             await self._running.alerts.tell(AlertKind.HALT_CLEARED, {"by": authority.actor})
             return Done(text="The halt is ended. This instance collects; it does not trade.")
-        answer = await self._ask(
-            UnhaltCommanded(
-                received_us=self._running.clock.now_us(),
-                command_id=authority.number,
-                actor=authority.actor,
-            )
+        command = UnhaltCommanded(
+            received_us=self._running.clock.now_us(),
+            command_id=authority.number,
+            actor=authority.actor,
         )
+        # Stored with the halt's end, so that a successor knows that it happened.
+        acts = self._desk.acts
+        acts[authority.number] = self._act(authority, "/unhalt", "done: the halt is ended")
+        try:
+            answer = await self._ask(command)
+        finally:
+            del acts[authority.number]
         return _outcome(answer, done="The halt is ended", remedy="/status shows what is missing")
 
     async def reset_breaker(self, authority: Authority, name: str, *, force: bool) -> Outcome:
@@ -142,14 +152,21 @@ class BotOperator:
                 is_forced=force,
             )
         )
-        return _outcome(answer, done="", remedy=f"/breakers shows what holds {name}")
+        outcome = _outcome(answer, done="", remedy=f"/breakers shows what holds {name}")
+        if isinstance(outcome, Done):
+            await self._until_saved(self._desk, name)
+            line = f"/reset_breaker {name}{' force' if force else ''}"
+            await self._running.audit.record(self._act(authority, line, f"done: {outcome.text}"))
+        return outcome
 
     async def backup(self, authority: Authority) -> BackupFile:
         """See ``Operator.backup``."""
-        del authority  # the audit row of the command names who asked
-        return await make_backup(
+        made = await make_backup(
             self._running, kind=BackupKind.MANUAL, contents=BackupContents.CORE
         )
+        done = f"backup {made.path} {made.sha256}"
+        await self._running.audit.record(self._act(authority, "/backup", done))
+        return made
 
     # --- reads ------------------------------------------------------------------------------
 
@@ -284,14 +301,44 @@ class BotOperator:
         self._desk.submit(event)
         return await answer
 
-    async def _save_halt(self, authority: Authority, *, halted: bool, reason: str) -> None:
+    async def _until_saved(self, desk: TradingDesk, name: str) -> None:
+        """Until the reset of a breaker is durable.
+
+        Raises:
+            StorageUnavailable: it is not for now; it is retried, and holds here.
+        """
+        reset_us = next(
+            one.changed_us for one in desk.engine.world.stance.breakers if one.name == name
+        )
+        try:
+            async with asyncio.timeout(_SAVED_WITHIN_S):
+                while (await self._running.queries.breaker_changed_us(name) or 0) < reset_us:  # noqa: ASYNC110 - a row has no event
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError:
+            raise StorageUnavailable(f"{name} is reset here, and not saved yet") from None
+
+    def _act(self, authority: Authority, command: str, outcome: str) -> AuditEntry:
+        return AuditEntry(
+            number=authority.number,
+            at_us=authority.at_us,
+            channel=Channel(authority.channel),
+            actor=authority.actor,
+            command=command,
+            outcome=outcome,
+            epoch=self._running.standing.epoch,
+        )
+
+    async def _save_halt(
+        self, authority: Authority, *, halted: bool, reason: str, act: AuditEntry | None
+    ) -> None:
         await self._trading.save_halt(
             HaltRecord(
                 halted=halted,
                 reason=reason,
                 set_by=authority.actor,
                 changed_us=self._running.clock.now_us(),
-            )
+            ),
+            act,
         )
 
     async def _collect(self, missing: int) -> CollectView:

@@ -5,12 +5,14 @@ import contextlib
 import getpass
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.adapters.storage.queries import leader_of
 from bot.app.operator import BotOperator
 from bot.app.page import collect_json, status_json, totals_json
 from bot.app.running import Running
 from bot.app.staleness import judge_staleness
+from bot.console.dispatch import Console
 from bot.domain.errors import NotLeader, StorageUnavailable
 from bot.domain.operations import AccessLevel
 from bot.kit.times import format_seconds
@@ -28,11 +30,16 @@ class PageBackend:
 
     def __init__(self, running: Running) -> None:
         self._running = running
-        self._operator = _nobody()
+        self._operator: BotOperator | None = None
+        self._console: Console | None = None
 
-    def answer_from(self, operator: BotOperator | None) -> None:
-        """The operator of the current leadership; ``None`` while this instance does not lead."""
-        self._operator = operator
+    def answer_from(self, operator: BotOperator, console: Console) -> None:
+        """A leadership began: these answer."""
+        self._operator, self._console = operator, console
+
+    def answer_from_nobody(self) -> None:
+        """The leadership is over."""
+        self._operator = self._console = None
 
     def health(self) -> Mapping[str, object]:
         """See ``WebBackend.health``."""
@@ -112,29 +119,28 @@ class PageBackend:
 
     async def say(self, text: str, button: str | None) -> None:
         """See ``WebBackend.say``: the command takes the same road as one from Telegram."""
-        running = self._running
-        if self._operator is None:
+        running, console = self._running, self._console
+        if console is None:
             raise NotLeader("this instance does not lead; ask the one that does")
         now_us = running.clock.now_us()
-        await running.inbox.put(
-            [
-                IncomingCommand(
-                    channel=Channel.PORTAL,
-                    bot_id=0,
-                    update_id=running.parts.means.random.getrandbits(62),
-                    user_id=0,
-                    user_name=getpass.getuser(),
-                    chat_id=_PAGE_CHAT,
-                    is_private=True,
-                    text=text,
-                    button=button,
-                    sent_us=now_us,
-                    received_us=now_us,
-                    is_urgent=text.startswith("/halt"),
-                    granted=AccessLevel.ADMIN,
-                )
-            ]
+        command = IncomingCommand(
+            channel=Channel.PORTAL,
+            bot_id=0,
+            update_id=running.parts.means.random.getrandbits(62),
+            user_id=0,
+            user_name=getpass.getuser(),
+            chat_id=_PAGE_CHAT,
+            is_private=True,
+            text=text,
+            button=button,
+            sent_us=now_us,
+            received_us=now_us,
+            is_urgent=False,
+            granted=AccessLevel.ADMIN,
         )
+        # Before it is stored: a halt must work while the database stalls.
+        console.halt_if_told(command)
+        await running.inbox.put([replace(command, is_urgent=console.is_urgent(command))])
         running.wakes.command_stored()
 
 
@@ -168,7 +174,3 @@ class PageMessages:
         outbox, clock = self._running.outbox, self._running.clock
         while waiting := await outbox.heads(Channel.PORTAL, clock.now_us(), _CHAT_SHOWN):
             await outbox.mark_sent([one.id for one in waiting], clock.now_us())
-
-
-def _nobody() -> BotOperator | None:
-    return None

@@ -32,7 +32,7 @@ from bot.engine.sending import Surroundings
 from bot.kit.backoff import Backoff
 from bot.kit.tasks import Service
 from bot.ports.exchange import Exchange, MarketFeed
-from bot.ports.messages import OutgoingMessage
+from bot.ports.messages import AuditEntry, OutgoingMessage
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ class TradingDesk:
         settings, means = running.settings, running.parts.means
         self.tenure = tenure
         self.replies = ReplyBoard()
+        self.acts: dict[int, AuditEntry] = {}
+        """Audit rows of commands under way, stored together with what they change."""
         self.store = SqlTradingStore(running.parts.database, running.scope)
         self._running = running
         self._inbox = EngineInbox()
@@ -68,6 +70,7 @@ class TradingDesk:
             random=means.random,
             replies=self.replies,
             messages_of=self._messages_of,
+            act_of=self.acts.get,
             is_dry_run=settings.dry_run,
         )
         executor = EffectExecutor(around, self.submit)

@@ -130,7 +130,10 @@ class Console:
         reason = halt_reason(typed.rest[:200] if typed is not None else "")
         # The number comes with the stored row; until then the update names the act.
         authority = Authority(
-            number=-abs(command.update_id), actor=actor_of(command), at_us=self._clock.now_us()
+            number=-abs(command.update_id),
+            channel=command.channel.value,
+            actor=actor_of(command),
+            at_us=self._clock.now_us(),
         )
         self._operator.halt_now(authority, reason)
         return reason
@@ -232,6 +235,7 @@ class Console:
             operator=self._operator,
             authority=Authority(
                 number=request.number,
+                channel=request.command.channel.value,
                 actor=actor_of(request.command),
                 at_us=self._clock.now_us(),
             ),

@@ -46,6 +46,8 @@ class Authority:
     """
 
     number: int
+    channel: str
+    """The way it came, as ``ports.messages.Channel`` spells it."""
     actor: str
     """``telegram:1234 Ada``; stored with the act."""
     at_us: int

@@ -27,6 +27,7 @@ from bot.domain.events import (
     ExchangeRead,
     FillReported,
     HaltSaved,
+    OrderGroupTripped,
     OrderMissing,
     OrderReported,
 )
@@ -64,11 +65,18 @@ class EffectExecutor:
         self._urgent: asyncio.Queue[Effect] = asyncio.Queue()
         self._running = 0
         self._sender = OrderSender(around)
+        self._saving = asyncio.Lock()
 
     @property
     def is_busy(self) -> bool:
         """Whether anything decided is not finished."""
         return bool(self._running or self._batches.qsize() or self._urgent.qsize())
+
+    def is_news(self, event: Event) -> bool:
+        """Whether the engine must know. A group that we triggered, or never made, is none."""
+        if not isinstance(event, OrderGroupTripped):
+            return True
+        return self._around.groups.is_in_use(event.order_group_id)
 
     def take(self, effects: tuple[Effect, ...]) -> None:
         """Queue one event's effects; never waits."""
@@ -79,14 +87,15 @@ class EffectExecutor:
                     self._sender.stop_entries()
                     self._urgent.put_nowait(effect)
                 case SaveHalt():
-                    self._sender.stop_entries(stopped=effect.record.halted)
+                    if effect.record.halted:
+                        self._sender.stop_entries()
                     self._urgent.put_nowait(effect)
                 case Reply():
                     self._around.replies.reply(
                         effect.command_id, effect.text, is_done=effect.is_done
                     )
                 case RenewEntryGroups():
-                    # The triggered ones were forgotten when they were triggered.
+                    self._around.groups.forget_entries()
                     self._sender.stop_entries(stopped=False)
                 case _:
                     ordered.append(effect)
@@ -114,9 +123,9 @@ class EffectExecutor:
                     if isinstance(effect, Commit):
                         refused |= await self._commit(effect)
                     elif isinstance(effect, SendOrder) and (
-                        reason := refused.get(effect.intent.client_order_id)
+                        (mine := effect.intent.client_order_id) in refused
                     ):
-                        self._report(self._sender.not_sent(effect.intent, reason))
+                        self._report(self._sender.not_sent(effect.intent, refused[mine]))
                     else:
                         self._spawn(group, effect)
             finally:
@@ -228,20 +237,23 @@ class EffectExecutor:
         for wait_s in _RETRY.waits(self._around.random):
             try:
                 await self._around.groups.trigger_entries()
-            except ExchangeUnavailable as fault:
+            except BotError as fault:
+                # Triggering twice does no harm, so doubt is no reason to stop trying.
                 logger.warning("api error", extra={"effect": "trigger", "reason": str(fault)})
                 await asyncio.sleep(wait_s)
             else:
                 return
 
     async def _save_halt(self, effect: SaveHalt) -> None:
-        for wait_s in _RETRY.waits(self._around.random):
-            try:
-                await self._around.store.save_halt(effect.record)
-            except StorageUnavailable as fault:
-                logger.error("halt not saved yet", extra={"reason": str(fault)})  # noqa: TRY400
-                await asyncio.sleep(wait_s)
-            else:
-                break
+        # One after the other: an older word must never overwrite a newer one.
+        async with self._saving:
+            for wait_s in _RETRY.waits(self._around.random):
+                try:
+                    await self._around.store.save_halt(effect.record)
+                except StorageUnavailable as fault:
+                    logger.error("halt not saved yet", extra={"reason": str(fault)})  # noqa: TRY400
+                    await asyncio.sleep(wait_s)
+                else:
+                    break
         now_us = self._around.clock.now_us()
         self._report(HaltSaved(received_us=now_us, command_id=effect.command_id))

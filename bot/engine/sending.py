@@ -30,7 +30,7 @@ from bot.engine.effects import Notice
 from bot.engine.groups import OrderGroups
 from bot.kit.clock import Clock
 from bot.ports.exchange import Exchange
-from bot.ports.messages import OutgoingMessage
+from bot.ports.messages import AuditEntry, OutgoingMessage
 from bot.ports.trading import TradingStore
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,10 @@ class HearsReplies(Protocol):
         ...
 
 
+def _no_act(_command_id: int) -> AuditEntry | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What one leadership's effects act on."""
@@ -65,6 +69,8 @@ class Surroundings:
     replies: HearsReplies
     messages_of: Callable[[Notice], Sequence[OutgoingMessage]]
     """Turns a notice into what is queued for the operators, in the same transaction."""
+    act_of: Callable[[int], AuditEntry | None] = _no_act
+    """The audit row of a command, stored with what makes the command's act durable."""
     is_dry_run: bool = False
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bot.domain.errors import NotLeader, StorageUnavailable
+from bot.domain.errors import BotError, NotLeader, StorageUnavailable
 from bot.jobs.registry import JobSpec
 from bot.kit.clock import Clock
 from bot.kit.times import SECOND_US, format_seconds
@@ -61,6 +61,9 @@ class SlotRunner:
         except NotLeader:
             logger.warning("job left to the next leader", extra=facts)
             return
+        except BotError as fault:
+            # The database, most likely; the line below says so.
+            error = _described(fault)
         except Exception as fault:
             # Service boundary: a record that cannot be kept must not end the leader.
             logger.exception("job not recorded", extra=facts)
@@ -100,6 +103,8 @@ async def _attempt(spec: JobSpec, slot_us: int) -> str | None:
         # Service boundary: whatever a job raises is its result.
         if limit.expired():
             return f"not finished within {spec.limit_s} s"
+        if isinstance(fault, BotError):
+            return _described(fault)  # expected: a line says it, a trace would hide it
         logger.warning("job raised", exc_info=fault, extra={"job": spec.name})
         return _described(fault)
     return None

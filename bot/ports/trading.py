@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.domain.ids import Epoch, OrderGroupId
 from bot.domain.orders import Purpose
 from bot.domain.records import HaltRecord, Record, StoredState
-from bot.ports.messages import OutgoingMessage
+from bot.ports.messages import AuditEntry, OutgoingMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,12 @@ class TradingStore(Protocol):
         """
         ...
 
-    async def save_halt(self, halt: HaltRecord) -> None:
-        """Make a halt or its end durable. Needs no lead: anyone who may halt can."""
+    async def save_halt(self, halt: HaltRecord, act: AuditEntry | None = None) -> None:
+        """Make a halt or its end durable. Needs no lead: anyone who may halt can.
+
+        With ``act`` the command's audit row is part of the same transaction, and
+        nothing changes when a row of its number is there already.
+        """
         ...
 
     async def halt(self) -> HaltRecord:

@@ -25,7 +25,7 @@ from bot.domain.records import (
 )
 from bot.domain.signals import Signal, SignalRecord, Verdict
 from bot.kit.times import DAY_US, HOUR_US
-from bot.ports.messages import Channel, OutgoingMessage
+from bot.ports.messages import AuditEntry, Channel, OutgoingMessage
 from bot.ports.trading import StoredGroup, TradingStore
 from tests.fakes.trading import MemoryTradingStore
 from tests.support.rows import grant_lease
@@ -331,6 +331,29 @@ async def test_a_halt_needs_no_lead(bench):
     assert await bench.store.halt() == HALTED
 
 
+def act(number: int) -> AuditEntry:
+    return AuditEntry(
+        number=number,
+        at_us=NOW,
+        channel=Channel.TELEGRAM,
+        actor="telegram:11 Ada",
+        command="/unhalt",
+        outcome="done: The halt is ended",
+        epoch=None,
+    )
+
+
+async def test_a_halt_that_is_an_act_is_written_once_for_its_number(bench):
+    await bench.store.save_halt(HALTED)
+    await bench.store.save_halt(UNHALTED, act(3))
+    assert not (await bench.store.halt()).halted
+    await bench.store.save_halt(HALTED)
+    await bench.store.save_halt(UNHALTED, act(3))
+    assert (await bench.store.halt()).halted
+    await bench.store.save_halt(UNHALTED, act(4))
+    assert not (await bench.store.halt()).halted
+
+
 async def test_only_what_a_new_leader_needs_is_loaded(bench):
     old = NOW - 2 * HOUR_US
     await commit(
@@ -351,6 +374,19 @@ async def test_only_what_a_new_leader_needs_is_loaded(bench):
     assert {one.intent.client_order_id for one in state.orders} == {"open", "alone"}
     assert {one.fill_id for one in state.recent_fills} == {"of-open", "fresh"}
     assert [one.bracket_id for one in state.brackets] == ["b2", "b1"]
+
+
+async def test_after_a_long_silence_the_newest_fills_are_still_known(bench):
+    """Reading the exchange begins before the newest stored fill: none may be booked twice."""
+    last = NOW - 72 * HOUR_US
+    await commit(
+        bench,
+        fill("last", order_id="v-1", executed_us=last),
+        fill("near", order_id="v-2", executed_us=last - HOUR_US),
+        fill("far", order_id="v-3", executed_us=last - HOUR_US - 1),
+    )
+    state = await bench.store.load(NOW)
+    assert [one.fill_id for one in state.recent_fills] == ["near", "last"]
 
 
 async def test_the_newest_fifty_closed_brackets_are_loaded_oldest_first(bench):

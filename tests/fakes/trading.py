@@ -23,7 +23,7 @@ from bot.domain.records import (
 )
 from bot.domain.signals import SignalRecord
 from bot.kit.times import HOUR_US
-from bot.ports.messages import OutgoingMessage
+from bot.ports.messages import AuditEntry, OutgoingMessage
 from bot.ports.trading import StoredGroup
 
 _ENDED = {BracketState.CLOSED, BracketState.SETTLED}
@@ -59,6 +59,7 @@ class MemoryTradingStore:
         self.tables = _Tables()
         self.groups: dict[OrderGroupId, StoredGroup] = {}
         self.stored_halt: HaltRecord | None = None
+        self.acts: dict[int, AuditEntry] = {}
         self.commits: list[tuple[Epoch, tuple[Record, ...]]] = []
         self.is_away = False
         self.stalled = asyncio.Event()
@@ -78,6 +79,8 @@ class MemoryTradingStore:
         ended = [one for one in tables.brackets.values() if one.state in _ENDED]
         ended.sort(key=lambda one: one.closed_us or 0)
         running = [one for one in tables.brackets.values() if one.state not in _ENDED]
+        newest_us = max((one.executed_us for one in tables.fills.values()), default=now_us)
+        fills_from_us = min(now_us, newest_us) - HOUR_US
         return StoredState(
             halt=self.stored_halt or _FIRST_START,
             breakers=tuple(tables.breakers.values()),
@@ -90,7 +93,7 @@ class MemoryTradingStore:
             recent_fills=tuple(
                 fill
                 for fill in sorted(tables.fills.values(), key=lambda one: one.executed_us)
-                if fill.executed_us >= now_us - HOUR_US or fill.order_id in of_orders
+                if fill.executed_us >= fills_from_us or fill.order_id in of_orders
             ),
             last_epoch=self.leader or Epoch(0),
         )
@@ -111,8 +114,12 @@ class MemoryTradingStore:
         self.tables = changed
         self.commits.append((epoch, tuple(records)))
 
-    async def save_halt(self, halt: HaltRecord) -> None:
+    async def save_halt(self, halt: HaltRecord, act: AuditEntry | None = None) -> None:
         await self._reach()
+        if act is not None and act.number in self.acts:
+            return
+        if act is not None:
+            self.acts[act.number] = act
         self.stored_halt = halt
 
     async def halt(self) -> HaltRecord:

@@ -96,6 +96,16 @@ class SqlQueries:
             for row in rows
         ]
 
+    async def breaker_changed_us(self, name: str) -> int | None:
+        """When the stored state of a breaker last changed."""
+        states = tables.breaker_state
+        query = select(states.c.changed_us).where(
+            states.c.scope == self._scope, states.c.name == name
+        )
+        async with self._database.read() as connection:
+            found: int | None = (await connection.execute(query)).scalar_one_or_none()
+            return found
+
     async def totals(self) -> Totals:
         """Counts over all time."""
         brackets, outbox = tables.brackets, tables.outbox

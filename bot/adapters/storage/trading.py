@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.messages import insert_messages
+from bot.adapters.storage.messages import insert_messages, record_act
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.trading_rows import (
     baseline_of,
@@ -40,7 +40,7 @@ from bot.domain.records import (
     StoredState,
 )
 from bot.kit.times import HOUR_US
-from bot.ports.messages import OutgoingMessage
+from bot.ports.messages import AuditEntry, OutgoingMessage
 from bot.ports.trading import StoredGroup
 
 _OPEN_BRACKETS = tuple(
@@ -82,7 +82,7 @@ class SqlTradingStore:
             if messages:
                 await insert_messages(connection, self._scope, messages, now_us)
 
-    async def save_halt(self, halt: HaltRecord) -> None:
+    async def save_halt(self, halt: HaltRecord, act: AuditEntry | None = None) -> None:
         """See ``TradingStore.save_halt``."""
         row = {
             "scope": self._scope,
@@ -92,7 +92,8 @@ class SqlTradingStore:
             "changed_us": halt.changed_us,
         }
         async with self._database.begin() as connection:
-            await self._upsert(connection, tables.risk_state, row)
+            if act is None or await record_act(connection, self._scope, act):
+                await self._upsert(connection, tables.risk_state, row)
 
     async def halt(self) -> HaltRecord:
         """See ``TradingStore.halt``."""
@@ -165,7 +166,7 @@ class SqlTradingStore:
                     for row in await self._all(connection, tables.positions)
                     if row.quantity_e2
                 ),
-                recent_fills=await self._fills(connection, orders, now_us - HOUR_US),
+                recent_fills=await self._fills(connection, orders, now_us),
                 last_epoch=await self._last_epoch(connection),
             )
 
@@ -294,9 +295,13 @@ class SqlTradingStore:
         return tuple(stored_order_of(row) for row in (await connection.execute(query)).all())
 
     async def _fills(
-        self, connection: AsyncConnection, orders: Sequence[StoredOrder], since_us: int
+        self, connection: AsyncConnection, orders: Sequence[StoredOrder], now_us: int
     ) -> tuple[Fill, ...]:
+        """Also of the hour before the newest: that is where reading the exchange begins again."""
         fills = tables.fills
+        newest = select(func.max(fills.c.executed_us)).where(fills.c.scope == self._scope)
+        newest_us = (await connection.execute(newest)).scalar_one()
+        since_us = min(now_us, newest_us if newest_us is not None else now_us) - HOUR_US
         of_orders = [one.progress.order_id for one in orders if one.progress.order_id]
         query = (
             select(fills)

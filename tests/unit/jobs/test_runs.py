@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.errors import NotLeader
+from bot.domain.errors import ExchangeUnavailable, NotLeader
 from bot.jobs.registry import JobSpec
 from bot.jobs.runs import JobFailure, SlotRunner
 from bot.jobs.triggers import Every
@@ -85,6 +85,34 @@ async def test_a_failed_slot_is_recorded_reported_and_not_repeated() -> None:
     assert bench.shared.runs["j", SLOT][1].error == "ValueError: no such thing"
     assert bench.failures == [JobFailure(job="j", slot_us=SLOT, error="ValueError: no such thing")]
     assert bench.ran == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "traces"), [(ExchangeUnavailable("exchange down"), 0), (ValueError("a bug"), 1)]
+)
+async def test_only_a_fault_that_nobody_expected_is_logged_with_its_trace(
+    fault, traces, caplog
+) -> None:
+    bench = Bench()
+
+    async def breaks(_: int) -> None:
+        raise fault
+
+    await bench.runner.run(spec(breaks), SLOT)
+    assert sum(record.exc_info is not None for record in caplog.records) == traces
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "job failed"
+    ]
+
+
+async def test_a_database_that_stays_away_leaves_no_trace_in_the_log(caplog) -> None:
+    bench = Bench(clock=LoopClock())
+    bench.shared.failures_left = 1_000
+    await bench.runner.run(spec(bench.job, grace_s=1), SLOT)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "job failed"
+    ]
+    assert all(record.exc_info is None for record in caplog.records)
 
 
 async def test_a_job_that_takes_too_long_is_cancelled_and_failed(looptime) -> None:
