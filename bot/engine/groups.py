@@ -8,10 +8,9 @@ group is never reset.
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.errors import RequestRefused
+from bot.domain.errors import BotError, RequestRefused
 from bot.domain.ids import Epoch, OrderGroupId
 from bot.domain.money import Quantity
 from bot.domain.orders import Purpose
@@ -27,7 +26,7 @@ _ONE_CONTRACT_E2 = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSettings:
-    """``contracts_max_e2``, in 0.01 contract, may match within 15 s; past it the venue cancels all."""
+    """``contracts_max_e2``, in 0.01 contract: more within 15 s and the venue cancels all."""
 
     contracts_max_e2: int = 100_000
 
@@ -53,6 +52,8 @@ class OrderGroups:
         self._epoch = epoch
         self._settings = settings
         self._groups: dict[tuple[Purpose, int], OrderGroupId] = {}
+        self._condemned: dict[OrderGroupId, None] = {}
+        """Entry groups that must be triggered and are not yet."""
         self._lock = asyncio.Lock()
 
     async def group_for(self, purpose: Purpose, exchange_index: int) -> OrderGroupId | None:
@@ -75,29 +76,52 @@ class OrderGroups:
         """Go on with a group of a predecessor that released properly."""
         self._groups[group.purpose, group.exchange_index] = group.order_group_id
 
-    def entry_groups(self) -> Sequence[OrderGroupId]:
-        """The entry groups in use."""
-        return [group for (purpose, _), group in self._groups.items() if purpose is Purpose.ENTRY]
+    def is_in_use(self, group: OrderGroupId) -> bool:
+        """Whether orders are sent with it now; not once we decided to trigger it."""
+        return group in self._groups.values()
+
+    def forget_entries(self) -> None:
+        """The next entry gets a new group: one that the venue tripped takes no orders."""
+        for key in [key for key in self._groups if key[0] is Purpose.ENTRY]:
+            del self._groups[key]
 
     async def trigger_entries(self) -> None:
-        """Shut the entry groups at the venue; the next entry gets a new one."""
-        for key in [key for key in self._groups if key[0] is Purpose.ENTRY]:
-            group = self._groups[key]
-            await self.trigger(group)
-            if self._groups.get(key) == group:
-                del self._groups[key]
+        """Shut the entry groups at the venue; the next entry gets a new one.
+
+        Every group is tried, and only then the store told, which may be away: a
+        group it believes open is triggered once more by the next leader.
+
+        Raises:
+            BotError: one is not triggered yet; call again.
+        """
+        entries = [
+            group for (purpose, _), group in self._groups.items() if purpose is Purpose.ENTRY
+        ]
+        self._condemned |= dict.fromkeys(entries)
+        self.forget_entries()
+        triggered: list[OrderGroupId] = []
+        failed: BotError | None = None
+        for group in list(self._condemned):
+            try:
+                await self._shut(group)
+            except BotError as fault:
+                failed = fault
+            else:
+                self._condemned.pop(group, None)
+                triggered.append(group)
+        for group in triggered:
+            try:
+                await self._store.mark_triggered(self._epoch, group)
+            except BotError as fault:
+                facts = {"order_group_id": group, "reason": str(fault)}
+                logger.warning("triggered group not stored", extra=facts)
+        if failed is not None:
+            raise failed
 
     async def trigger(self, group: OrderGroupId) -> None:
         """Trigger one group and remember that it is."""
-        try:
-            await self._exchange.trigger_order_group(group)
-        except RequestRefused as refusal:
-            if refusal.status != _NOT_FOUND:
-                raise
-            # The venue forgot it, so nothing can carry it any more.
-            logger.warning("order group unknown at the exchange", extra={"order_group_id": group})
+        await self._shut(group)
         await self._store.mark_triggered(self._epoch, group)
-        logger.info("order group triggered", extra={"order_group_id": group})
 
     async def fence_predecessors(self, *, is_clean: bool) -> int:
         """Trigger what older epochs left open and return how many groups that were.
@@ -116,6 +140,16 @@ class OrderGroups:
             await self.trigger(group.order_group_id)
             triggered += 1
         return triggered
+
+    async def _shut(self, group: OrderGroupId) -> None:
+        try:
+            await self._exchange.trigger_order_group(group)
+        except RequestRefused as refusal:
+            if refusal.status != _NOT_FOUND:
+                raise
+            # The venue forgot it, so nothing can carry it any more.
+            logger.warning("order group unknown at the exchange", extra={"order_group_id": group})
+        logger.info("order group triggered", extra={"order_group_id": group})
 
     async def _create(self, purpose: Purpose, exchange_index: int) -> OrderGroupId:
         group = await self._exchange.create_order_group(

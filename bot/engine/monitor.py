@@ -24,6 +24,7 @@ from bot.domain.ids import MarketTicker, SeriesTicker
 from bot.domain.quotes import BookDelta, BookSnapshot, TickerUpdate
 from bot.engine.listing import read_listings
 from bot.kit.clock import Clock
+from bot.kit.tasks import ServiceEndedEarly
 from bot.marketdata.agreement import BookAgreement
 from bot.marketdata.feed import FeedTranslator
 from bot.marketdata.universe import MarketFilter, Selection, select
@@ -108,6 +109,7 @@ class MarketMonitor:
                 for told in self._translator.translate(event):
                     self._submit(told)
                 self._compare(event)
+        raise ServiceEndedEarly("the feed ended")
 
     def _compare(self, event: FeedEvent) -> None:
         match event:
@@ -130,12 +132,17 @@ class MarketMonitor:
 
     async def _refresh(self) -> None:
         listings = await read_listings(self._exchange, self._settings.series)
-        now_us = self._clock.now_us()
-        before = {one.market.ticker for one in self.selection.watched}
-        self.selection = select(listings, self._rules, self._held(), now_us)
+        now_us, held = self._clock.now_us(), self._held()
+        listed = {one.market.ticker for one in listings}
+        before = {one.market.ticker: one for one in self.selection.watched}
+        # A market that closed, or whose series cannot be read now, is missing from the listing:
+        # what we hold there stays watched, under the terms it had.
+        missing = [one for ticker, one in before.items() if ticker in held - listed]
+        self.selection = select([*listings, *missing], self._rules, held, now_us)
         watched = [one.market.ticker for one in self.selection.watched]
-        dropped = tuple(sorted(before - set(watched)))
-        self._submit(MarketsListed(received_us=now_us, listings=self.selection.watched))
+        dropped = tuple(sorted(set(before) - set(watched)))
+        news = tuple(one for one in self.selection.watched if one.market.ticker in listed)
+        self._submit(MarketsListed(received_us=now_us, listings=news))
         if dropped:
             self._submit(MarketsDropped(received_us=now_us, tickers=dropped))
             self._translator.forget(dropped)

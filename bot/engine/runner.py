@@ -65,5 +65,6 @@ class EngineRunner:
                 event = self._inbox.take()
                 if event is None:
                     break
-                self._executor.take(self._engine.handle(event))
+                if self._executor.is_news(event):
+                    self._executor.take(self._engine.handle(event))
             await asyncio.sleep(0)

@@ -9,16 +9,13 @@ them: no more can be ahead than is displayed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bot.adapters.paper.depth import Depth
+from bot.domain.ids import OrderId
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide
 from bot.domain.quotes import PublicTrade
 from bot.venue.orders import OrderView
-
-if TYPE_CHECKING:
-    from bot.domain.ids import OrderId
 
 _GRAIN_US = 1_000
 """The venue stamps trades and deltas in milliseconds."""
