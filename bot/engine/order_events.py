@@ -40,11 +40,15 @@ from bot.execution.bracket import (
     with_settlement,
 )
 from bot.execution.order_state import TrackedOrder
+from bot.kit.times import MINUTE_US
 
 Answer = OrderAcknowledged | OrderNotSent | CancelAcknowledged | CancelUnsettled | OrderMissing
 
 _ALREADY_EXISTS = "order_already_exists"
 _POST_ONLY = "post only"
+_HISTORY_US = 15 * MINUTE_US
+"""Older fills are the account's history: they count, but nobody has to be told. A position that
+they left is found by comparing positions."""
 NO_COMMAND = 0
 """A halt the engine set itself: nobody waits for an answer."""
 
@@ -148,12 +152,13 @@ def _on_refused(world: World, event: OrderRefused, draft: Draft) -> None:
 
 def _on_unknown(world: World, client_order_id: ClientOrderId, reason: str, draft: Draft) -> None:
     change = partial(order_state.outcome_unknown, reason=reason, now_us=world.now_us)
-    before = world.desk.of_order(client_order_id)
+    bracket = world.desk.of_order(client_order_id)
+    order = _find(bracket, client_order_id) if bracket is not None else None
     _change(world, client_order_id, change, draft)
-    if before is not None:
+    if bracket is not None and order is not None and order.status is OrderStatus.SUBMITTING:
         draft.tell(
             NoticeKind.ORDER_UNKNOWN,
-            ticker=before.plan.ticker,
+            ticker=bracket.plan.ticker,
             client_order_id=client_order_id,
             reason=reason,
         )
@@ -203,8 +208,9 @@ def _book_foreign(world: World, fill: Fill, draft: Draft) -> None:
     """Somebody else traded on the account; contracts of ours may have gone with it."""
     draft.record(fill)
     draft.record(world.ledger.fold(fill).record())
-    what = f"fill of {format_quantity(fill.quantity)} at {format_price(fill.price)}"
-    world.note_foreign(fill.ticker, what, draft)
+    if world.now_us - fill.executed_us < _HISTORY_US:
+        what = f"fill of {format_quantity(fill.quantity)} at {format_price(fill.price)}"
+        world.note_foreign(fill.ticker, what, draft)
     left = fill.quantity
     for bracket in world.desk.open():
         if bracket.plan.ticker == fill.ticker and bracket.plan.side is not fill.side:

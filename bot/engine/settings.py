@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from bot.domain.tradingday import NEW_YORK
-from bot.execution.protection import BracketRules
+from bot.execution.rules import BracketRules
 from bot.kit.times import MINUTE_US, SECOND_US
 from bot.risk.limits import RiskLimits
 from bot.risk.readings import BreakerLimits

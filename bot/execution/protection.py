@@ -29,50 +29,13 @@ from bot.execution.order_state import (
     submitted,
 )
 from bot.execution.pricing import exit_limit, own_ask, own_bid, own_price, take_profit_limit
-from bot.kit.times import MINUTE_US, SECOND_US
+from bot.execution.rules import BracketRules
+from bot.kit.times import SECOND_US
 
 Step = tuple[Bracket, tuple[Action, ...]]
 
 _EXPIRY_GRACE_US = 2 * SECOND_US
 """The venue may sweep expired orders late; after this we cancel ourselves."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BracketRules:
-    """How positions are protected and left. Prices are in the held side's terms; 0 is off."""
-
-    stop_confirm_quotes: int = 2
-    stop_confirm_us: int = 2 * SECOND_US
-    stop_spread_max_e4: int = 500
-    catastrophe_below_e4: int = 1_000
-    """How far below the stop no confirmation is waited for."""
-    catastrophe_spread_max_e4: int = 2_000
-    no_stop_us: int = 10 * MINUTE_US
-    """The stop is off this long before the close."""
-    flatten_before_close_us: int = 0
-    max_hold_us: int = 0
-    exit_step_e4: int = 100
-    exit_slack_max_e4: int = 1_000
-    """How far below the best bid the last repricing round may go."""
-    exit_pause_us: int = SECOND_US
-    exit_alarm_rounds: int = 5
-    resize_pause_us: int = SECOND_US
-    """How long a too small take-profit may wait before it is replaced; a too big one never does."""
-    refusal_pause_us: int = 5 * SECOND_US
-    lookup_pause_us: int = 3 * SECOND_US
-    fills_pause_us: int = 5 * SECOND_US
-    fills_patience_us: int = 2 * MINUTE_US
-    """How long a finished position waits for its executions before it is closed at limits."""
-
-    def __post_init__(self) -> None:
-        if self.stop_confirm_quotes < 1 or self.stop_confirm_us < 0:
-            raise ValueError("stop_confirm_quotes must be at least 1, stop_confirm_us not negative")
-        if not 0 < self.exit_step_e4 <= self.exit_slack_max_e4:
-            raise ValueError("exit_step_e4 must be positive and at most exit_slack_max_e4")
-        if self.stop_spread_max_e4 > self.catastrophe_spread_max_e4:
-            raise ValueError("stop_spread_max_e4 must not exceed catastrophe_spread_max_e4")
-        if min(self.exit_pause_us, self.lookup_pause_us, self.fills_pause_us) <= 0:
-            raise ValueError("exit_pause_us, lookup_pause_us and fills_pause_us must be positive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,9 +266,10 @@ def _refusal_pause(bracket: Bracket, rules: BracketRules) -> int:
 
 def _leave(bracket: Bracket, now: Situation, rules: BracketRules) -> Step:
     actions: list[Action] = []
-    if not now.is_open or not now.may_exit:
+    bid = own_bid(bracket.plan.side, now.quote)[0] if now.quote else None
+    if not now.is_open or not now.may_exit or bid is None:
         # Nothing could be sold after the take-profit: it is all the protection there is.
-        return _cancel(bracket, bracket.entry, now, actions), tuple(actions)
+        return _cancel_unsafe(bracket, now, actions), tuple(actions)
     for order in tuple(bracket.orders()):
         # An immediate order that rests is against the rules and goes as well.
         bracket = _cancel(bracket, order, now, actions)
@@ -313,10 +277,18 @@ def _leave(bracket: Bracket, now: Situation, rules: BracketRules) -> Step:
     is_waiting = bracket.take_profit is not None or bracket.exit is not None
     if is_waiting or _entry_is_on_its_way(bracket.entry) or not bracket.held:
         return bracket, tuple(actions)
-    bid = own_bid(bracket.plan.side, now.quote)[0] if now.quote else None
-    if bid is not None and now.now_us >= bracket.next_order_us:
+    if now.now_us >= bracket.next_order_us:
         bracket = _sell(bracket, now, rules, bid, actions)
     return bracket, tuple(actions)
+
+
+def _cancel_unsafe(bracket: Bracket, now: Situation, actions: list[Action]) -> Bracket:
+    """The entry, and a take-profit that could sell more than is held."""
+    bracket = _cancel(bracket, bracket.entry, now, actions)
+    profit = bracket.take_profit
+    if profit is not None and profit.remaining > bracket.held:
+        bracket = _cancel(bracket, profit, now, actions)
+    return without_finished_exits(bracket)
 
 
 def _entry_is_on_its_way(entry: TrackedOrder) -> bool:

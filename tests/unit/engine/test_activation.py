@@ -186,3 +186,16 @@ def test_a_position_without_bracket_is_counted_and_blocks_its_market() -> None:
     assert (position.quantity, position.cost) == (-300, Money(300 * 9_500))
     desk.quote()
     assert desk.outgoing == []
+
+
+def test_the_history_of_an_account_is_booked_without_a_message_for_every_market() -> None:
+    first = Desk()
+    first.lead()
+    first.bought(500)
+    fresh = Desk(now_us=first.now_us + 3_600 * SECOND_US)
+    fresh.fills, fresh.positions, fresh.cash = first.fills, {TICKER: 500}, first.cash
+    fresh.lead()
+    assert fresh.engine.world.stance.is_reconciled
+    assert [one["what"] for one in fresh.told_of(NoticeKind.FOREIGN_ACTIVITY)] == [
+        "position of 5.00"
+    ], "told of what is there, not of how it came"

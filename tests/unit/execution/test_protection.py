@@ -33,7 +33,8 @@ from bot.execution.bracket import (
     with_settlement,
 )
 from bot.execution.bracket_json import from_json, to_json
-from bot.execution.protection import BracketRules, Situation, decide
+from bot.execution.protection import Situation, decide
+from bot.execution.rules import BracketRules
 from bot.kit.times import HOUR_US, SECOND_US
 from tests.fakes.one_market_venue import VenueModel
 
@@ -534,6 +535,19 @@ def test_draining_keeps_the_take_profit_even_when_a_stop_had_fired() -> None:
     driver.may_exit = False
     driver.step()
     assert driver.cancels == []
+
+
+def test_wanting_out_without_a_buyer_keeps_the_take_profit_until_there_is_one() -> None:
+    driver = Driver()
+    driver.entered()
+    driver.send()
+    driver.is_trusted = False
+    driver.bracket = leaving(driver.bracket, ExitReason.OPERATOR, driver.now_us)
+    driver.wait(5 * SECOND_US)
+    assert driver.cancels == []
+    driver.is_trusted = True
+    driver.step()
+    assert len(driver.cancels) == 1
 
 
 @both_sides
