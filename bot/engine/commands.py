@@ -75,6 +75,7 @@ def on_halt_saved(world: World, event: HaltSaved, draft: Draft) -> None:
     elif event.command_id in world.withdrawn_unhalts:
         # A halt came after this unhalt, and the store may have written them the other way round.
         world.withdrawn_unhalts.discard(event.command_id)
+        _say(draft, event.command_id, "refused: a halt came in between")
         _save_again(world, draft)
         return
     elif event.command_id:

@@ -175,6 +175,8 @@ def test_a_halt_given_while_an_unhalt_is_being_saved_wins() -> None:
     assert desk.outgoing == []
     saves = [one.record for _, effects in desk.journal for one in effects if is_save(one)]
     assert saves[-1].halted, "the late save of the unhalt is overwritten"
+    last_words = {one.command_id: one.text for one in desk.replies if one.is_done}
+    assert last_words == {4: "saved", 3: "refused: a halt came in between"}
 
 
 def is_save(effect: object) -> bool:
