@@ -113,9 +113,7 @@ class NearExpiry:
         edge = self._edge(view, own, chance_e6)
         if edge < params.edge_min_e6:
             return _NO_EDGE
-        return self._signal(
-            view, side, own, (("chance_e6", str(chance_e6)), ("edge_e6", str(edge)))
-        )
+        return self._signal(view, side, own, chance_e6)
 
     def _edge(self, view: MarketView, own: Price, chance_e6: int) -> Money:
         fee = estimate_fee(view.listing.fees, own, _ONE_CONTRACT, is_taker=False)
