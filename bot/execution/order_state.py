@@ -21,7 +21,9 @@ ABANDON_AFTER_US = 10 * SECOND_US
 ABANDON_AFTER_LOOKUPS = 3
 """An order that this many complete lookups over this time did not find never arrived."""
 CREATION_SLACK_US = 60 * SECOND_US
-"""How far the venue's creation stamp may lie from our decision (clocks and queues)."""
+"""How far before our decision the venue's creation stamp may lie: clocks differ."""
+CREATION_DELAY_US = 10 * 60 * SECOND_US
+"""How long after it: a send may have been stuck, but not for ever."""
 
 _WORKING = frozenset({OrderStatus.RESTING, OrderStatus.PARTIALLY_FILLED})
 _UNANSWERED = frozenset({OrderStatus.SUBMITTING, OrderStatus.UNKNOWN})
@@ -227,7 +229,7 @@ def matches(intent: OrderIntent, order: Order) -> bool:
         and order.side is intent.side
         and order.price == intent.price
         and order.initial == intent.quantity
-        and abs(order.created_us - intent.decided_us) <= CREATION_SLACK_US
+        and -CREATION_SLACK_US <= order.created_us - intent.decided_us <= CREATION_DELAY_US
     )
 
 

@@ -190,7 +190,8 @@ def test_only_an_order_that_matches_in_every_respect_is_ours() -> None:
         replace(same, side=BookSide.ASK),
         replace(same, initial=Quantity(999)),
         replace(same, ticker=MarketTicker("other")),
-        replace(same, created_us=61 * SECOND_US),
+        replace(same, created_us=-61 * SECOND_US),
+        replace(same, created_us=601 * SECOND_US),
         replace(same, client_order_id=None),
     ]
     assert not any(order_state.matches(INTENT, other) for other in others)
