@@ -5,7 +5,6 @@ from pathlib import Path
 from bot.adapters.storage.backups import SqlBackupStore
 from bot.adapters.storage.database import Database
 from bot.app.progress import OnAdvance
-from bot.app.running import Running
 from bot.app.settings import BotSettings
 from bot.domain.operations import BackupFile
 from bot.kit.clock import Clock
@@ -20,12 +19,16 @@ def backups_of(settings: BotSettings, database: Database, clock: Clock) -> Backu
 
 
 async def make_backup(
-    running: Running, *, kind: BackupKind, contents: BackupContents
+    settings: BotSettings,
+    database: Database,
+    clock: Clock,
+    *,
+    kind: BackupKind,
+    contents: BackupContents,
 ) -> BackupFile:
     """A backup made by the running bot."""
-    backups = backups_of(running.settings, running.parts.database, running.clock)
-    report = await backups.make(_quiet, kind=kind, contents=contents)
-    return file_of(report, is_durable=is_durable(running.settings, report.path))
+    report = await backups_of(settings, database, clock).make(_quiet, kind=kind, contents=contents)
+    return file_of(report, is_durable=is_durable(settings, report.path))
 
 
 def file_of(report: BackupReport, *, is_durable: bool) -> BackupFile:

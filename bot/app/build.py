@@ -1,11 +1,7 @@
-"""Makes the concrete parts from the settings: database, exchange, terms, identities."""
+"""Makes the concrete parts from the settings: exchange, terms, identities."""
 
-import contextlib
 import platform
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from random import Random, SystemRandom
 
 from bot import __version__
 from bot.adapters.kalshi.gateway import KalshiExchange, KalshiFeed
@@ -17,52 +13,14 @@ from bot.adapters.kalshi.settings import (
     hosts_of,
 )
 from bot.adapters.kalshi.signing import Signer, load_signer
-from bot.adapters.storage.database import Database
-from bot.adapters.storage.migrations import migrate
+from bot.app.basics import Means
 from bot.app.settings import BotSettings
 from bot.collect.macro_filter import MACRO_SERIES
 from bot.collect.settings import CollectSettings
 from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import InstanceId, SeriesTicker
 from bot.domain.leadership import Candidate
-from bot.kit.clock import Clock, SystemClock
-from bot.kit.ids import IdFactory
 from bot.leadership.lease import LeaseTerms
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """Time, chance and names: what tests replace."""
-
-    clock: Clock
-    random: Random
-    ids: IdFactory
-
-
-def real_means() -> Means:
-    """The machine's own."""
-    clock, random = SystemClock(), SystemRandom()
-    return Means(clock=clock, random=random, ids=IdFactory(clock, random))
-
-
-@contextlib.asynccontextmanager
-async def open_database(settings: BotSettings, *, migrated: bool) -> AsyncIterator[Database]:
-    """The database, brought to this version's schema where asked.
-
-    Raises:
-        ConfigurationFault: the address is wrong, or the schema needs newer code.
-        StorageUnavailable: it cannot be reached.
-    """
-    database = await Database.open(
-        settings.database.url.get_secret_value(),
-        sqlite_synchronous=settings.database.synchronous,
-    )
-    try:
-        if migrated:
-            await migrate(database)
-        yield database
-    finally:
-        await database.close()
 
 
 def signer_of(settings: BotSettings) -> Signer | None:

@@ -101,8 +101,13 @@ class Chores:
 
     async def _back_up(self, _slot_us: int) -> None:
         try:
+            running = self._running
             made = await make_backup(
-                self._running, kind=BackupKind.NIGHTLY, contents=BackupContents.FULL
+                running.settings,
+                running.parts.database,
+                running.clock,
+                kind=BackupKind.NIGHTLY,
+                contents=BackupContents.FULL,
             )
         except (BotError, OSError) as fault:
             await self._running.alerts.tell(AlertKind.BACKUP_FAILED, {"error": str(fault)})

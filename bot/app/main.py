@@ -16,14 +16,12 @@ from typing import TypeVar
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.leases import SqlLeaseStore
+from bot.app.basics import Means, open_database, real_means
 from bot.app.build import (
-    Means,
     candidate_of,
     collect_settings,
     exchange_of,
     lease_terms,
-    open_database,
-    real_means,
     signer_of,
 )
 from bot.app.leading import Leading, access_settings, telegram_settings

@@ -161,11 +161,16 @@ class BotOperator:
 
     async def backup(self, authority: Authority) -> BackupFile:
         """See ``Operator.backup``."""
+        running = self._running
         made = await make_backup(
-            self._running, kind=BackupKind.MANUAL, contents=BackupContents.CORE
+            running.settings,
+            running.parts.database,
+            running.clock,
+            kind=BackupKind.MANUAL,
+            contents=BackupContents.CORE,
         )
         done = f"backup {made.path} {made.sha256}"
-        await self._running.audit.record(self._act(authority, "/backup", done))
+        await running.audit.record(self._act(authority, "/backup", done))
         return made
 
     # --- reads ------------------------------------------------------------------------------

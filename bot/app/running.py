@@ -10,7 +10,7 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox
 from bot.adapters.storage.queries import SqlQueries
 from bot.alerts.dispatcher import Alerts, AlertSettings, Recipient
-from bot.app.build import Means
+from bot.app.basics import Means
 from bot.app.lifecycle import Role as LifeRole
 from bot.app.lifecycle import RoleChange
 from bot.app.settings import BotSettings

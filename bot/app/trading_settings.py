@@ -72,7 +72,7 @@ def market_filter(settings: BotSettings) -> MarketFilter:
 def monitor_settings(settings: BotSettings) -> MonitorSettings:
     """Which series are read for the watch list: those that are collected."""
     chosen = tuple(SeriesTicker(one) for one in settings.collect.series) or MACRO_SERIES
-    return MonitorSettings(series=chosen, refresh_s=settings.trading.refresh_s)
+    return MonitorSettings(series=chosen, refresh_us=_us(settings.trading.refresh_s))
 
 
 def strategies(settings: BotSettings) -> tuple[Strategy, ...]:

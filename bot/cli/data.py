@@ -1,14 +1,13 @@
-"""Commands about stored data: status, gaps, migrate, backup, restore."""
+"""Commands about stored data: status, gaps, migrate, instances."""
 
 import asyncio
-from pathlib import Path
 
 import click
 
 from bot.app import admin
 from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode
-from bot.cli.options import json_option, progress_bar, show, with_settings
+from bot.cli.options import json_option, show, with_settings
 
 
 @click.command()
@@ -48,37 +47,20 @@ def migrate(settings: BotSettings, *, as_json: bool) -> int:
 
 
 @click.command()
-@click.option("--core", is_flag=True, help="Only the trading core, small enough to send.")
-@click.option("--nightly", is_flag=True, help="Name it by the day, as the nightly job does.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["sqlite", "pg_dump"]),
-    default="sqlite",
-    show_default=True,
-    help="pg_dump needs PostgreSQL and its tools.",
-)
+@click.option("--activate", metavar="ID", help="Make this living instance the leader.")
+@click.option("--deactivate-all", is_flag=True, help="Stand the leader down; nobody leads.")
 @json_option
 @with_settings
-def backup(settings: BotSettings, *, core: bool, nightly: bool, form: str, as_json: bool) -> int:
-    """Make a checked backup. Needs no lock: the bot may run."""
-    with progress_bar("backup") as bar:
-        made = asyncio.run(admin.backup(settings, core=core, nightly=nightly, form=form, bar=bar))
-    show(made, as_json=as_json)
-    return ExitCode.DONE
-
-
-@click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.argument("target", required=False)
-@click.option("--force", is_flag=True, help="Restore although the bot may be running.")
-@json_option
-@with_settings
-def restore(
-    settings: BotSettings, *, file: Path, target: str | None, force: bool, as_json: bool
+def instances(
+    settings: BotSettings, *, activate: str | None, deactivate_all: bool, as_json: bool
 ) -> int:
-    """Replace the database by a backup FILE. TARGET is a path or database address."""
-    with progress_bar("restore") as bar:
-        done = asyncio.run(admin.restore(settings, file, target=target, force=force, bar=bar))
-    show(done, as_json=as_json)
+    """List registered instances, or choose who leads."""
+    if activate and deactivate_all:
+        raise click.UsageError("--activate and --deactivate-all exclude each other")
+    told = asyncio.run(admin.instances(settings, activate=activate, deactivate_all=deactivate_all))
+    if as_json:
+        show({"instances": told.rows}, as_json=True)
+    else:
+        for line in told.lines:
+            click.echo(line)
     return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""Commands an operator gives: halt, unhalt, breakers, orders, instances.
+"""Commands an operator gives: halt, unhalt, breakers, orders.
 
 They are the chat's own commands. Where an instance leads they travel through
 its inbox and it answers; where nobody leads, the ones that make sense without
@@ -9,14 +9,14 @@ import asyncio
 
 import click
 
-from bot.app import admin
+from bot.app import orders
 from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode, not_built
 from bot.cli.options import json_option, show, with_settings
 
 
 def _give(settings: BotSettings, line: str, *, as_json: bool, wait_s: float = 30.0) -> int:
-    answer = asyncio.run(admin.give_command(settings, line, wait_s=wait_s))
+    answer = asyncio.run(orders.give_command(settings, line, wait_s=wait_s))
     if as_json:
         show({"command": line, "answer": answer.text, "done": answer.is_done}, as_json=True)
     else:
@@ -67,7 +67,7 @@ def cancel_orders(settings: BotSettings, *, yes: bool, including_exits: bool, as
     if not yes:
         click.confirm(f"Cancel {what}?", abort=True, err=True)
     show(
-        asyncio.run(admin.cancel_orders(settings, including_exits=including_exits)),
+        asyncio.run(orders.cancel_orders(settings, including_exits=including_exits)),
         as_json=as_json,
     )
     return ExitCode.DONE
@@ -78,23 +78,3 @@ def cancel_orders(settings: BotSettings, *, yes: bool, including_exits: bool, as
 def flatten(_settings: BotSettings) -> int:
     """Halt, cancel resting orders and close every position (still to come)."""
     return not_built("flatten", "halt the bot and close positions in Kalshi's app")
-
-
-@click.command()
-@click.option("--activate", metavar="ID", help="Make this living instance the leader.")
-@click.option("--deactivate-all", is_flag=True, help="Stand the leader down; nobody leads.")
-@json_option
-@with_settings
-def instances(
-    settings: BotSettings, *, activate: str | None, deactivate_all: bool, as_json: bool
-) -> int:
-    """List registered instances, or choose who leads."""
-    if activate and deactivate_all:
-        raise click.UsageError("--activate and --deactivate-all exclude each other")
-    told = asyncio.run(admin.instances(settings, activate=activate, deactivate_all=deactivate_all))
-    if as_json:
-        show({"instances": told.rows}, as_json=True)
-    else:
-        for line in told.lines:
-            click.echo(line)
-    return ExitCode.DONE

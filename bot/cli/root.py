@@ -1,21 +1,84 @@
-"""The table of subcommands; each group of them lives in its own module."""
+"""The table of subcommands; each group of them lives in its own module.
+
+A module is loaded when its command is used, not before: what serves the exchange
+or the chat takes longer to load than ``gaps`` takes to answer.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
 
 import click
+from typing_extensions import override
 
 from bot import __version__
-from bot.cli.data import backup, collect_gaps, migrate, restore, status
-from bot.cli.operator import (
-    cancel_orders,
-    flatten,
-    halt,
-    instances,
-    reset_breaker,
-    unhalt,
-)
-from bot.cli.run import demo, doctor, healthcheck, run, service, simulate
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command is, and its one line in the list."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+PLACES: Mapping[str, Place] = {
+    "run": Place("run", "run", "Run the bot, or one cycle of it with --once."),
+    "status": Place("data", "status", "Show who leads and how trading and collecting fare."),
+    "gaps": Place("data", "collect_gaps", "List the hours that were not collected, and why."),
+    "migrate": Place("data", "migrate", "Bring the database to this version's schema."),
+    "backup": Place("copies", "backup", "Make a checked backup; the bot may run."),
+    "restore": Place("copies", "restore", "Replace the database by a backup."),
+    "healthcheck": Place("checks", "healthcheck", "Exit 0 if the periodic work is fresh, else 1."),
+    "doctor": Place("checkup", "doctor", "Check everything the bot needs."),
+    "instances": Place("data", "instances", "List registered instances, or choose who leads."),
+    "halt": Place("operator", "halt", "Stop new entries now; positions and their exits go on."),
+    "unhalt": Place("operator", "unhalt", "End a halt; breakers stay as they are."),
+    "reset-breaker": Place("operator", "reset_breaker", "Reset one circuit breaker."),
+    "cancel-orders": Place("operator", "cancel_orders", "Cancel resting entries, or every order."),
+    "flatten": Place("operator", "flatten", "Close every position (still to come)."),
+    "service": Place("checks", "service", "Run one part of the bot as a process of its own."),
+    "simulate": Place("stage", "simulate", "Run a simulated Kalshi."),
+    "demo": Place("stage", "demo", "Show the whole bot at work on paper money."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows the names and their lines; loads the rest on use."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(PLACES)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = PLACES.get(cmd_name)
+        if place is None:
+            return None
+        found = getattr(import_module(f"bot.cli.{place.module}"), place.attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+    @override
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in PLACES:
+            close = difflib.get_close_matches(args[0], PLACES, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.help) for name, place in PLACES.items()])
 
 
 @click.group(
+    cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed or already running, 2 usage or configuration, "
     "70 watchdog, 75 lost the lead and could not clean up, 130 interrupted.",
@@ -23,25 +86,3 @@ from bot.cli.run import demo, doctor, healthcheck, run, service, simulate
 @click.version_option(__version__, message="%(version)s")
 def cli() -> None:
     """A Telegram-controlled trading bot for Kalshi. Collects by default; trades on paper."""
-
-
-for command in (
-    run,
-    status,
-    collect_gaps,
-    migrate,
-    backup,
-    restore,
-    healthcheck,
-    doctor,
-    instances,
-    halt,
-    unhalt,
-    reset_breaker,
-    cancel_orders,
-    flatten,
-    service,
-    simulate,
-    demo,
-):
-    cli.add_command(command)

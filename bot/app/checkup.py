@@ -1,0 +1,39 @@
+"""``doctor``: looks at everything the bot needs, and changes nothing."""
+
+import contextlib
+from pathlib import Path
+
+from bot.adapters.storage.migrations import check as check_schema
+from bot.app.basics import open_database, real_means
+from bot.app.build import exchange_of, signer_of
+from bot.app.settings import BotSettings
+from bot.domain.errors import ConfigurationFault
+from bot.ops import doctor
+
+
+async def examine(settings: BotSettings) -> tuple[doctor.Finding, ...]:
+    """Look at everything the bot needs."""
+    means = real_means()
+    signer = None
+    with contextlib.suppress(ConfigurationFault):
+        signer = signer_of(settings)
+    has_key = settings.secrets.kalshi_key_id is not None
+
+    async def schema() -> str:
+        async with open_database(settings, migrated=False) as database:
+            return (await check_schema(database)).value
+
+    async with exchange_of(settings, means, signer).open() as exchange:
+        return await doctor.examine(
+            [
+                doctor.configuration(lambda: settings),
+                doctor.signing_key((lambda: signer_of(settings)) if has_key else None),
+                doctor.database(schema),
+                doctor.exchange(exchange.status),
+                doctor.clock_skew(exchange.status, means.clock),
+                doctor.disk_space(Path.cwd()),
+                doctor.writable_directory("backups", settings.backup.dir),
+                doctor.writable_directory("reports", settings.collect.reports_dir),
+                doctor.port_free(settings.web.host, settings.web.port),
+            ]
+        )

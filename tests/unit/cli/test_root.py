@@ -1,0 +1,64 @@
+"""The command table: complete, quick to list, forgiving with names."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import main
+from bot.cli.root import PLACES, cli
+
+_HEAVY = ("aiohttp", "sqlalchemy", "telegram", "pydantic", "cryptography", "websockets")
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_each_command_is_where_the_table_says_and_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert f"{name} [OPTIONS]" in result.output
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.name == name
+
+
+def test_the_list_names_every_command() -> None:
+    output = CliRunner().invoke(cli, ["--help"]).output
+    assert [name for name in PLACES if f"  {name} " not in output] == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["statsu"]])
+def test_what_needs_no_command_loads_none(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom bot.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        f"print([one for one in {_HEAVY!r} if one in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["statsu"], "No such command 'statsu'. Did you mean 'status'?"),
+        (["xyzzy"], "No such command 'xyzzy'."),
+        (["status", "--jsn"], "No such option '--jsn'. Did you mean '--json'?"),
+        (["run", "--mode", "gamble"], "'gamble' is not one of 'collect', 'analyze', 'trade'"),
+        (["gaps", "--hours", "zero"], "'zero' is not a valid integer range"),
+        (["reset-breaker"], "Missing argument 'NAME'"),
+        (["instances", "--activate", "x", "--deactivate-all"], "exclude each other"),
+    ],
+)
+def test_a_typing_error_is_one_line_and_exit_code_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert sum(line.startswith("Error") for line in told.splitlines()) == 1
