@@ -52,7 +52,7 @@ from bot.kit.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 
-_RETRY = Backoff(base_s=0.1, cap_s=2.0)
+_RETRY = Backoff.of_ms(100, 2_000)
 
 
 class EffectExecutor:

@@ -25,6 +25,7 @@ from bot.domain.quotes import BookDelta, BookSnapshot, TickerUpdate
 from bot.engine.listing import read_listings
 from bot.kit.clock import Clock
 from bot.kit.tasks import ServiceEndedEarly
+from bot.kit.times import SECOND_US, seconds
 from bot.marketdata.agreement import BookAgreement
 from bot.marketdata.feed import FeedTranslator
 from bot.marketdata.universe import MarketFilter, Selection, select
@@ -41,16 +42,16 @@ class MonitorSettings:
     """Which series are watched and how often things are looked at."""
 
     series: tuple[SeriesTicker, ...]
-    refresh_s: float = 60.0
-    status_s: float = 30.0
-    count_s: float = 5.0
-    tick_s: float = 1.0
+    refresh_us: int = 60 * SECOND_US
+    status_us: int = 30 * SECOND_US
+    count_us: int = 5 * SECOND_US
+    tick_us: int = SECOND_US
 
     def __post_init__(self) -> None:
         if not self.series:
             raise ValueError("series must name at least one series to watch")
-        if min(self.refresh_s, self.status_s, self.count_s, self.tick_s) <= 0:
-            raise ValueError("refresh_s, status_s, count_s and tick_s must be above 0")
+        if min(self.refresh_us, self.status_us, self.count_us, self.tick_us) <= 0:
+            raise ValueError("refresh_us, status_us, count_us and tick_us must be above 0")
 
 
 class MarketMonitor:
@@ -87,21 +88,21 @@ class MarketMonitor:
         settings = self._settings
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pump(), name="feed")
-            group.create_task(self._every(settings.refresh_s, self._refresh), name="watch list")
-            group.create_task(self._every(settings.status_s, self._read_status), name="status")
-            group.create_task(self._every(settings.count_s, self._count_calls), name="api calls")
-            group.create_task(self._every(settings.tick_s, self._tick), name="time")
+            group.create_task(self._every(settings.refresh_us, self._refresh), name="watch list")
+            group.create_task(self._every(settings.status_us, self._read_status), name="status")
+            group.create_task(self._every(settings.count_us, self._count_calls), name="api calls")
+            group.create_task(self._every(settings.tick_us, self._tick), name="time")
 
     async def drain(self) -> None:
         """Nothing to finish: it only reads."""
 
-    async def _every(self, interval_s: float, act: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, interval_us: int, act: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await act()
             except BotError as fault:
                 logger.warning("api error", extra={"task": act.__name__, "reason": str(fault)})
-            await asyncio.sleep(interval_s)
+            await asyncio.sleep(seconds(interval_us))
 
     async def _pump(self) -> None:
         async with self._feed.open() as events:

@@ -12,9 +12,11 @@ from bot.domain.events import Event
 from bot.engine.effects import Effect
 from bot.engine.executor import EffectExecutor
 from bot.engine.inbox import EngineInbox
+from bot.kit.times import seconds
 
 logger = logging.getLogger(__name__)
 
+_LOOK_S = seconds(5_000)
 _EVENTS_PER_TURN = 256
 """After so many events the loop gets its turn: sockets and timers must not starve."""
 
@@ -56,7 +58,7 @@ class EngineRunner:
     async def settle(self) -> None:
         """Return when the inbox is empty and no effect is under way."""
         while len(self._inbox) or self._executor.is_busy:  # noqa: ASYNC110 - two sources, rarely used
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(_LOOK_S)
 
     async def _decide(self) -> None:
         while True:

@@ -16,6 +16,11 @@ class Backoff:
     base_s: float
     cap_s: float
 
+    @staticmethod
+    def of_ms(base_ms: int, cap_ms: int) -> "Backoff":
+        """From whole milliseconds."""
+        return Backoff(base_s=base_ms / 1_000, cap_s=cap_ms / 1_000)
+
     def waits(self, random: Random) -> Iterator[float]:
         """An endless sequence of waits; take as many as there may be retries."""
         ceiling = self.base_s

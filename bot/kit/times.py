@@ -36,6 +36,11 @@ def format_seconds(at_us: int) -> str:
     return to_datetime(at_us).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def seconds(duration_us: int) -> float:
+    """A duration as the event loop wants it."""
+    return duration_us / SECOND_US
+
+
 def hour_key(at_us: int) -> str:
     """The start of the hour that holds ``at_us``, as ``YYYY-MM-DDTHH:00:00Z``."""
     return format_seconds(at_us - at_us % HOUR_US)
