@@ -20,7 +20,7 @@ from bot.simulator.candles import Candles
 from bot.simulator.catalog import Catalog, Event, MarketInfo, Series
 from bot.simulator.clock import ExchangeClock
 from bot.simulator.faults import Faults
-from bot.simulator.keys import Identity, KeyPair, KeyRing, make_key_pair, public_pem_of
+from bot.simulator.keys import Identity, KeyPair, KeyRing, make_key_pair
 from bot.simulator.limits import Limiter
 from bot.simulator.portfolios import Portfolio, Portfolios
 from bot.simulator.publisher import Publisher
@@ -206,10 +206,6 @@ class Exchange:
         outcome = self.venue.deposit(account, amount, now_us, exchange_index=exchange_index)
         result = self.apply(outcome)
         return result if isinstance(result, Refusal) else None
-
-    def adopt_key(self, key_id: str, private_pem: bytes, user_id: str) -> None:
-        """Accept an existing key, known by its private half."""
-        self.keys.register(key_id, public_pem_of(private_pem), user_id)
 
     def new_key(self, user_id: str) -> KeyPair:
         """Make an API key for a user and accept it from now on."""

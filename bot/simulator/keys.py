@@ -71,14 +71,6 @@ def make_key_pair(key_id: str, key_type: KeyType) -> KeyPair:
     )
 
 
-def public_pem_of(private_pem: bytes) -> bytes:
-    """The public half of a private key, so that an existing key file can be registered."""
-    key = serialization.load_pem_private_key(private_pem, password=None)
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-
-
 class KeyRing:
     """The registered public keys."""
 

@@ -1,22 +1,18 @@
 """The public endpoints: exchange, series, events, markets, books, trades."""
 
 from collections.abc import Iterator
-from functools import partial
 
-from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
+from bot.domain.ids import MarketTicker
 from bot.domain.market import MarketStatus
-from bot.domain.money import Quantity
 from bot.kit.times import DAY_US, format_rfc3339
 from bot.simulator.bodies import (
     Json,
     book_body,
-    event_body,
     market_body,
-    series_body,
     trade_body,
 )
 from bot.simulator.calls import Call, Query, Reply, Route, SortKey, market_or_404, ok, page
-from bot.simulator.catalog import Event, MarketInfo
+from bot.simulator.catalog import MarketInfo
 from bot.simulator.errors import details_only, failed_validation, nested
 from bot.simulator.exchange import SHARDS, Exchange
 from bot.simulator.limits import DEFAULT_COST, ENDPOINT_COSTS, Bucket
@@ -24,10 +20,9 @@ from bot.venue.markets import MarketView
 
 _BOOKS_MAX = 100
 _DEPTH_MAX = 100
-_EVENTS_MAX = 200
 _COMBO_PREFIX = "KXMVE"
 
-_STATUSES = {
+STATUSES = {
     "unopened": frozenset({MarketStatus.INITIALIZED}),
     "open": frozenset({MarketStatus.ACTIVE}),
     "paused": frozenset({MarketStatus.INACTIVE}),
@@ -41,7 +36,7 @@ _STATUSES = {
     ),
     "settled": frozenset({MarketStatus.FINALIZED}),
 }
-_EVENT_STATUSES = frozenset(_STATUSES) - {"paused"}
+"""What each word of a status filter means."""
 _FAMILIES = {
     "created": frozenset({"", "unopened", "open"}),
     "close": frozenset({"", "closed"}),
@@ -118,135 +113,6 @@ def endpoint_costs(exchange: Exchange, call: Call) -> Reply:
     return ok({"default_cost": DEFAULT_COST, "endpoint_costs": costs})
 
 
-# Series and events
-
-
-def series_list(exchange: Exchange, call: Call) -> Reply:
-    """Every series of a category, unpaginated."""
-    query = Query("GetSeriesList", call.query)
-    category, tags = query.text("category"), set(query.names("tags"))
-    wants_volume = query.flag("include_volume")
-    found = [
-        series_body(series, _series_volume(exchange, series.ticker) if wants_volume else None)
-        for series in exchange.catalog.series.values()
-        if category in {"", series.category} and (not tags or tags & set(series.tags))
-    ]
-    return ok({"series": found})
-
-
-def one_series(exchange: Exchange, call: Call) -> Reply:
-    """One series."""
-    query = Query("GetSeries", call.query)
-    series = exchange.catalog.series.get(SeriesTicker(call.params["series_ticker"]))
-    if series is None:
-        raise nested(404, "not_found")
-    volume = _series_volume(exchange, series.ticker) if query.flag("include_volume") else None
-    return ok({"series": series_body(series, volume)})
-
-
-def _series_volume(exchange: Exchange, series: SeriesTicker) -> Quantity:
-    total = 0
-    for info in exchange.catalog.markets.values():
-        view = exchange.market(info.ticker) if info.series_ticker == series else None
-        total += info.prior_volume + view.volume if view else 0
-    return Quantity(total)
-
-
-def series_fee_changes(exchange: Exchange, call: Call) -> Reply:
-    """Announced fee changes; a simulated exchange announces none."""
-    del exchange
-    Query("GetSeriesFeeChanges", call.query).flag("show_historical")
-    return ok({"series_fee_change_arr": []})
-
-
-def event_fee_changes(exchange: Exchange, call: Call) -> Reply:
-    """Announced fee overrides of events; none either."""
-    del exchange
-    Query("GetEventFeeChanges", call.query).limit()
-    return ok({"event_fee_changes": [], "cursor": ""})
-
-
-def events(exchange: Exchange, call: Call) -> Reply:
-    """Events, filtered by series, tickers and the state of their markets."""
-    query = Query("GetEvents", call.query)
-    status, series = query.text("status"), query.text("series_ticker")
-    if status and status not in _EVENT_STATUSES:
-        raise details_only("invalid status filter")
-    tickers, min_close_us = set(query.names("tickers")), query.seconds("min_close_ts")
-    limit = query.limit(_EVENTS_MAX, _EVENTS_MAX)
-    chosen = [
-        event
-        for event in exchange.catalog.events.values()
-        if series in {"", event.series_ticker}
-        and (not tickers or event.ticker in tickers)
-        and _has_market(exchange, event, status, min_close_us)
-    ]
-    found, cursor = page(chosen, _event_key, query.text("cursor"), limit)
-    nests = query.flag("with_nested_markets")
-    return ok({"events": [_event(exchange, e, nests=nests) for e in found], "cursor": cursor})
-
-
-def _event_key(event: Event) -> SortKey:
-    return -event.created_us, event.ticker
-
-
-def _has_market(exchange: Exchange, event: Event, status: str, min_close_us: int | None) -> bool:
-    if not status and min_close_us is None:
-        return True
-    views = _views(exchange, event.ticker)
-    return any(
-        (not status or view.status in _STATUSES[status])
-        and (min_close_us is None or view.close_us >= min_close_us)
-        for _, view in views
-    )
-
-
-def _views(exchange: Exchange, event: EventTicker) -> Iterator[tuple[MarketInfo, MarketView]]:
-    for info in exchange.catalog.markets_of(event):
-        view = exchange.market(info.ticker)
-        if view is not None:
-            yield info, view
-
-
-def _event(exchange: Exchange, event: Event, *, nests: bool) -> Json:
-    body = event_body(event, exchange.catalog.series[event.series_ticker])
-    if nests:
-        body["markets"] = [market_body(*pair) for pair in _views(exchange, event.ticker)]
-    return body
-
-
-def multivariate_events(exchange: Exchange, call: Call) -> Reply:
-    """Combo events: there are none."""
-    del exchange
-    Query("GetMultivariateEvents", call.query).limit(_EVENTS_MAX, _EVENTS_MAX)
-    return ok({"events": [], "cursor": ""})
-
-
-def one_event(exchange: Exchange, call: Call) -> Reply:
-    """One event, with its markets inside or beside it."""
-    query = Query("GetEvent", call.query)
-    nests, excludes = query.flag("with_nested_markets"), query.flag("exclude_markets")
-    if nests and excludes:
-        raise nested(400, "invalid_parameters", details="exclude_markets and with_nested_markets")
-    event = exchange.catalog.events.get(EventTicker(call.params["event_ticker"]))
-    if event is None:
-        raise nested(404, "not_found")
-    beside = [] if nests or excludes else [market_body(*p) for p in _views(exchange, event.ticker)]
-    return ok({"event": _event(exchange, event, nests=nests), "markets": beside})
-
-
-def event_metadata(exchange: Exchange, call: Call) -> Reply:
-    """Pictures and sources of an event."""
-    event = exchange.catalog.events.get(EventTicker(call.params["event_ticker"]))
-    if event is None:
-        raise nested(404, "not_found")
-    details = [
-        {"market_ticker": info.ticker, "image_url": "", "color_code": ""}
-        for info in exchange.catalog.markets_of(event.ticker)
-    ]
-    return ok({"image_url": "", "market_details": details, "settlement_sources": []})
-
-
 # Markets
 
 
@@ -286,7 +152,7 @@ class _MarketFilter:
 
     def __init__(self, query: Query) -> None:
         self.status = query.text("status")
-        if self.status and self.status not in _STATUSES:
+        if self.status and self.status not in STATUSES:
             raise details_only("invalid status filter")
         self.event, self.series = query.text("event_ticker"), query.text("series_ticker")
         self.tickers = set(query.names("tickers"))
@@ -311,7 +177,7 @@ class _MarketFilter:
     def accepts(self, info: MarketInfo, view: MarketView) -> bool:
         """Whether a market is wanted."""
         return (
-            (not self.status or view.status in _STATUSES[self.status])
+            (not self.status or view.status in STATUSES[self.status])
             and self.event in {"", info.event_ticker}
             and self.series in {"", info.series_ticker}
             and (not self.tickers or info.ticker in self.tickers)
@@ -329,10 +195,11 @@ class _MarketFilter:
             "settled": view.settled_us,
             "updated": view.updated_us,
         }
-        return all(_within(times[family], *span) for family, span in self.spans.items())
+        return all(within(times[family], *span) for family, span in self.spans.items())
 
 
-def _within(at_us: int | None, least_us: int | None, most_us: int | None) -> bool:
+def within(at_us: int | None, least_us: int | None, most_us: int | None) -> bool:
+    """Whether a moment lies in a span; without a span even a missing one does."""
     if least_us is None and most_us is None:
         return True
     if at_us is None:
@@ -384,7 +251,7 @@ def trades(exchange: Exchange, call: Call, *, historical: bool = False) -> Reply
         (
             trade
             for trade in exchange.trades(MarketTicker(ticker) if ticker else None)
-            if _within(trade.executed_us, *span)
+            if within(trade.executed_us, *span)
             and wants_blocks in {None, trade.is_block}
             and (trade.executed_us < cutoff_us(exchange)) == historical
         ),
@@ -395,70 +262,14 @@ def trades(exchange: Exchange, call: Call, *, historical: bool = False) -> Reply
     return ok({"trades": [trade_body(trade) for trade in found], "cursor": cursor})
 
 
-# The historical tier
-
-
-def historical_cutoff(exchange: Exchange, call: Call) -> Reply:
-    """From when on the live endpoints know everything."""
-    del call
-    at = format_rfc3339(cutoff_us(exchange))
-    names = ("market_settled_ts", "trades_created_ts", "orders_updated_ts")
-    return ok(dict.fromkeys((*names, "market_positions_last_updated_ts"), at))
-
-
-def historical_markets(exchange: Exchange, call: Call) -> Reply:
-    """Markets settled long ago, newest first."""
-    query = Query("GetHistoricalMarkets", call.query)
-    event, series = query.text("event_ticker"), query.text("series_ticker")
-    tickers, limit = set(query.names("tickers")), query.limit()
-    chosen = [
-        (info, view)
-        for info, view in _historical_views(exchange)
-        if event in {"", info.event_ticker}
-        and series in {"", info.series_ticker}
-        and (not tickers or info.ticker in tickers)
-    ]
-    key = lambda pair: (-(pair[1].settled_us or 0), pair[0].ticker)  # noqa: E731 - a key
-    found, cursor = page(chosen, key, query.text("cursor"), limit)
-    return ok({"markets": [market_body(*pair) for pair in found], "cursor": cursor})
-
-
-def _historical_views(exchange: Exchange) -> Iterator[tuple[MarketInfo, MarketView]]:
-    for info in exchange.catalog.markets.values():
-        view = exchange.market(info.ticker)
-        if view is not None and is_historical(exchange, view):
-            yield info, view
-
-
-def historical_market(exchange: Exchange, call: Call) -> Reply:
-    """One market settled long ago."""
-    ticker = market_or_404(exchange, call.params["ticker"])
-    view = exchange.market(ticker)
-    if view is None or not is_historical(exchange, view):
-        raise nested(404, "not_found")
-    return ok({"market": market_body(exchange.catalog.markets[ticker], view)})
-
-
 ROUTES = (
     Route("GET", "/exchange/status", exchange_status),
     Route("GET", "/exchange/schedule", exchange_schedule),
     Route("GET", "/exchange/user_data_timestamp", user_data_timestamp),
     Route("GET", "/account/endpoint_costs", endpoint_costs, bucket=Bucket.NONE),
-    Route("GET", "/series", series_list),
-    Route("GET", "/series/fee_changes", series_fee_changes),
-    Route("GET", "/series/{series_ticker}", one_series),
-    Route("GET", "/events", events),
-    Route("GET", "/events/fee_changes", event_fee_changes),
-    Route("GET", "/events/multivariate", multivariate_events),
-    Route("GET", "/events/{event_ticker}", one_event),
-    Route("GET", "/events/{event_ticker}/metadata", event_metadata),
     Route("GET", "/markets", markets),
     Route("GET", "/markets/trades", trades),
     Route("GET", "/markets/orderbooks", order_books),
     Route("GET", "/markets/{ticker}", one_market),
     Route("GET", "/markets/{ticker}/orderbook", order_book),
-    Route("GET", "/historical/cutoff", historical_cutoff),
-    Route("GET", "/historical/markets", historical_markets),
-    Route("GET", "/historical/markets/{ticker}", historical_market),
-    Route("GET", "/historical/trades", partial(trades, historical=True)),
 )

@@ -1,14 +1,13 @@
-"""The HTTP server around an exchange, its handle for tests and demos, and the command's run.
+"""The HTTP server around an exchange, and the handle that tests, demos and the command hold.
 
 Each REST call passes, in order: armed faults, the signature, the token bucket,
 the handler. The world moves by a pump between requests and before every one.
 """
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from contextlib import AsyncExitStack
 from random import Random, SystemRandom
 from types import TracebackType
 from typing import Self
@@ -20,7 +19,9 @@ from bot.kit.clock import Clock, SystemClock
 from bot.simulator import (
     admin,
     candle_reads,
+    event_reads,
     group_writes,
+    historical_reads,
     market_reads,
     order_writes,
     portfolio_reads,
@@ -35,8 +36,6 @@ from bot.simulator.sockets import PATH as SOCKET_PATH
 from bot.simulator.sockets import serve_socket
 from bot.simulator.worlds import open_world
 
-logger = logging.getLogger(__name__)
-
 API = "/trade-api/v2"
 _JSON = "application/json"
 _MILLI = 1_000
@@ -48,6 +47,8 @@ FIRST_USER = str(uuid.uuid5(uuid.NAMESPACE_URL, "simulated-user"))
 ROUTES: tuple[Route, ...] = (
     *candle_reads.ROUTES,
     *market_reads.ROUTES,
+    *event_reads.ROUTES,
+    *historical_reads.ROUTES,
     *portfolio_reads.ROUTES,
     *order_writes.ROUTES,
     *group_writes.ROUTES,
@@ -182,9 +183,7 @@ class SimulatedExchange:
         self.venue = self.exchange.venue
         self.keys = self.exchange.new_key(FIRST_USER)
         self.user_id = FIRST_USER
-        self._runner: web.AppRunner | None = None
-        self._tasks: asyncio.TaskGroup | None = None
-        self._pump: asyncio.Task[None] | None = None
+        self._open = AsyncExitStack()
         self.port = 0
 
     @property
@@ -213,16 +212,21 @@ class SimulatedExchange:
         self.exchange.world = open_world(self.exchange)
         self.exchange.catch_up()
         self._script()
-        self._runner = web.AppRunner(
-            build_app(self.exchange), access_log=None, shutdown_timeout=1.0, handle_signals=False
-        )
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        self._tasks = asyncio.TaskGroup()
-        await self._tasks.__aenter__()
-        self._pump = self._tasks.create_task(self._run_pump(), name="simulator-pump")
+        async with AsyncExitStack() as stack:
+            runner = web.AppRunner(
+                build_app(self.exchange),
+                access_log=None,
+                shutdown_timeout=1.0,
+                handle_signals=False,
+            )
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
+            await web.TCPSite(runner, self.settings.host, self.settings.port).start()
+            self.port = runner.addresses[0][1]
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            pump = tasks.create_task(self._run_pump(), name="simulator-pump")
+            stack.callback(pump.cancel)
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(
@@ -231,13 +235,8 @@ class SimulatedExchange:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the world and close every connection."""
-        if self._pump is not None:
-            self._pump.cancel()
-        if self._tasks is not None:
-            await self._tasks.__aexit__(None, None, None)
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """Stop the world, then close every connection."""
+        await self._open.__aexit__(kind, error, trace)
 
     async def advance(self, *, seconds: int = 0, ms: int = 0) -> None:
         """Move the exchange's clock and let everything due happen; then let readers read."""
@@ -269,51 +268,3 @@ def _arming(exchange: Exchange, rule: FaultRule) -> Callable[[], None]:
         admin.apply_rule(exchange, rule)
 
     return arm
-
-
-async def run(
-    settings: SimulatorSettings,
-    stop: asyncio.Event,
-    *,
-    make_key: Path | None = None,
-    announce: Callable[[str], None] | None = None,
-) -> None:
-    """Serve until ``stop`` is set.
-
-    ``make_key`` receives the private key of the first user, readable by its
-    owner only; an existing file is used again, so that a bot's configuration
-    survives a restart. ``announce`` gets the lines an operator wants to see.
-    """
-    simulated = SimulatedExchange(settings)
-    key_id = simulated.keys.key_id
-    if make_key is not None:
-        key_id = _keep_key(simulated, make_key)
-    async with simulated:
-        for line in (
-            f"REST {simulated.base_url}",
-            f"WebSocket {simulated.ws_url}",
-            f"key id {key_id}",
-        ):
-            if announce is not None:
-                announce(line)
-        logger.info(
-            "simulated exchange is up",
-            extra={"rest": simulated.base_url, "websocket": simulated.ws_url},
-        )
-        await stop.wait()
-
-
-def _keep_key(simulated: SimulatedExchange, path: Path) -> str:
-    """Register the key in ``path``, writing a fresh one first where there is none.
-
-    The id is kept beside the key (``<name>.id``), as the venue shows it only once.
-    """
-    id_path = path.with_name(f"{path.name}.id")
-    if path.exists() and id_path.exists():
-        key_id = id_path.read_text().strip()
-        simulated.exchange.adopt_key(key_id, path.read_bytes(), FIRST_USER)
-        return key_id
-    path.touch(mode=0o600)
-    path.write_bytes(simulated.keys.private_pem)
-    id_path.write_text(f"{simulated.keys.key_id}\n")
-    return simulated.keys.key_id

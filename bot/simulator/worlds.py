@@ -17,10 +17,10 @@ from bot.domain.money import Quantity
 from bot.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US, to_datetime
 from bot.simulator.catalog import Event, MarketInfo
 from bot.simulator.exchange import Exchange, World
+from bot.simulator.ladders import Question
 from bot.simulator.latent import Latent
 from bot.simulator.recordings import open_recording
 from bot.simulator.templates import (
-    Question,
     Template,
     close_times,
     event_label,

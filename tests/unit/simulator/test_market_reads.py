@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.orders import BookSide
-from bot.kit.times import DAY_US, HOUR_US, MINUTE_US
+from bot.kit.times import HOUR_US, MINUTE_US
 from tests.support.exchange import START_US, TICKER, Stand, list_market, stand
 
 NOW_S = START_US // 1_000_000
@@ -83,19 +83,6 @@ def test_a_market_goes_through_the_filter_words_of_its_life() -> None:
     assert tickers(made, f"min_settled_ts={NOW_S}") == [TICKER]
 
 
-def test_old_settled_markets_move_to_the_historical_tier() -> None:
-    made = stand(historical_after_us=DAY_US)
-    made.call("POST", f"/admin/markets/{TICKER}/determine", {"result": "yes"})
-    made.advance(MINUTE_US)
-    assert made.call("GET", "/historical/markets").body["markets"] == []
-    made.advance(2 * DAY_US)
-    assert made.call("GET", f"/markets/{TICKER}").status == 404
-    assert tickers(made, "") == []
-    found = made.call("GET", "/historical/markets?series_ticker=KXTEST").body["markets"]
-    assert [market["ticker"] for market in found] == [TICKER]
-    assert made.call("GET", f"/historical/markets/{TICKER}").status == 200
-
-
 def test_books_have_ascending_bids_of_both_legs() -> None:
     made = stand()
     made.house(BookSide.BID, 4_400, 7)
@@ -131,41 +118,6 @@ def test_trades_are_public_and_newest_first() -> None:
     assert made.call("GET", "/markets/trades?is_block_trade=true").body["trades"] == []
 
 
-def test_events_nest_their_markets_or_set_them_beside() -> None:
-    made = stand()
-    beside = made.call("GET", "/events/KXTEST-26NOV").body
-    assert [market["ticker"] for market in beside["markets"]] == [TICKER]
-    assert "markets" not in beside["event"]
-    inside = made.call("GET", "/events/KXTEST-26NOV?with_nested_markets=true").body
-    assert [market["ticker"] for market in inside["event"]["markets"]] == [TICKER]
-    assert made.call("GET", "/events/KXTEST-26NOV?exclude_markets=true").body["markets"] == []
-    both = made.call("GET", "/events/KXTEST-26NOV?exclude_markets=true&with_nested_markets=true")
-    assert both.status == 400
-    assert made.call("GET", "/events/KXNONE").status == 404
-    assert made.call("GET", "/events/KXTEST-26NOV/metadata").body["market_details"]
-
-
-def test_events_and_series_are_filtered() -> None:
-    made = three_markets()
-
-    def events(query: str) -> list[str]:
-        rows = made.call("GET", f"/events?{query}").body["events"]
-        return sorted(row["event_ticker"] for row in rows)
-
-    assert events("series_ticker=KXTEST") == ["KXTEST-26NOV"]
-    assert len(events("status=open")) == 3
-    assert events("status=settled") == []
-    assert events(f"min_close_ts={NOW_S + 9_000}") == ["KXMVEX-26DEC"]
-    assert made.call("GET", "/events?status=paused").status == 400
-    assert made.call("GET", "/events?limit=201").status == 400
-    assert len(made.call("GET", "/series?category=Economics&tags=Macro").body["series"]) == 3
-    assert made.call("GET", "/series?category=Sports").body["series"] == []
-    series = made.call("GET", "/series/KXTEST?include_volume=true").body["series"]
-    assert (series["fee_type"], series["fee_multiplier"]) == ("quadratic", 1.0)
-    assert series["volume_fp"] == "0.00"
-    assert made.call("GET", "/series/KXNONE").status == 404
-
-
 def test_a_listing_may_be_older_than_the_book() -> None:
     made = stand(listing_lag_us=15_000_000)
     first = made.call("GET", f"/markets/{TICKER}").body["market"]["yes_bid_dollars"]
@@ -183,4 +135,3 @@ def test_the_exchange_tells_its_hours_and_its_shards() -> None:
     assert len(hours["thursday"]) == 2
     assert hours["friday"] == [{"open_time": "00:00", "close_time": "00:00"}]
     assert made.call("GET", "/account/endpoint_costs").body["default_cost"] == 10
-    assert made.call("GET", "/historical/cutoff").body["market_settled_ts"].endswith("Z")

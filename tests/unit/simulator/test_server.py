@@ -1,7 +1,6 @@
-"""Starting, stopping, keys on disk, scripts. The wire itself is in the contract tests."""
+"""Starting, stopping, scripts. The wire itself is in the contract tests."""
 
 import asyncio
-import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import msgspec
 import pytest
 
 from bot.simulator.faults import FaultRule
-from bot.simulator.server import FIRST_USER, SimulatedExchange, run
+from bot.simulator.server import FIRST_USER, SimulatedExchange
 from bot.simulator.settings import KeyType, RateLimits, SimulatorSettings
 from tests.support.simulator import Client
 
@@ -24,34 +23,6 @@ SMALL = SimulatorSettings(
 
 def small(**changes: Any) -> SimulatorSettings:
     return replace(SMALL, **changes)
-
-
-async def run_until_announced(settings: SimulatorSettings, key: Path) -> list[str]:
-    """Start the command's coroutine, stop it as soon as it has said where it is."""
-    lines: list[str] = []
-    stop = asyncio.Event()
-
-    def announce(line: str) -> None:
-        lines.append(line)
-        if line.startswith("key id"):
-            stop.set()
-
-    async with asyncio.timeout(10):
-        await run(settings, stop, make_key=key, announce=announce)
-    return lines
-
-
-async def test_the_key_file_survives_a_restart_and_is_private(tmp_path: Path) -> None:
-    key = tmp_path / "sim.pem"
-    first = await run_until_announced(small(), key)
-    pem = key.read_bytes()
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert b"PRIVATE KEY" in pem
-    second = await run_until_announced(small(), key)
-    assert key.read_bytes() == pem
-    assert first[2] == second[2]
-    assert first[0].startswith("REST http://127.0.0.1:")
-    assert not any("PRIVATE" in line for line in first)
 
 
 async def test_a_script_is_armed_at_its_times(tmp_path: Path) -> None:
@@ -108,3 +79,11 @@ async def test_late_answers_are_late() -> None:
         before = loop.time()
         assert (await client.call("GET", "/exchange/status"))[0] == 200
         assert loop.time() - before >= 0.12
+
+
+async def test_a_port_that_is_taken_leaves_nothing_running() -> None:
+    async with SimulatedExchange(small()) as one:
+        other = SimulatedExchange(small(port=one.port))
+        with pytest.raises(OSError, match="address already in use"):
+            await other.__aenter__()
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "simulator-pump"][1:]

@@ -5,12 +5,8 @@ from itertools import islice
 import pytest
 
 from bot.kit.times import HOUR_US, parse_rfc3339
-from bot.simulator.latent import Uncertainty
 from bot.simulator.templates import (
     Template,
-    above,
-    around,
-    between,
     close_times,
     event_label,
     far_template,
@@ -21,7 +17,6 @@ from bot.simulator.templates import (
 
 START_US = parse_rfc3339("2026-11-21T13:07:00Z")
 ALL = [*macro_templates(), *other_templates(), quiet_template(3)]
-SOMETHING = Uncertainty(centre=84_010, drift=1, release=1)
 
 
 def test_the_macro_series_of_the_bot_are_there() -> None:
@@ -58,18 +53,6 @@ def test_months_follow_each_other_in_labels() -> None:
     assert [event_label(template, i, START_US, 0) for i in (0, 1, 2, 10)] == [
         "26NOV", "26DEC", "27JAN", "26NOVR1",
     ]  # fmt: skip
-
-
-def test_ladders_carry_their_strikes() -> None:
-    cpi = above([0.0, 0.3], "{:.1f}%")(SOMETHING)
-    assert [(q.suffix, q.sub_title, q.floor_strike) for q in cpi] == [
-        ("T0", "Above 0.0%", 0.0), ("T0.3", "Above 0.3%", 0.3),
-    ]  # fmt: skip
-    price = around(3, 250, "{:.0f}")(SOMETHING)
-    assert [q.floor_strike for q in price] == [83_750, 84_000, 84_250]
-    brackets = between([46, 48], "{:.0f}")(SOMETHING)
-    assert [q.strike_type for q in brackets] == ["less_or_equal", "between", "greater"]
-    assert (brackets[1].floor_strike, brackets[1].cap_strike) == (46, 48)
 
 
 def test_a_far_event_closes_weeks_later() -> None:
