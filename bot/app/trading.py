@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.adapters.kalshi.gateway import SignatureKeeper
 from bot.adapters.storage.trading import SqlTradingStore
@@ -125,8 +125,10 @@ class Activation:
         await self._begin_unhalted()
         now_us = self._running.clock.now_us()
         desk.submit(StateLoaded(received_us=now_us, state=await desk.store.load(now_us)))
-        while not desk.engine.world.stance.is_reconciled:  # noqa: ASYNC110 - the engine is a value
-            await asyncio.sleep(_LOOK_S)
+        # Stops of what we hold are watched only once their markets are.
+        await self._until(lambda: desk.engine.world.is_loaded)
+        desk.monitor.look_again()
+        await self._until(lambda: desk.engine.world.stance.is_reconciled)
         if await tenure.confirm():
             self._become(Role.LEADING)
             brackets = len(desk.engine.world.desk.open())
@@ -149,6 +151,10 @@ class Activation:
                 is_clean=is_clean,
             )
         )
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        while not is_so():  # noqa: ASYNC110 - the engine is a value, it signals nothing
+            await asyncio.sleep(_LOOK_S)
 
     async def _fence(self, *, is_clean: bool) -> int:
         """Trigger the older epochs' groups before anything else, however long it takes."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bot.collect.macro_filter import classify
 from bot.domain.errors import ExchangeUnavailable, RequestRefused
-from bot.domain.ids import EventTicker, SeriesTicker
+from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
 from bot.domain.listing import Listing
 from bot.domain.market import FeeTerms
 from bot.ports.exchange import EventTerms, ExchangeReads, MarketQuery
@@ -13,6 +13,7 @@ from bot.ports.exchange import EventTerms, ExchangeReads, MarketQuery
 logger = logging.getLogger(__name__)
 
 _PAGES_MAX = 50
+_USUAL_FEES = FeeTerms(fee_type="quadratic", multiplier_e6=1_000_000)
 
 
 async def read_listings(exchange: ExchangeReads, series: Sequence[SeriesTicker]) -> list[Listing]:
@@ -35,6 +36,21 @@ async def read_listings(exchange: ExchangeReads, series: Sequence[SeriesTicker])
     if failed and failed == len(series):
         raise ExchangeUnavailable("no series could be read")
     return found
+
+
+async def read_markets(exchange: ExchangeReads, tickers: Sequence[MarketTicker]) -> list[Listing]:
+    """These markets, whatever their series and status; unknown ones are left out.
+
+    A market does not name its series, so the usual fees stand in and exposure
+    counts every outcome by itself, which is never too little.
+    """
+    if not tickers:
+        return []
+    query = MarketQuery(tickers=tuple(tickers), status=None, excludes_combos=False)
+    page = await exchange.market_page(query)
+    return [
+        Listing(market=item.market, fees=_USUAL_FEES, is_exclusive=False) for item in page.markets
+    ]
 
 
 async def _of_series(exchange: ExchangeReads, series: SeriesTicker) -> list[Listing]:

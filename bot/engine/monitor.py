@@ -6,6 +6,7 @@ exchange's own status and the count of calls come at their intervals.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from bot.domain.events import (
 )
 from bot.domain.ids import MarketTicker, SeriesTicker
 from bot.domain.quotes import BookDelta, BookSnapshot, TickerUpdate
-from bot.engine.listing import read_listings
+from bot.engine.listing import read_listings, read_markets
 from bot.kit.clock import Clock
 from bot.kit.tasks import ServiceEndedEarly
 from bot.kit.times import SECOND_US, seconds
@@ -82,13 +83,18 @@ class MarketMonitor:
         self._translator = FeedTranslator()
         self.selection = Selection(watched=(), left_out={})
         self.agreement = BookAgreement()
+        self._hurry = asyncio.Event()
+
+    def look_again(self) -> None:
+        """Refresh the watch list now: what is held has become known, or has changed."""
+        self._hurry.set()
 
     async def run(self) -> None:
         """Watch until cancelled."""
         settings = self._settings
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pump(), name="feed")
-            group.create_task(self._every(settings.refresh_us, self._refresh), name="watch list")
+            group.create_task(self._watch(settings.refresh_us), name="watch list")
             group.create_task(self._every(settings.status_us, self._read_status), name="status")
             group.create_task(self._every(settings.count_us, self._count_calls), name="api calls")
             group.create_task(self._every(settings.tick_us, self._tick), name="time")
@@ -96,13 +102,24 @@ class MarketMonitor:
     async def drain(self) -> None:
         """Nothing to finish: it only reads."""
 
+    async def _watch(self, interval_us: int) -> None:
+        while True:
+            self._hurry.clear()
+            await self._tried(self._refresh)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds(interval_us)):
+                    await self._hurry.wait()
+
     async def _every(self, interval_us: int, act: Callable[[], Awaitable[None]]) -> None:
         while True:
-            try:
-                await act()
-            except BotError as fault:
-                logger.warning("api error", extra={"task": act.__name__, "reason": str(fault)})
+            await self._tried(act)
             await asyncio.sleep(seconds(interval_us))
+
+    async def _tried(self, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except BotError as fault:
+            logger.warning("api error", extra={"task": act.__name__, "reason": str(fault)})
 
     async def _pump(self) -> None:
         async with self._feed.open() as events:
@@ -139,6 +156,10 @@ class MarketMonitor:
         # A market that closed, or whose series cannot be read now, is missing from the listing:
         # what we hold there stays watched, under the terms it had.
         missing = [one for ticker, one in before.items() if ticker in held - listed]
+        # After a take-over we may hold what no listing has shown us yet.
+        unseen = await read_markets(self._exchange, sorted(held - listed - set(before)))
+        listings += unseen
+        listed |= {one.market.ticker for one in unseen}
         self.selection = select([*listings, *missing], self._rules, held, now_us)
         watched = [one.market.ticker for one in self.selection.watched]
         dropped = tuple(sorted(set(before) - set(watched)))

@@ -92,7 +92,7 @@ def pnl_view(world: World) -> PnlView:
     baseline = world.ledger.baseline
     return PnlView(
         trading_day=day,
-        realized=today.profit,
+        realized=Money(today.profit + today.fees),
         unrealized=valuation.unrealized if valuation else Money(0),
         fees=today.fees,
         baseline=baseline.equity if baseline else None,
