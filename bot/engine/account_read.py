@@ -24,7 +24,8 @@ async def read_account(exchange: ExchangeReads, fill_cursor_us: int | None) -> E
     fills = await exchange.fills(since_us=since_us)
     settlements = await exchange.settlements(since_us=settled_from)
     balance = await exchange.balance()
-    orders = {order.order_id: order for order in (*recent, *resting)}
+    # What was read later is newer.
+    orders = {order.order_id: order for order in (*resting, *recent)}
     return ExchangeTruth(
         positions=tuple(positions),
         orders=tuple(orders.values()),

@@ -95,7 +95,7 @@ class OrderSender:
                 # Making a group may have taken long enough for the answer to change.
                 refusal = self._why_not(intent)
         except BotError as fault:
-            refusal = str(fault)
+            refusal = str(fault) or type(fault).__name__
         return self.not_sent(intent, refusal) if refusal else await self._post(intent, group)
 
     def not_sent(self, intent: OrderIntent, reason: str) -> OrderNotSent:
