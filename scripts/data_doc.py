@@ -1,0 +1,189 @@
+"""Writes ``docs/data.md`` from the tables and views of the code.
+
+python scripts/data_doc.py          rewrite the page
+python scripts/data_doc.py --check  exit 1 if it is not current
+
+Columns and types come from the schema; what a table is for is said here, and a
+table or view without a sentence is an error.
+"""
+
+# ruff: noqa: INP001 - a script is no package
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from sqlalchemy import Column, MetaData, Table, UniqueConstraint, create_engine, inspect  # noqa: E402
+
+from bot.adapters.storage.tables import metadata  # noqa: E402
+from bot.adapters.storage.views import VIEW_NAMES, create_views  # noqa: E402
+
+PAGE = ROOT / "docs" / "data.md"
+
+UNITS = {
+    "_us": "microseconds since 1970, UTC",
+    "_e4": "$0.0001",
+    "_e2": "0.01 contract",
+    "_e6": "$0.000001",
+    "_json": "JSON text",
+    "_utc": "ISO time, UTC",
+}
+
+GROUPS: dict[str, dict[str, str]] = {
+    "Schema and leadership": {
+        "schema_version": "One row for each migration. Code older than `min_code_version` "
+        "must not use the database.",
+        "bot_deployments": "The generations: deployments in the order they were first seen. "
+        "A newer one may depose an older one.",
+        "bot_instances": "One row for each process start. `is_active` means wanted; operators may "
+        "change it by SQL, and it acts on running processes.",
+        "leader_lease": "One row for each scope: who really leads, under which epoch, until when.",
+    },
+    "What stops trading": {
+        "risk_state": "The halt of a person. A missing row is a first start: halted.",
+        "breaker_state": "One row for each breaker that ever changed.",
+        "equity_baselines": "Equity at the beginning of each trading day (New York).",
+    },
+    "Orders, fills, positions": {
+        "signals": "Every decision of a strategy, sent or refused, with the reason.",
+        "order_intents": "Every order, stored before it is sent.",
+        "fills": "Every execution of ours. Positions are computed from them.",
+        "positions": "What is held. `quantity_e2` above 0 is YES, below 0 is NO.",
+        "brackets": "An entry with its stop and target, from the order to the result. Prices are "
+        "of the YES leg; 0 means none.",
+        "order_groups": "Order groups at the exchange, by epoch: the fence against an old leader.",
+        "account_snapshots": "Cash, equity and exposure, every 300 s while mode `trade` leads.",
+        "paper_journal": "The memory of the paper exchange: what happened to paper orders.",
+    },
+    "Operators": {
+        "command_inbox": "Commands from every channel, stored before they are answered.",
+        "command_audit": "What was commanded, by whom, and what came of it.",
+        "outbox": "Messages and alerts on their way to a channel.",
+        "job_runs": "One row for each job and time slot. A slot runs once, whoever leads.",
+        "logs": "Warnings and errors of the log. Nothing writes it yet.",
+    },
+    "Collected data": {
+        "market_snapshots": "One row for each market and hour, with the exchange's own JSON. "
+        "`probability_bucket` is by the middle of bid and ask.",
+        "quarantine": "What the exchange sent and the bot could not read, for 30 days.",
+        "collect_cycles": "One row for each collect cycle with its counts.",
+        "status": "Facts about the last cycle: `last_success_at_utc`, `last_error_at_utc`, "
+        "`last_cycle_id`, `last_mode`, `last_duration_s` and others.",
+        "ingest_state": "Marks of the ingest services. Nothing writes it yet.",
+    },
+}
+
+VIEWS = {
+    "trades": "One row for each position that was entered. Prices are of the held side, in "
+    "dollars; `realized_pnl` is after fees, once closed.",
+    "executions": "Every fill with the purpose of its order, newest first.",
+    "daily_performance": "Closed positions by trading day (New York): count, wins, result, fees.",
+    "active_positions": "What is held now, with strategy, stop and target.",
+    "recent_errors": "Errors of the table `logs`, newest first. Empty until something writes it.",
+    "missing_hours": "Hours without a snapshot between the first and the last, with the reason.",
+    "command_history": "The audit with readable times, newest first.",
+}
+
+_HEAD = """# Data: every table and view
+
+Made by `python scripts/data_doc.py` from `bot/adapters/storage/tables.py`; do not edit by hand.
+
+Machines read the tables: whole numbers with the unit in the name. People read the views and the
+computed columns: times as text, amounts in dollars. SQLite and PostgreSQL have the same tables and
+views.
+
+| ending | unit |
+| --- | --- |
+{units}
+
+`scope` is mode, account name and subaccount (`paper:main:0`): paper results never mix with live
+ones. `epoch` is the number of the leadership that wrote the row; a trigger refuses a row of a
+leadership that is over.
+"""
+
+
+def page() -> str:
+    """The whole page.
+
+    Raises:
+        ValueError: a table or view has no sentence here, or a sentence no table.
+    """
+    described = {name for group in GROUPS.values() for name in group}
+    _match("tables", described, set(metadata.tables))
+    _match("views", set(VIEWS), set(VIEW_NAMES))
+    units = "\n".join(f"| `{end}` | {unit} |" for end, unit in UNITS.items())
+    parts = [_HEAD.format(units=units)]
+    for title, group in GROUPS.items():
+        parts.append(f"## {title}\n")
+        parts.extend(_table(metadata.tables[name], told) for name, told in group.items())
+    parts.append("## Views\n")
+    columns = _view_columns()
+    parts.extend(_view(name, told, columns[name]) for name, told in VIEWS.items())
+    return "\n".join(parts)
+
+
+def _match(what: str, described: set[str], existing: set[str]) -> None:
+    if missing := existing - described:
+        raise ValueError(f"{what} without a description: {', '.join(sorted(missing))}")
+    if gone := described - existing:
+        raise ValueError(f"{what} described but not there: {', '.join(sorted(gone))}")
+
+
+def _table(table: Table, told: str) -> str:
+    rows = "\n".join(_row(column) for column in table.columns)
+    unique = "".join(f"\nUnique: {one}.\n" for one in _unique(table))
+    head = "| column | type | unit or meaning |\n| --- | --- | --- |"
+    return f"### {table.name}\n\n{told}\n\n{head}\n{rows}\n{unique}"
+
+
+def _unique(table: Table) -> Iterator[str]:
+    for constraint in sorted(table.constraints, key=lambda one: str(one.name)):
+        if isinstance(constraint, UniqueConstraint):
+            yield ", ".join(f"`{column.name}`" for column in constraint.columns)
+
+
+def _row(column: Column[object]) -> str:
+    kind = "computed" if column.computed is not None else column.type.__class__.__name__.lower()
+    kind += ", may be empty" if column.nullable and column.computed is None else ""
+    facts = ["key"] if column.primary_key else []
+    unit = next((unit for end, unit in UNITS.items() if column.name.endswith(end)), "")
+    facts += [unit] if unit else []
+    return f"| `{column.name}` | {kind} | {'; '.join(facts) or '-'} |"
+
+
+def _view(name: str, told: str, columns: list[str]) -> str:
+    return f"### {name}\n\n{told}\n\nColumns: {', '.join(f'`{one}`' for one in columns)}.\n"
+
+
+def _view_columns() -> dict[str, list[str]]:
+    """The columns of the views, asked of a database in memory."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        bare = MetaData()
+        for table in metadata.sorted_tables:
+            # Only names matter here; computed columns would need the migration's own functions.
+            Table(table.name, bare, *(Column(one.name, one.type) for one in table.columns))
+        bare.create_all(connection)
+        for statement in create_views("sqlite"):
+            connection.exec_driver_sql(statement)
+        looked = inspect(connection)
+        return {name: [one["name"] for one in looked.get_columns(name)] for name in VIEW_NAMES}
+
+
+def main() -> int:
+    """Write or check; the exit code."""
+    text = page()
+    if "--check" in sys.argv[1:]:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        sys.stderr.write("docs/data.md is not current: run python scripts/data_doc.py\n")
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
