@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from bot.collect.macro_filter import classify
-from bot.domain.errors import ExchangeUnavailable, RequestRefused
+from bot.domain.errors import ExchangeUnavailable, InvalidMessage, RequestRefused
 from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
 from bot.domain.listing import Listing
 from bot.domain.market import FeeTerms
@@ -30,7 +30,7 @@ async def read_listings(exchange: ExchangeReads, series: Sequence[SeriesTicker])
         except RequestRefused as refusal:
             # The venue lists no such series (now): that is an answer.
             logger.debug("series refused", extra={"series": one, "reason": str(refusal)})
-        except ExchangeUnavailable as fault:
+        except (ExchangeUnavailable, InvalidMessage) as fault:
             failed += 1
             logger.warning("series not read", extra={"series": one, "reason": str(fault)})
     if failed and failed == len(series):
@@ -57,25 +57,25 @@ async def _of_series(exchange: ExchangeReads, series: SeriesTicker) -> list[List
     fees = await exchange.fee_terms(series)
     events = {terms.event_ticker: terms for terms in await exchange.event_terms(series)}
     group = classify(series).release_group
-    found: list[Listing] = []
-    cursor = ""
-    for _ in range(_PAGES_MAX):
+    found: dict[MarketTicker, Listing] = {}
+    cursor, seen = "", set[str]()
+    # An unknown cursor is answered with page one, so a listing could go round for ever.
+    while cursor not in seen and len(seen) < _PAGES_MAX:
+        seen.add(cursor)
         page = await exchange.market_page(MarketQuery(series_ticker=series), cursor)
         for item in page.markets:
             market = item.market
             exclusive, terms = _terms_of(events, market.event_ticker, fees)
-            found.append(
-                Listing(
-                    market=market,
-                    fees=terms,
-                    is_exclusive=exclusive,
-                    release_group="" if group == "other" else group,
-                )
+            found[market.ticker] = Listing(
+                market=market,
+                fees=terms,
+                is_exclusive=exclusive,
+                release_group="" if group == "other" else group,
             )
         cursor = page.cursor
         if not cursor:
             break
-    return found
+    return list(found.values())
 
 
 def _terms_of(
