@@ -27,7 +27,10 @@ async def examine(settings: BotSettings) -> tuple[doctor.Finding, ...]:
         return await doctor.examine(
             [
                 doctor.configuration(lambda: settings),
-                doctor.signing_key((lambda: signer_of(settings)) if has_key else None),
+                doctor.signing_key(
+                    (lambda: signer_of(settings)) if has_key else None,
+                    exchange.balance if signer is not None else None,
+                ),
                 doctor.database(schema),
                 doctor.exchange(exchange.status),
                 doctor.clock_skew(exchange.status, means.clock),

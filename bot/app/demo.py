@@ -30,6 +30,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _START_S = 30.0
 _STOP_S = 30.0
 _POLL_S = 0.5
+_PACE_S = 1.2
+"""Livelier than the simulator's own default, so that a minute shows something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,7 @@ class _Demo:
         command = [sys.executable, "-m", "bot", "simulate"]
         command += ["--port", str(self._exchange_port), "--key", str(key)]
         command += ["--seed", str(options.seed), "--speed", str(options.speed)]
+        command += ["--pace", str(_PACE_S)]
         if options.recording:
             command += ["--recording", str(options.recording)]
         return command

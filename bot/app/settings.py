@@ -432,7 +432,8 @@ def _merge(low: Mapping[str, object], high: Mapping[str, object]) -> dict[str, o
 
 
 def _explain(error: ErrorDetails) -> str:
-    path = [str(part) for part in error["loc"]]
+    # The place in a list is no name that anybody could set.
+    path = [part for part in error["loc"] if isinstance(part, str)]
     name = ".".join(path)
     if error["type"] == "extra_forbidden":
         return f"{name}: unknown setting{_nearest(path)}"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from bot.domain.errors import ConfigurationFault
 from bot.kit.logs import LogSettings, configure_logging
 from bot.simulator.server import SimulatedExchange
-from bot.simulator.settings import RateLimits, SimulatorSettings
+from bot.simulator.settings import RateLimits, SimulatorSettings, WorldSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class SimulateOptions:
     port: int
     seed: int
     speed: float
+    pace: float
     recording: Path | None
     make_key: Path | None
     key: Path | None
@@ -45,6 +46,7 @@ def run_simulator(options: SimulateOptions) -> int:
             recording=options.recording,
             faults=options.faults,
             limits=RateLimits(is_on=options.rate_limit),
+            worlds=WorldSettings(pace_us=round(options.pace * 1_000_000)),
         )
     except ValueError as error:
         raise ConfigurationFault([str(error)]) from None

@@ -14,6 +14,14 @@ from bot.app.simulate import SimulateOptions, run_simulator
 @click.option("--seed", type=int, default=1, show_default=True, help="One seed, one history.")
 @click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True)
 @click.option(
+    "--pace",
+    type=click.FloatRange(min=0.001),
+    default=4.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Mean time between two acts in a busy market.",
+)
+@click.option(
     "--recording",
     type=click.Path(path_type=Path, exists=True),
     help="Play a recorded capture instead of a generated world.",
