@@ -63,9 +63,20 @@ class Latent:
 
     def probability(self, claim: Claim) -> float:
         """What YES is worth now."""
-        below_cap = 1.0 if claim.cap is None else self._below(claim.cap)
-        below_floor = 0.0 if claim.floor is None else self._below(claim.floor)
-        return max(0.0, below_cap - below_floor)
+        left = max(0, self._close_us - self._at_us) / (self._close_us - self._start_us)
+        return self._worth(claim, self.value, left)
+
+    def past(self, moments: int, rng: Random) -> list[float]:
+        """Where the number was at earlier moments, latest first; they change nothing ahead."""
+        values, value = [], self.value
+        for _ in range(moments):
+            value += rng.gauss(0.0, self._uncertainty.drift / 6)
+            values.append(value)
+        return values
+
+    def past_probability(self, claim: Claim, value: float) -> float:
+        """What YES was worth while everything was still open and the number stood at ``value``."""
+        return self._worth(claim, value, 1.0)
 
     def settle(self) -> float:
         """The final number, drawn once."""
@@ -74,13 +85,17 @@ class Latent:
             self._final = self.value + self._rng.gauss(0.0, self._uncertainty.release)
         return self._final
 
-    def _below(self, strike: float) -> float:
-        left = max(0, self._close_us - self._at_us) / (self._close_us - self._start_us)
+    def _worth(self, claim: Claim, value: float, left: float) -> float:
+        below_cap = 1.0 if claim.cap is None else self._below(claim.cap, value, left)
+        below_floor = 0.0 if claim.floor is None else self._below(claim.floor, value, left)
+        return max(0.0, below_cap - below_floor)
+
+    def _below(self, strike: float, value: float, left: float) -> float:
         drift = self._uncertainty.drift
         variance = self._uncertainty.release**2 + drift**2 * left * (
             1 + self._uncertainty.jumps / 4
         )
         if variance <= 0:
-            return 1.0 if self.value <= strike else 0.0
-        distance = (strike - self.value) / math.sqrt(variance)
+            return 1.0 if value <= strike else 0.0
+        distance = (strike - value) / math.sqrt(variance)
         return 0.5 * (1 + math.erf(distance / _SQRT_2))

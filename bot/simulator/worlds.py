@@ -19,6 +19,7 @@ from bot.simulator.catalog import Event, MarketInfo
 from bot.simulator.exchange import Exchange, World
 from bot.simulator.ladders import Question
 from bot.simulator.latent import Latent
+from bot.simulator.pasts import HOURS, past_candles
 from bot.simulator.recordings import open_recording
 from bot.simulator.templates import (
     Template,
@@ -139,7 +140,10 @@ class GeneratedWorld:
         questions = template.questions(template.uncertainty)
         pairs = [self._market(line, event, q, born_us, is_first=is_first) for q in questions]
         self._exchange.list_event(template.series, event, pairs, now_us)
-        for (_, terms), question in zip(pairs, questions, strict=True):
+        values = latent.past(HOURS, line.rng) if is_first else []
+        for (info, terms), question in zip(pairs, questions, strict=True):
+            past = past_candles(info, question.claim, latent, values, now_us)
+            self._exchange.candles.put(info.ticker, past)
             desk = self._desk(line, terms, question, latent)
             self._open_house(desk.maker, now_us)
             desk.quote(self._exchange, now_us)

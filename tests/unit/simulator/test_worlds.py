@@ -114,6 +114,15 @@ def test_quiet_events_can_fill_a_load_test() -> None:
     assert len(world(extra_events=50).catalog.markets) == len(world().catalog.markets) + 50
 
 
+def test_a_listed_market_has_a_yesterday() -> None:
+    exchange = world()
+    ticker = next(iter(exchange.catalog.markets))
+    now_s = START_US // 1_000_000
+    hours = exchange.candles.read(ticker, now_s - 24 * 3_600, now_s, 60)
+    assert len(hours) == 25
+    assert sum(candle.volume for candle in hours) > 100_000
+
+
 def test_an_empty_world_is_no_world() -> None:
     settings = SimulatorSettings(speed=0, world="empty")
     exchange = Exchange(settings, SystemClock(), Random(1))
