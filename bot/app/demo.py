@@ -30,7 +30,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _START_S = 30.0
 _STOP_S = 30.0
 _POLL_S = 0.5
-_PACE_S = 1.2
+_PACE_S = 0.4
 """Livelier than the simulator's own default, so that a minute shows something."""
 
 
