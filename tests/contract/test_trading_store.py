@@ -354,6 +354,22 @@ async def test_a_halt_that_is_an_act_is_written_once_for_its_number(bench):
     assert not (await bench.store.halt()).halted
 
 
+async def test_a_halt_of_a_command_happens_once(bench):
+    act = AuditEntry(
+        number=3,
+        at_us=NOW,
+        channel=Channel.TELEGRAM,
+        actor="person",
+        command="/halt",
+        outcome="halted",
+        epoch=None,
+    )
+    await bench.store.save_halt(HALTED, act)
+    assert await bench.store.halt() == HALTED
+    await bench.store.save_halt(UNHALTED, act)
+    assert await bench.store.halt() == HALTED
+
+
 async def test_only_what_a_new_leader_needs_is_loaded(bench):
     old = NOW - 2 * HOUR_US
     await commit(

@@ -61,6 +61,7 @@ class MemoryTradingStore:
         self.stored_halt: HaltRecord | None = None
         self.acts: dict[int, AuditEntry] = {}
         self.commits: list[tuple[Epoch, tuple[Record, ...]]] = []
+        self.acts: dict[int, AuditEntry] = {}
         self.is_away = False
         self.stalled = asyncio.Event()
         self.stalled.set()
