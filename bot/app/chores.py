@@ -4,6 +4,7 @@ import logging
 
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.jobs import SqlJobRunStore
+from bot.adapters.storage.logs import SqlLogs
 from bot.app.backups import make_backup
 from bot.app.build import collect_settings
 from bot.app.running import Running
@@ -123,6 +124,7 @@ class Chores:
             "job_runs": await self._runs.prune(before_us),
             "commands": await self._running.inbox.prune(before_us),
             "messages": await self._running.outbox.prune(before_us),
+            "logs": await SqlLogs(self._running.parts.database).prune(before_us),
         }
         logger.info("cleaned up", extra=counts)
 

@@ -11,8 +11,15 @@ def start_logging(
     settings: BotSettings, *, service: str = "bot", to_stderr: bool = False
 ) -> LogSettings:
     """Point the root logger where the settings say; secrets are taken out of every line."""
+    log = log_settings(settings, service)
+    configure_logging(log, sys.stderr if to_stderr else sys.stdout)
+    return log
+
+
+def log_settings(settings: BotSettings, service: str = "bot") -> LogSettings:
+    """The operator's section in the kit's terms."""
     section = settings.log
-    log = LogSettings(
+    return LogSettings(
         level=section.level,
         http_level=section.http_level,
         format=_form(settings),
@@ -23,8 +30,6 @@ def start_logging(
         has_priority_prefix=runs_under_journald(),
         secrets=settings.secrets.values(),
     )
-    configure_logging(log, sys.stderr if to_stderr else sys.stdout)
-    return log
 
 
 def _form(settings: BotSettings) -> str:

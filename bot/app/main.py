@@ -16,6 +16,7 @@ from typing import TypeVar
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.leases import SqlLeaseStore
+from bot.adapters.storage.logs import SqlLogs
 from bot.app.basics import Means, open_database, real_means
 from bot.app.build import (
     candidate_of,
@@ -26,6 +27,8 @@ from bot.app.build import (
 )
 from bot.app.leading import Leading, access_settings, telegram_settings
 from bot.app.lifecycle import Lifecycle, stop_on_signals
+from bot.app.log_keeper import LogKeeper
+from bot.app.logging import log_settings
 from bot.app.portal import PageBackend
 from bot.app.progress import OnAdvance
 from bot.app.running import Parts, Running
@@ -33,7 +36,7 @@ from bot.app.settings import BotSettings
 from bot.app.trading_settings import engine_settings, market_filter, monitor_settings, strategies
 from bot.collect.cycle_report import CycleReport
 from bot.collect.snapshots import Collector
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import BotError, StorageUnavailable
 from bot.kit.backoff import Backoff
 from bot.leadership.elector import Elector
 from bot.leadership.elector import Means as ElectorMeans
@@ -45,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _DATABASE_RETRY = Backoff(base_s=0.5, cap_s=15.0)
+_LIMITS_RETRY = Backoff(base_s=5.0, cap_s=300.0)
+_LAST_WORDS_S = 2.0
 
 
 async def run_once(settings: BotSettings, bar: OnAdvance) -> CycleReport:
@@ -182,13 +187,34 @@ async def _live(running: Running, web: WebServer, stop: asyncio.Event) -> int:
 
 @contextlib.asynccontextmanager
 async def _alongside(running: Running) -> AsyncIterator[None]:
-    """Alerts outlive a leadership: what is told at its end must still be stored."""
+    """What outlives a leadership: what is told or logged at its end must still be stored."""
+    keeper = LogKeeper(SqlLogs(running.parts.database), log_settings(running.settings))
     async with asyncio.TaskGroup() as group:
-        alerts = group.create_task(running.alerts.run(), name="alerts")
+        tasks = [
+            group.create_task(running.alerts.run(), name="alerts"),
+            group.create_task(keeper.run(), name=keeper.name),
+            group.create_task(_adopt_limits(running), name="account limits"),
+        ]
         try:
             yield
         finally:
             with contextlib.suppress(StorageUnavailable, TimeoutError):
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(_LAST_WORDS_S):
                     await running.alerts.drain()
-            alerts.cancel()
+                    await keeper.drain()
+            for task in tasks:
+                task.cancel()
+
+
+async def _adopt_limits(running: Running) -> None:
+    """Pace our calls by the account's own limits, once the exchange tells them."""
+    for wait_s in _LIMITS_RETRY.waits(running.parts.means.random):
+        try:
+            granted = await running.parts.exchange.adopt_limits()
+        except BotError as fault:
+            logger.info("account limits not read yet", extra={"reason": str(fault)})
+            await asyncio.sleep(1 + wait_s)
+            continue
+        if granted is not None:
+            logger.info("account limits read", extra={"limits": str(granted)})
+        return
