@@ -24,6 +24,7 @@ from bot.app.demo_view import DemoView
 from bot.app.settings import process_environment
 from bot.app.simulate import key_id_of, write_private
 from bot.domain.errors import ConfigurationFault
+from bot.kit.clock import SystemClock
 
 HOME = Path("var/demo")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +69,7 @@ class _Demo:
         self._exchange_port = _free_port(0)
         self._page_port = _free_port(options.port)
         self._last: dict[str, Any] = {}
+        self._began_us = SystemClock().now_us()
 
     async def run(self) -> int:
         options = self._options
@@ -193,7 +195,9 @@ class _Demo:
                 self._last = await _get(http, f"{self._page}/status") or self._last
                 messages = await _get(http, f"{self._page}/chat?after={chat_after}") or []
                 chat_after = max([chat_after, *(int(one["id"]) for one in messages)])
-                view.show(self._last, messages, loop.time() - began)
+                # An earlier run's messages are still in the chat, but they are not news.
+                news = [one for one in messages if one["at_us"] >= self._began_us]
+                view.show(self._last, news, loop.time() - began)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_S):
                     await stop.wait()

@@ -113,6 +113,7 @@ class PageBackend:
                 "attachment": row.attachment,
                 "buttons": row.buttons,
                 "at": format_seconds(row.created_us)[11:19],
+                "at_us": row.created_us,
             }
             for row in rows
         ]
