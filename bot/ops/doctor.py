@@ -124,19 +124,32 @@ def configuration(load: Callable[[], object]) -> Check:
     )
 
 
-def signing_key(load: Callable[[], object] | None) -> Check:
-    """Whether the private key can be used; ``None`` where no key is configured."""
+def signing_key(
+    load: Callable[[], object] | None, use: Callable[[], Awaitable[object]] | None = None
+) -> Check:
+    """Whether the private key can be used; ``None`` where no key is configured.
+
+    ``use`` makes a signed call, so that a key the exchange does not know is found.
+    """
 
     async def look() -> Answer:
         if load is None:
             return Level.WARN, "no API key: public data only, no account and no live feed"
         await asyncio.to_thread(load)
-        return Level.OK, "the private key loads"
+        if use is None:
+            return Level.OK, "the private key loads"
+        try:
+            await use()
+        except CredentialsRefused as fault:
+            return Level.FAIL, f"the exchange refuses it: {fault}"
+        except ExchangeUnavailable:
+            return Level.WARN, "the private key loads; the exchange could not be asked about it"
+        return Level.OK, "the private key loads and the exchange accepts it"
 
     return Check(
         name="key",
-        fix="set KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH (an unencrypted PEM file)"
-        " in config/secrets.env",
+        fix="set KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH (an unencrypted PEM file) of the"
+        " same key in config/secrets.env, and KALSHI_ENVIRONMENT to where it was made",
         look=look,
     )
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.frames import Frame
 
 from bot.adapters.kalshi.session import FeedSession
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 # How many frames are handled before the loop is given to others.
 _BURST_MAX = 256
+_UNAUTHORIZED = frozenset({401, 403})
 
 
 class _Connection(ClientConnection):
@@ -236,6 +237,11 @@ class StreamSocket:
 
 
 def _text(error: Exception) -> str:
+    if isinstance(error, InvalidStatus) and error.response.status_code in _UNAUTHORIZED:
+        return (
+            f"the exchange refuses our API key (HTTP {error.response.status_code}): check "
+            "KALSHI_API_KEY_ID, its private key and KALSHI_ENVIRONMENT"
+        )
     if isinstance(error, InvalidHandshake):
         # Its text may quote the response, never our headers.
         return f"handshake refused: {error}"

@@ -205,3 +205,20 @@ async def test_a_port_in_use_is_told_with_the_command_that_finds_its_owner() -> 
 @pytest.mark.looptime(False)
 async def test_an_address_that_is_not_ours_cannot_be_bound() -> None:
     assert (await found(doctor.port_free("192.0.2.1", 0)))[0] is Level.FAIL
+
+
+async def accepting() -> object:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("use", "level", "words"),
+    [
+        (accepting, Level.OK, "accepts it"),
+        (failing(CredentialsRefused("unknown key")), Level.FAIL, "refuses it: unknown key"),
+        (failing(ExchangeUnavailable("down")), Level.WARN, "could not be asked"),
+    ],
+)
+async def test_a_key_that_loads_is_tried_at_the_exchange(use, level, words) -> None:
+    seen, detail = await found(doctor.signing_key(lambda: None, use))
+    assert (seen, words in detail) == (level, True)

@@ -1,0 +1,93 @@
+"""A market of the simulated exchange that does what a test says, and nothing else."""
+
+from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
+from bot.domain.market import CENT_GRID, FeeTerms
+from bot.domain.money import Price, Quantity
+from bot.domain.orders import BookSide
+from bot.kit.times import DAY_US, HOUR_US, MINUTE_US
+from bot.simulator.catalog import Event, MarketInfo, Series
+from bot.simulator.server import SimulatedExchange
+from bot.venue.accounts import AccountId, AccountTerms
+from bot.venue.markets import MarketTerms
+from bot.venue.orders import OrderReceipt, OrderRequest
+
+SERIES = SeriesTicker("KXFED")
+TICKER = MarketTicker("KXFED-26DEC-T1")
+_HOUSE, _CROWD = AccountId("house"), AccountId("crowd")
+_CONTRACTS = 20_000
+
+
+class Market:
+    """Quoted by one house account; closes in two hours, so that near-expiry favourites trade."""
+
+    def __init__(self, server: SimulatedExchange) -> None:
+        self._exchange = server.exchange
+        now_us = self._exchange.now_us()
+        for account in (_HOUSE, _CROWD):
+            terms = AccountTerms(account=account, checks_funds=False, keeps_records=False)
+            self._exchange.apply(self._exchange.venue.open_account(terms, now_us))
+        self._list(now_us)
+        # Without a day's volume no strategy looks at it.
+        self.quote(9_400, 9_500)
+        self._order(_CROWD, BookSide.BID, 9_500)
+        self.quote(9_400, 9_500)
+
+    def quote(self, bid: int, ask: int) -> None:
+        """Replace the house's orders: prices in $0.0001, 20,000 contracts on each side."""
+        exchange = self._exchange
+        exchange.apply(exchange.venue.cancel_all(_HOUSE, exchange.now_us()))
+        self._order(_HOUSE, BookSide.BID, bid)
+        self._order(_HOUSE, BookSide.ASK, ask)
+
+    def _order(self, account: AccountId, side: BookSide, price: int) -> None:
+        request = OrderRequest(
+            ticker=TICKER, side=side, price=Price(price), quantity=Quantity(_CONTRACTS * 100)
+        )
+        made = self._exchange.venue.create_order(account, request, self._exchange.now_us())
+        assert isinstance(self._exchange.apply(made), OrderReceipt)
+
+    def _list(self, now_us: int) -> None:
+        closes_us = now_us + 2 * HOUR_US
+        series = Series(
+            ticker=SERIES,
+            title="Fed",
+            category="Economics",
+            frequency="monthly",
+            tags=("Macro",),
+            source="Test",
+        )
+        event = Event(
+            ticker=EventTicker(TICKER.rpartition("-")[0]),
+            series_ticker=SERIES,
+            title="Test event",
+            sub_title="",
+            is_exclusive=False,
+            strike_us=closes_us,
+            created_us=now_us - DAY_US,
+            exchange_index=0,
+        )
+        info = MarketInfo(
+            ticker=TICKER,
+            event_ticker=event.ticker,
+            series_ticker=SERIES,
+            title="Test market",
+            yes_sub_title="Above 1",
+            no_sub_title="Above 1",
+            rules_primary="If it is, then Yes.",
+            created_us=now_us - DAY_US,
+            expected_expiration_us=closes_us,
+            latest_expiration_us=closes_us + DAY_US,
+            strike_type="greater",
+            floor_strike=1.0,
+        )
+        terms = MarketTerms(
+            ticker=TICKER,
+            event_ticker=event.ticker,
+            open_us=now_us - HOUR_US,
+            close_us=closes_us,
+            exchange_index=0,
+            grid=CENT_GRID,
+            fees=FeeTerms(fee_type="quadratic", multiplier_e6=1_000_000),
+            settlement_timer_us=MINUTE_US,
+        )
+        self._exchange.list_event(series, event, [(info, terms)], now_us)
