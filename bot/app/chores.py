@@ -1,5 +1,6 @@
 """What the leader's jobs do: collect, check for gaps, summarise, back up, clean up."""
 
+import asyncio
 import logging
 
 from bot.adapters.storage.collection import SqlCollectionStore
@@ -17,7 +18,7 @@ from bot.jobs.registry import JobFunctions, JobSettings, leader_jobs
 from bot.jobs.runs import JobFailure
 from bot.jobs.schedule import LeaderJobs
 from bot.jobs.triggers import Daily
-from bot.kit.times import DAY_US
+from bot.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from bot.ops.backup import BackupKind
 from bot.ports.backups import BackupContents
 from bot.ports.collection import CycleOutcome
@@ -26,6 +27,7 @@ from bot.ports.operator import Operator
 logger = logging.getLogger(__name__)
 
 _KEPT_US = 30 * DAY_US
+_COLLECT_AGAIN_US = 5 * MINUTE_US
 _HANDLED_ELSEWHERE = frozenset({"collect", "nightly_backup"})
 
 
@@ -62,19 +64,24 @@ class Chores:
             leader_jobs(functions, times), self._runs, self._running.clock, self._on_failure
         )
 
-    async def _collect(self, _slot_us: int) -> None:
-        report = await self._collector.run()
-        if report.is_success:
-            if self._collect_failed:
-                self._running.alerts.post(AlertKind.COLLECT_RECOVERED, {})
-            self._collect_failed = False
-            return
-        if report.cycle.outcome is CycleOutcome.TAKEN_OVER:
-            return  # a successor goes on with this very cycle
-        self._collect_failed = True
-        error = report.cycle.error or report.cycle.outcome.value
-        self._running.alerts.post(AlertKind.COLLECT_FAILED, {"error": error})
-        raise ExchangeUnavailable(error)
+    async def _collect(self, slot_us: int) -> None:
+        """The hour's cycle, tried again while the hour lasts: what is missed then is gone."""
+        last_try_us = slot_us + HOUR_US - _COLLECT_AGAIN_US
+        while True:
+            report = await self._collector.run()
+            if report.is_success:
+                if self._collect_failed:
+                    self._running.alerts.post(AlertKind.COLLECT_RECOVERED, {})
+                self._collect_failed = False
+                return
+            if report.cycle.outcome is CycleOutcome.TAKEN_OVER:
+                return  # a successor goes on with this very cycle
+            self._collect_failed = True
+            error = report.cycle.error or report.cycle.outcome.value
+            self._running.alerts.post(AlertKind.COLLECT_FAILED, {"error": error})
+            if self._running.clock.now_us() >= last_try_us:
+                raise ExchangeUnavailable(error)
+            await asyncio.sleep(_COLLECT_AGAIN_US / SECOND_US)
 
     async def _check_gaps(self, _slot_us: int) -> None:
         await self._gaps.run()
