@@ -40,7 +40,7 @@ async def bids(home: Home, market: Market) -> Program:
     bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
     await bot.reach("leading")
     # What was displayed before it led is no reason to buy; a change is.
-    market.quote(9_300, 9_400)
+    market.quote(8_000, 8_100)
     market.quote(9_400, 9_500)
     await home.until_rows(ENTRIES, lambda rows: [row[1] for row in rows] == ["resting"])
     return bot
@@ -72,7 +72,7 @@ async def is_rearmed(home: Home, market: Market, bot: Program) -> None:
     [position] = (await bot.page("/status"))["positions"]
     assert (position["ticker"], position["contracts"]) == (TICKER, str(CONTRACTS_E2 // 100))
     assert position["is_ours"]
-    reconciled = bot.log("alert")[0]["facts"]
+    [reconciled] = [one["facts"] for one in bot.log("alert") if one["kind"] == "reconciled"]
     assert "'positions': '1'" in reconciled
     assert "'not_ours': 'nothing'" in reconciled
     market.quote(8_200, 8_300)
@@ -132,7 +132,7 @@ async def test_a_dry_run_says_what_it_would_send_and_sends_nothing(
 ) -> None:
     bot = home.bot("--dry-run")
     await bot.reach("leading")
-    market.quote(9_300, 9_400)
+    market.quote(8_000, 8_100)
     market.quote(9_400, 9_500)
     await bot.until_said("dry run")
     market.quote(9_200, 9_300)
