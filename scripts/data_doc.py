@@ -63,7 +63,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "command_audit": "What was commanded, by whom, and what came of it.",
         "outbox": "Messages and alerts on their way to a channel.",
         "job_runs": "One row for each job and time slot. A slot runs once, whoever leads.",
-        "logs": "Warnings and errors of the log. Nothing writes it yet.",
+        "logs": "Warnings and errors of the running bot (not of single commands).",
     },
     "Collected data": {
         "market_snapshots": "One row for each market and hour, with the exchange's own JSON. "
@@ -82,7 +82,7 @@ VIEWS = {
     "executions": "Every fill with the purpose of its order, newest first.",
     "daily_performance": "Closed positions by trading day (New York): count, wins, result, fees.",
     "active_positions": "What is held now, with strategy, stop and target.",
-    "recent_errors": "Errors of the table `logs`, newest first. Empty until something writes it.",
+    "recent_errors": "Errors of the table `logs`, newest first.",
     "missing_hours": "Hours without a snapshot between the first and the last, with the reason.",
     "command_history": "The audit with readable times, newest first.",
 }
