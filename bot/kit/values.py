@@ -18,9 +18,11 @@ def to_plain(value: object) -> object:
     """Dicts, lists, integers, text, booleans and ``None``, ready for ``json.dumps``."""
     if isinstance(value, tuple):
         return [to_plain(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
-    return value
+    kind: Any = type(value)
+    names = _field_names(kind)
+    if names is None:
+        return value
+    return {name: to_plain(getattr(value, name)) for name in names}
 
 
 def from_plain(kind: type[T], plain: object) -> T:
@@ -73,10 +75,16 @@ def _read_tuple(kind: Any, plain: object) -> Any:
 
 
 def _read_dataclass(kind: Any, plain: object) -> Any:
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     if not isinstance(plain, dict) or set(plain) != set(hints):
         raise ValueError(f"the fields do not match those of {kind.__name__}")
     return kind(**{name: _read(hint, plain[name]) for name, hint in hints.items()})
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """``None`` for what is no dataclass."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
 
 
 @cache

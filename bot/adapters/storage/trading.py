@@ -7,7 +7,7 @@ scope's current lease, so nothing here has to remember to ask.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Table, func, select, text, update
+from sqlalchemy import Insert, Row, Table, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -64,6 +64,7 @@ class SqlTradingStore:
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database = database
         self._scope = scope
+        self._upserts: dict[tuple[str, tuple[str, ...]], Insert] = {}
 
     async def commit(
         self,
@@ -228,10 +229,17 @@ class SqlTradingStore:
     async def _upsert(
         self, connection: AsyncConnection, table: Table, row: Mapping[str, object]
     ) -> None:
-        keys = [column.name for column in table.primary_key.columns]
-        others = {name: value for name, value in row.items() if name not in keys}
-        insert = self._insert(table).values(dict(row))
-        await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=others))
+        await connection.execute(self._upsert_into(table, row), dict(row))
+
+    def _upsert_into(self, table: Table, row: Mapping[str, object]) -> Insert:
+        """Made once for each table: building it costs more than the database takes to run it."""
+        shape = (table.name, tuple(row))
+        if shape not in self._upserts:
+            keys = [column.name for column in table.primary_key.columns]
+            insert = self._insert(table)
+            others = {name: insert.excluded[name] for name in row if name not in keys}
+            self._upserts[shape] = insert.on_conflict_do_update(index_elements=keys, set_=others)
+        return self._upserts[shape]
 
     async def _all(self, connection: AsyncConnection, table: Table) -> Sequence[Row[Any]]:
         query = select(table).where(table.c.scope == self._scope)
