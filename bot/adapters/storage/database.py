@@ -208,7 +208,7 @@ def _sqlite_engine(address: Address, synchronous: Synchronous, *, is_writer: boo
 
 
 def _postgres_engine(address: Address) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         address.url,
         pool_size=_POSTGRES_POOL,
         max_overflow=_POSTGRES_POOL,
@@ -220,3 +220,11 @@ def _postgres_engine(address: Address) -> AsyncEngine:
             "server_settings": _POSTGRES_SETTINGS,
         },
     )
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def end_at_once(connection: Any, _record: object, _fault: object) -> None:
+        # The library would say good-bye first, and wait seconds where the network swallows
+        # everything: too long for a task that is cancelled because the lead is lost.
+        connection.driver_connection.terminate()
+
+    return engine

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot.adapters.storage.database import Database
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
+from tests.support.blackhole import BlackHole
 from tests.support.postgres import Server
 
 pytestmark = pytest.mark.looptime(False)
@@ -46,6 +47,33 @@ async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> No
     with pytest.raises(ZeroDivisionError):
         await fail()
     assert await count(database) == 0
+
+
+@pytest.mark.postgres
+async def test_a_transaction_is_cancelled_at_once_where_the_network_swallows_everything(
+    postgres_url: str,
+) -> None:
+    port = int(postgres_url.rpartition(":")[2].partition("/")[0])
+    async with BlackHole.running(port) as network:
+        database = await Database.open(postgres_url.replace(f":{port}/", f":{network.port}/"))
+        begun = asyncio.Event()
+
+        async def sleep() -> None:
+            async with database.begin() as connection:
+                begun.set()
+                await connection.execute(text("SELECT pg_sleep(30)"))
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(sleep())
+            await begun.wait()
+            await asyncio.sleep(0.1)
+            network.is_open = False
+            task.cancel()
+            # A leader has 0.8 s for it between losing the lead and its watchdog.
+            await asyncio.wait({task}, timeout=0.5)
+            assert task.cancelled()
+        network.is_open = True
+        await database.close()
 
 
 async def test_a_cancelled_transaction_leaves_nothing_and_blocks_nobody(database: Database) -> None:
