@@ -76,7 +76,7 @@ from bot.domain.orders import (
 )
 from bot.domain.quotes import BookSnapshot
 from bot.kit.clock import Clock
-from bot.kit.times import SECOND_US
+from bot.kit.times import seconds
 from bot.ports.exchange import (
     EventTerms,
     ExchangeReads,
@@ -304,7 +304,7 @@ class PaperExchange:
 
     async def _travel(self) -> None:
         if self._settings.latency_us:
-            await asyncio.sleep(self._settings.latency_us / SECOND_US)
+            await asyncio.sleep(seconds(self._settings.latency_us))
 
     async def _depth(self, ticker: MarketTicker) -> Depth:
         """The stream's book, else one that is read now."""

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from bot.adapters.paper.exchange import PaperExchange
 from bot.domain.errors import BotError
 from bot.domain.ids import MarketTicker
-from bot.kit.times import SECOND_US
+from bot.kit.times import SECOND_US, seconds
 from bot.ports.exchange import (
     FeedEvent,
     FeedUp,
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 _AHEAD_MAX = 1_024
 """Public events that may wait for a slow reader; then the socket waits as well."""
-_TICK_S = 1.0
 
 
 class PaperFeed:
@@ -46,11 +45,13 @@ class PaperFeed:
         desk = self._paper.desk
         with desk.listening(lambda event: waiting.put_nowait((event, False))):
             async with asyncio.TaskGroup() as group:
-                check_s = self._settlements.check_us / SECOND_US
                 tasks = [
                     group.create_task(self._pump(waiting, room), name="paper feed"),
-                    group.create_task(_every(_TICK_S, desk.pass_time), name="paper time"),
-                    group.create_task(_every(check_s, self._settlements.check), name="settlements"),
+                    group.create_task(_every(SECOND_US, desk.pass_time), name="paper time"),
+                    group.create_task(
+                        _every(self._settlements.check_us, self._settlements.check),
+                        name="settlements",
+                    ),
                 ]
                 try:
                     yield _merged(waiting, room)
@@ -88,10 +89,10 @@ async def _merged(
         yield event
 
 
-async def _every(interval_s: float, act: Callable[[], Awaitable[None]]) -> None:
+async def _every(interval_us: int, act: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await act()
         except BotError as fault:
             logger.warning("paper exchange behind", extra={"reason": str(fault)})
-        await asyncio.sleep(interval_s)
+        await asyncio.sleep(seconds(interval_us))
