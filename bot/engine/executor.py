@@ -249,7 +249,9 @@ class EffectExecutor:
         async with self._saving:
             for wait_s in _RETRY.waits(self._around.random):
                 try:
-                    await self._around.store.save_halt(effect.record)
+                    await self._around.store.save_halt(
+                        effect.record, self._around.act_of(effect.command_id)
+                    )
                 except StorageUnavailable as fault:
                     logger.error("halt not saved yet", extra={"reason": str(fault)})  # noqa: TRY400
                     await asyncio.sleep(wait_s)

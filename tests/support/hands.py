@@ -16,7 +16,7 @@ from bot.engine.effects import Commit, Effect, Notice, SendOrder
 from bot.engine.executor import EffectExecutor
 from bot.engine.groups import GroupSettings, OrderGroups
 from bot.engine.sending import Surroundings
-from bot.ports.messages import Channel, OutgoingMessage
+from bot.ports.messages import AuditEntry, Channel, OutgoingMessage
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.loop_clock import LoopClock
 from tests.fakes.trading import MemoryTradingStore
@@ -53,6 +53,7 @@ class Hands:
     gate: SwitchGate = field(default_factory=SwitchGate)
     replies: HeardReplies = field(default_factory=HeardReplies)
     reported: list[Event] = field(default_factory=list)
+    acts: dict[int, AuditEntry] = field(default_factory=dict)
     is_dry_run: bool = False
 
     def __post_init__(self) -> None:
@@ -68,6 +69,7 @@ class Hands:
             random=Random(1),
             replies=self.replies,
             messages_of=message_of,
+            act_of=self.acts.get,
             is_dry_run=self.is_dry_run,
         )
         self.executor = EffectExecutor(self.around, self.reported.append)

@@ -41,6 +41,7 @@ from bot.engine.effects import (
     SendOrder,
     TriggerEntryGroups,
 )
+from bot.ports.messages import AuditEntry, Channel
 from tests.support.hands import EPOCH, Hands, intent, placing
 
 
@@ -236,6 +237,21 @@ async def test_the_word_of_an_unhalt_alone_lets_no_entry_leave() -> None:
     assert hands.exchange.named("create_order") == []
     await hands.do(RenewEntryGroups(reason="unhalted"), *placing(intent("late")))
     assert [name for name, _ in hands.exchange.named("create_order")] == ["late"]
+
+
+async def test_the_record_of_an_unhalt_is_stored_with_it() -> None:
+    hands = Hands()
+    hands.acts[2] = AuditEntry(
+        number=2,
+        at_us=1,
+        channel=Channel.TELEGRAM,
+        actor="telegram:11 Ada",
+        command="/unhalt",
+        outcome="done",
+        epoch=EPOCH,
+    )
+    await hands.do(save(1), save(2, halted=False), save(3))
+    assert hands.store.acts == hands.acts
 
 
 async def test_a_renewed_group_is_another_one() -> None:
