@@ -7,17 +7,19 @@ import re
 from dataclasses import dataclass
 from html import unescape
 
+from bot.adapters.storage.database import Database
 from bot.adapters.storage.messages import SqlInbox, SqlOutbox
-from bot.adapters.storage.queries import command_number, leader_of, replies_to
+from bot.adapters.storage.queries import command_number, led_scopes, replies_to
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.basics import open_database, real_means
 from bot.app.build import exchange_of, signer_of
 from bot.app.settings import BotSettings
 from bot.domain.errors import ConfigurationFault, OrderRejected
+from bot.domain.ids import Epoch, Scope
 from bot.domain.operations import AccessLevel
 from bot.domain.orders import OrderStatus
 from bot.domain.records import HaltRecord
-from bot.ports.messages import Channel, IncomingCommand
+from bot.ports.messages import AuditEntry, Channel, IncomingCommand
 
 _POLL_S = 0.2
 _TAG = re.compile(r"<[^>]+>")
@@ -32,63 +34,113 @@ class CommandAnswer:
     is_done: bool
 
 
-async def give_command(settings: BotSettings, line: str, *, wait_s: float) -> CommandAnswer:
-    """Have the leader answer a command; halt and unhalt also work while nobody leads."""
+async def give_command(
+    settings: BotSettings, line: str, *, scope: str | None, wait_s: float
+) -> CommandAnswer:
+    """Have the leader answer a command; halt and unhalt also work while nobody leads.
+
+    One database may hold several scopes, and a setting given to the bot on its
+    own command line is not known here. So a halt without a named scope halts
+    every scope that is led, and anything else goes to the wrong one in no case.
+    """
     async with open_database(settings, migrated=True) as database:
-        if await leader_of(database, settings.scope) is None:
-            return await _without_leader(SqlTradingStore(database, settings.scope), line)
-        means = real_means()
-        now_us = means.clock.now_us()
-        # A conversation of its own, so that the answer can be told from others.
-        conversation = means.random.getrandbits(48)
-        command = IncomingCommand(
-            channel=Channel.CLI,
-            bot_id=0,
-            update_id=conversation,
-            user_id=os.getuid(),
-            user_name=getpass.getuser(),
-            chat_id=conversation,
-            is_private=True,
-            text=line,
-            button=None,
-            sent_us=now_us,
-            received_us=now_us,
-            is_urgent=line.startswith("/halt"),
-            granted=AccessLevel.ADMIN,
-            is_confirmed=True,
-        )
-        await SqlInbox(database, settings.scope, means.clock).put([command])
-        number = await command_number(database, settings.scope, Channel.CLI, conversation)
-        outbox = SqlOutbox(database, settings.scope, means.clock)
-        for _ in range(max(1, round(wait_s / _POLL_S))):
-            rows = await replies_to(database, settings.scope, Channel.CLI, str(number))
-            if rows:
-                await outbox.mark_sent([row.id for row in rows], means.clock.now_us())
-                told = "\n".join(_plain(row.text) for row in rows)
-                return CommandAnswer(text=told, is_done=not _is_refusal(told))
-            await asyncio.sleep(_POLL_S)
+        led = await led_scopes(database)
+        if scope is not None:
+            targets = [Scope(scope)]
+        elif settings.scope in led or not led:
+            targets = [settings.scope]
+        elif line.startswith("/halt"):
+            targets = led
+        else:
+            return CommandAnswer(
+                text=f"{settings.scope} has no leader, but {', '.join(led)} has: "
+                "name the one you mean with --scope",
+                is_done=False,
+            )
+        answers = [
+            await _ask_leader(database, one, line, wait_s)
+            if one in led
+            else await _without_leader(database, one, line)
+            for one in targets
+        ]
+    return CommandAnswer(
+        text="\n\n".join(one.text for one in answers),
+        is_done=all(one.is_done for one in answers),
+    )
+
+
+async def _ask_leader(database: Database, scope: Scope, line: str, wait_s: float) -> CommandAnswer:
+    means = real_means()
+    # A conversation of its own, so that the answer can be told from others.
+    conversation = means.random.getrandbits(48)
+    command = _command(line, conversation, means.clock.now_us())
+    await SqlInbox(database, scope, means.clock).put([command])
+    number = await command_number(database, scope, Channel.CLI, conversation)
+    outbox = SqlOutbox(database, scope, means.clock)
+    for _ in range(max(1, round(wait_s / _POLL_S))):
+        rows = await replies_to(database, scope, Channel.CLI, str(number))
+        if rows:
+            await outbox.mark_sent([row.id for row in rows], means.clock.now_us())
+            told = "\n".join(_plain(row.text) for row in rows)
+            return CommandAnswer(text=told, is_done=not _is_refusal(told))
+        await asyncio.sleep(_POLL_S)
     return CommandAnswer(
         text=f"stored, but not answered within {wait_s:.0f} s; the leader takes it when it can",
         is_done=False,
     )
 
 
-async def _without_leader(store: SqlTradingStore, line: str) -> CommandAnswer:
+def _command(line: str, conversation: int, now_us: int) -> IncomingCommand:
+    return IncomingCommand(
+        channel=Channel.CLI,
+        bot_id=0,
+        update_id=conversation,
+        user_id=os.getuid(),
+        user_name=getpass.getuser(),
+        chat_id=conversation,
+        is_private=True,
+        text=line,
+        button=None,
+        sent_us=now_us,
+        received_us=now_us,
+        is_urgent=line.startswith("/halt"),
+        granted=AccessLevel.ADMIN,
+        is_confirmed=True,
+    )
+
+
+async def _without_leader(database: Database, scope: Scope, line: str) -> CommandAnswer:
     word, _, reason = line.partition(" ")
     if word not in {"/halt", "/unhalt"}:
-        return CommandAnswer(text="nobody leads: start the bot first", is_done=False)
+        return CommandAnswer(text=f"nobody leads {scope}: start the bot first", is_done=False)
+    means = real_means()
+    now_us = means.clock.now_us()
     halted = word == "/halt"
-    await store.save_halt(
+    done = "halted" if halted else "the halt is ended"
+    # Stored as a command first: it gives the act its number in the audit.
+    inbox = SqlInbox(database, scope, means.clock)
+    command = _command(line, means.random.getrandbits(48), now_us)
+    claimed = await inbox.open(command, Epoch(0))
+    await SqlTradingStore(database, scope).save_halt(
         HaltRecord(
             halted=halted,
             reason=reason or ("no reason given" if halted else "ended at the command line"),
             set_by=f"cli:{getpass.getuser()}",
-            changed_us=real_means().clock.now_us(),
+            changed_us=now_us,
         )
     )
-    done = "halted" if halted else "the halt is ended"
+    audit = AuditEntry(
+        number=claimed.number,
+        at_us=now_us,
+        channel=Channel.CLI,
+        actor=f"cli:{getpass.getuser()}",
+        command=line,
+        outcome=f"{done}; nobody led",
+        epoch=None,
+    )
+    await inbox.finish(claimed, audit, ())
     return CommandAnswer(
-        text=f"saved: {done}; nobody leads, the next leader reads it", is_done=True
+        text=f"saved: {done} for {scope}; nobody leads it, the next leader reads it", is_done=True
     )
 
 

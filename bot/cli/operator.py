@@ -14,9 +14,18 @@ from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode, not_built
 from bot.cli.options import json_option, show, with_settings
 
+_ANSWER_WITHIN_S = 30.0
 
-def _give(settings: BotSettings, line: str, *, as_json: bool, wait_s: float = 30.0) -> int:
-    answer = asyncio.run(orders.give_command(settings, line, wait_s=wait_s))
+scope_option = click.option(
+    "--scope",
+    metavar="MODE:ACCOUNT:SUBACCOUNT",
+    help="Whom it is for, e.g. live:main:0 (default: as configured; halt: whoever is led).",
+)
+
+
+def _give(settings: BotSettings, line: str, scope: str | None, *, as_json: bool) -> int:
+    giving = orders.give_command(settings, line, scope=scope, wait_s=_ANSWER_WITHIN_S)
+    answer = asyncio.run(giving)
     if as_json:
         show({"command": line, "answer": answer.text, "done": answer.is_done}, as_json=True)
     else:
@@ -26,30 +35,37 @@ def _give(settings: BotSettings, line: str, *, as_json: bool, wait_s: float = 30
 
 @click.command()
 @click.argument("reason", nargs=-1)
+@scope_option
 @json_option
 @with_settings
-def halt(settings: BotSettings, *, reason: tuple[str, ...], as_json: bool) -> int:
+def halt(
+    settings: BotSettings, *, reason: tuple[str, ...], scope: str | None, as_json: bool
+) -> int:
     """Stop new entries now. Positions and their exits go on."""
-    return _give(settings, " ".join(["/halt", *reason]), as_json=as_json)
+    return _give(settings, " ".join(["/halt", *reason]), scope, as_json=as_json)
 
 
 @click.command()
+@scope_option
 @json_option
 @with_settings
-def unhalt(settings: BotSettings, *, as_json: bool) -> int:
+def unhalt(settings: BotSettings, *, scope: str | None, as_json: bool) -> int:
     """End a halt. Breakers stay as they are."""
-    return _give(settings, "/unhalt", as_json=as_json)
+    return _give(settings, "/unhalt", scope, as_json=as_json)
 
 
 @click.command("reset-breaker")
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Reset although its condition holds; grants more room.")
+@scope_option
 @json_option
 @with_settings
-def reset_breaker(settings: BotSettings, *, name: str, force: bool, as_json: bool) -> int:
+def reset_breaker(
+    settings: BotSettings, *, name: str, force: bool, scope: str | None, as_json: bool
+) -> int:
     """Reset one circuit breaker, e.g. daily_loss."""
     line = f"/reset_breaker {name}{' force' if force else ''}"
-    return _give(settings, line, as_json=as_json)
+    return _give(settings, line, scope, as_json=as_json)
 
 
 @click.command("cancel-orders")

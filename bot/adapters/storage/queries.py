@@ -168,6 +168,18 @@ async def leader_of(database: Database, scope: Scope) -> str | None:
         return found
 
 
+async def led_scopes(database: Database) -> list[Scope]:
+    """Every scope whose lease has not ended."""
+    lease = tables.leader_lease
+    query = (
+        select(lease.c.scope)
+        .where(lease.c.holder.is_not(None), lease.c.expires_us > text(NOW_US[database.dialect]))
+        .order_by(lease.c.scope)
+    )
+    async with database.read() as connection:
+        return [Scope(found) for found in (await connection.execute(query)).scalars()]
+
+
 async def last_leader_of(database: Database, scope: Scope) -> RowMapping | None:
     """The lease row, whoever holds it or held it last."""
     lease = tables.leader_lease
