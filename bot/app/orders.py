@@ -83,6 +83,9 @@ async def _ask_leader(database: Database, scope: Scope, line: str, wait_s: float
             await outbox.mark_sent([row.id for row in rows], means.clock.now_us())
             told = "\n".join(_plain(row.text) for row in rows)
             return CommandAnswer(text=told, is_done=not _is_refusal(told))
+        if line.startswith("/halt") and scope not in await led_scopes(database):
+            # The leader died holding its lease. A halt must not wait for a successor.
+            return await _without_leader(database, scope, line)
         await asyncio.sleep(_POLL_S)
     return CommandAnswer(
         text=f"stored, but not answered within {wait_s:.0f} s; the leader takes it when it can",
