@@ -3,7 +3,6 @@
 Nothing here takes the host lock: it must work while the bot runs.
 """
 
-import re
 from dataclasses import asdict, dataclass
 
 from bot.adapters.storage.collection import SqlCollectionStore
@@ -16,7 +15,7 @@ from bot.adapters.storage.queries import (
     leader_of,
 )
 from bot.adapters.storage.trading import SqlTradingStore
-from bot.app.basics import open_database, real_means
+from bot.app.basics import open_database, open_existing_database, real_means
 from bot.app.settings import BotSettings
 from bot.app.staleness import judge_staleness
 from bot.collect.gaps import GapReport, find_gaps, gap_lines
@@ -24,9 +23,7 @@ from bot.domain.ids import InstanceId, SeriesTicker
 from bot.domain.leadership import InstanceRow
 from bot.kit.times import HOUR_US, format_seconds, hour_key
 
-_POLL_S = 0.2
 _INSTANCES_SHOWN = 20
-_TAG = re.compile(r"<[^>]+>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +58,8 @@ class InstanceAnswer:
 
 async def read_status(settings: BotSettings) -> dict[str, object]:
     """Who leads, what stops trading, how collecting fares: from the database alone."""
-    async with open_database(settings, migrated=False) as database:
+    async with open_existing_database(settings) as database:
         schema = await check_schema(database)
-        if schema.value == "behind":
-            return {"schema": "behind: run `python -m bot migrate`, or start the bot once"}
         queries = SqlQueries(database, settings.scope)
         store = SqlTradingStore(database, settings.scope)
         facts = await queries.collect_facts()
@@ -99,7 +94,7 @@ async def read_gaps(settings: BotSettings, *, hours: int | None, series: str | N
             "first_hour": hour_key(now_us - hours * HOUR_US),
             "last_hour": hour_key(now_us - HOUR_US),
         }
-    async with open_database(settings, migrated=True) as database:
+    async with open_existing_database(settings) as database:
         report = await find_gaps(
             SqlCollectionStore(database),
             series=SeriesTicker(series) if series else None,
@@ -120,7 +115,7 @@ async def migrate(settings: BotSettings) -> dict[str, object]:
 async def health(settings: BotSettings) -> tuple[bool, dict[str, object]]:
     """Whether the periodic work is fresh, from the database alone."""
     now_us = real_means().clock.now_us()
-    async with open_database(settings, migrated=False) as database:
+    async with open_existing_database(settings) as database:
         facts = await SqlQueries(database, settings.scope).collect_facts()
         leader = await leader_of(database, settings.scope)
     return judge_staleness(
@@ -135,7 +130,7 @@ async def instances(
     settings: BotSettings, *, activate: str | None, deactivate_all: bool
 ) -> InstanceAnswer:
     """List instances of this scope, after standing one down or choosing another if asked."""
-    async with open_database(settings, migrated=True) as database:
+    async with open_existing_database(settings) as database:
         desk = SqlLeaseStore(database)
         if activate:
             await desk.activate(InstanceId(activate))

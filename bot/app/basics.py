@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from random import Random, SystemRandom
 
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.migrations import migrate
+from bot.adapters.storage.migrations import SchemaState, check, migrate
+from bot.adapters.storage.urls import parse_address
 from bot.app.settings import BotSettings
+from bot.domain.errors import StorageUnavailable
 from bot.kit.clock import Clock, SystemClock
 from bot.kit.ids import IdFactory
+
+_MADE_BY = "start the bot once, or run `python -m bot migrate`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,22 @@ def real_means() -> Means:
     """The machine's own."""
     clock, random = SystemClock(), SystemRandom()
     return Means(clock=clock, random=random, ids=IdFactory(clock, random))
+
+
+@contextlib.asynccontextmanager
+async def open_existing_database(settings: BotSettings) -> AsyncIterator[Database]:
+    """The database for reading only: nothing is created, nothing migrated.
+
+    Raises:
+        StorageUnavailable: there is none yet, or it cannot be reached.
+    """
+    address = parse_address(settings.database.url.get_secret_value())
+    if address.dialect == "sqlite" and not address.path.exists():
+        raise StorageUnavailable(f"no database at {address.path} yet: {_MADE_BY}")
+    async with open_database(settings, migrated=False) as database:
+        if await check(database) is SchemaState.BEHIND:
+            raise StorageUnavailable(f"the database has an older schema, or none: {_MADE_BY}")
+        yield database
 
 
 @contextlib.asynccontextmanager

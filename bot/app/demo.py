@@ -41,7 +41,7 @@ class DemoOptions:
 
     seconds: float | None
     recording: Path | None
-    speed: float
+    speed: int
     seed: int
     port: int
     fresh: bool

@@ -71,9 +71,11 @@ class DemoView:
             (
                 "collected",
                 (
-                    f"cycle={collect.get('last_cycle_id')} scanned={collect.get('scanned', 0)} "
+                    f"cycle={collect['last_cycle_id']} scanned={collect.get('scanned', 0)} "
                     f"inserted={collect.get('inserted', 0)} errors={collect.get('errors', 0)} "
                     f"outcome={collect.get('last_outcome')}"
+                    if collect.get("last_cycle_id")
+                    else "no cycle has finished yet"
                 ),
             ),
             (

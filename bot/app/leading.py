@@ -21,6 +21,7 @@ from bot.app.portal import PageBackend, PageMessages
 from bot.app.running import Running
 from bot.app.settings import BotSettings
 from bot.app.trading import TradingDesk
+from bot.app.watch import OperatorWatch
 from bot.console.access import AccessSettings, Doorkeeper
 from bot.console.confirmations import Confirmations
 from bot.console.dispatch import Console
@@ -48,15 +49,17 @@ class Leading:
             if running.settings.mode == "trade":
                 exchange, feed = self._market()
                 desk = TradingDesk(running, tenure, exchange, feed)
+                running.standing.open_positions = desk.open_positions
             operator = BotOperator(running, desk)
             console = await self._console(stack, tenure, operator)
             stack.callback(running.wakes.clear)
             chores = Chores(running, operator, tenure.epoch).service()
+            watch = OperatorWatch(running, operator)
             if desk is None:
-                yield (*console, _Confirmation(running, tenure), chores)
+                yield (*console, watch, _Confirmation(running, tenure), chores)
             else:
                 after = _After(desk.activation.done, chores)
-                yield (*console, after, *desk.services())
+                yield (*console, watch, after, *desk.services())
 
     def _market(self) -> tuple[Exchange, MarketFeed]:
         running = self._running

@@ -53,6 +53,7 @@ class Standing:
     role: Role = Role.STANDBY
     epoch: Epoch | None = None
     leading_since_us: int | None = None
+    open_positions: Callable[[], int] = field(default=lambda: 0)
 
 
 @dataclass(slots=True)
@@ -118,22 +119,17 @@ class Running:
 
     def told(self, change: RoleChange) -> None:
         """Hear a change of role from the lifecycle, and tell who should know."""
-        was = self.standing.role
-        self.standing.role = _ROLES[change.role]
+        was, self.standing.role = self.standing.role, _ROLES[change.role]
         match change.role:
             case LifeRole.ACTIVATING:
                 self.standing.epoch = change.epoch
                 self._activating(change)
             case LifeRole.DRAINING:
-                facts = {"reason": change.reason}
-                if change.rival:
-                    facts["successor"] = change.rival
-                self.alerts.post(AlertKind.DRAINING, facts)
+                self._draining(change)
             case LifeRole.STANDBY | LifeRole.RELEASED | LifeRole.ENDED:
                 self.standing.epoch = None
                 self.standing.leading_since_us = None
-                if was in {Role.LEADING, Role.ACTIVATING, Role.DRAINING}:
-                    self.alerts.post(AlertKind.LEADER_DEPOSED, {"reason": change.reason})
+                self._not_leading(change, was)
             case LifeRole.LEADING:
                 pass
 
@@ -143,11 +139,32 @@ class Running:
         self.standing.leading_since_us = self.clock.now_us()
         epoch = self.standing.epoch or 0
         self.alerts.post(AlertKind.LEADER_STARTED, {"epoch": epoch, **facts})
+        if self.settings.trading_mode == "live":
+            facts = {"account": self.settings.account.name}
+            self.alerts.post(AlertKind.LIVE_TRADING_ENABLED, facts)
 
     def _activating(self, change: RoleChange) -> None:
         if change.rival and not change.is_clean and change.unled_us > _UNLED_TOLD_US:
             silent_s = change.unled_us // SECOND_US
             self.alerts.post(AlertKind.NOBODY_LED, {"previous": change.rival, "seconds": silent_s})
+
+    def _draining(self, change: RoleChange) -> None:
+        """Told while messages can still be sent: after the release nobody here may."""
+        if change.is_deactivated and not change.rival:
+            reason = "nobody leads, by SQL or command"
+            facts: dict[str, str | int] = {"seconds": 0, "reason": reason}
+            facts["positions_without_a_stop"] = self.standing.open_positions()
+            self.alerts.post(AlertKind.STOPS_UNWATCHED, facts)
+            return
+        facts = {"reason": str(change.reason)}
+        if change.rival:
+            facts["successor"] = change.rival
+        self.alerts.post(AlertKind.DRAINING, facts)
+
+    def _not_leading(self, change: RoleChange, was: Role) -> None:
+        """An orderly end was told when it began; this one was not orderly."""
+        if was in {Role.LEADING, Role.ACTIVATING}:
+            self.alerts.post(AlertKind.LEADER_DEPOSED, {"reason": str(change.reason)})
 
 
 def _recipients(settings: BotSettings) -> tuple[Recipient, ...]:

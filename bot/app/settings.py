@@ -476,6 +476,8 @@ def _inconsistencies(settings: BotSettings) -> list[str]:
         faults.append(
             "live trading is enabled but mode is not trade; set --mode trade or drop the switch"
         )
+    if settings.dry_run and settings.mode != "trade":
+        faults.append("a dry run is for mode trade, whose orders it holds back; add --mode trade")
     if settings.trading_mode == "live":
         faults.extend(_live_faults(settings))
     if settings.mode == "analyze" and not (secrets.openai_api_key or secrets.anthropic_api_key):

@@ -25,7 +25,7 @@ class SimulateOptions:
     host: str
     port: int
     seed: int
-    speed: float
+    speed: int
     pace: float
     recording: Path | None
     make_key: Path | None
@@ -37,12 +37,16 @@ class SimulateOptions:
 def run_simulator(options: SimulateOptions) -> int:
     """Serve until SIGINT or SIGTERM; exit code 0."""
     configure_logging(LogSettings(service="exchange"))
+    if options.make_key and options.make_key.exists():
+        raise ConfigurationFault(
+            [f"{options.make_key}: exists already; use it with --key, or name another file"]
+        )
     try:
         settings = SimulatorSettings(
             host=options.host,
             port=options.port,
             seed=options.seed,
-            speed=max(1, round(options.speed)),
+            speed=options.speed,
             recording=options.recording,
             faults=options.faults,
             limits=RateLimits(is_on=options.rate_limit),
@@ -62,16 +66,14 @@ async def _serve(settings: SimulatorSettings, options: SimulateOptions) -> int:
     async with SimulatedExchange(settings) as exchange:
         click.echo(f"REST      {exchange.base_url}")
         click.echo(f"WebSocket {exchange.ws_url}")
-        if options.key:
-            key_id = key_id_of(options.key)
-            exchange.exchange.keys.register(
-                key_id, public_pem_of(options.key).encode(), exchange.user_id
-            )
-            click.echo(f"key id    {key_id}")
         if options.make_key:
             write_private(options.make_key, exchange.keys.private_pem.decode())
-            click.echo(f"key id    {exchange.keys.key_id}")
-            click.echo(f"key       {options.make_key}")
+        for path in filter(None, (options.make_key, options.key)):
+            # Named after its public half, so that the id is the same in the next run.
+            key_id, public = key_id_of(path), public_pem_of(path).encode()
+            exchange.exchange.keys.register(key_id, public, exchange.user_id)
+            click.echo(f"key       {path}")
+            click.echo(f"key id    {key_id}")
         await stop.wait()
     return 0
 

@@ -84,12 +84,24 @@ class TradingDesk:
             submit=self.submit,
             held=lambda: views.held_markets(self.engine.world),
             api_calls=running.parts.exchange.counter.take,
+            feed_changed=self._on_feed,
         )
         self.activation = Activation(running, self)
 
     def submit(self, event: Event) -> None:
         """Give the engine an event."""
         self._inbox.put(event)
+
+    def open_positions(self) -> int:
+        """How many markets we hold something in."""
+        return len(self.engine.world.ledger.open_positions())
+
+    def _on_feed(self, reason: str | None) -> None:
+        """The stream was lost for a reason, or is back."""
+        if reason is None:
+            self._running.alerts.post(AlertKind.WEBSOCKET_UP, {})
+        else:
+            self._running.alerts.post(AlertKind.WEBSOCKET_DOWN, {"reason": reason})
 
     def services(self) -> Sequence[Service]:
         """In starting order; drained the other way round, so trading is let go first."""

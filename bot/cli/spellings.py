@@ -20,7 +20,9 @@ def modernise(arguments: list[str]) -> list[str]:
     if subcommand:
         at = arguments.index(subcommand)
         return [subcommand, *arguments[:at], *arguments[at + 1 :]]
-    if any(one.partition("=")[0] in _RUN_FLAGS for one in arguments):
+    given = {one.partition("=")[0] for one in arguments}
+    # Options without a word are the documents' way of starting the bot.
+    if given & (_RUN_FLAGS | _GLOBAL_WITH_VALUE) and not given & _HELP:
         return ["run", *arguments]
     return arguments
 

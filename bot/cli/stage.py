@@ -12,7 +12,7 @@ from bot.app.simulate import SimulateOptions, run_simulator
 @click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="One seed, one history.")
-@click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True)
+@click.option("--speed", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
     "--pace",
     type=click.FloatRange(min=0.001),
@@ -50,7 +50,7 @@ def simulate(**options: object) -> int:
     type=click.Path(path_type=Path, exists=True),
     help="Let the simulated exchange play this recorded capture.",
 )
-@click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True)
+@click.option("--speed", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
 @click.option("--fresh", is_flag=True, help="Forget what earlier demos collected.")

@@ -30,7 +30,14 @@ from bot.kit.times import SECOND_US, seconds
 from bot.marketdata.agreement import BookAgreement
 from bot.marketdata.feed import FeedTranslator
 from bot.marketdata.universe import MarketFilter, Selection, select
-from bot.ports.exchange import ExchangeReads, FeedEvent, FeedGap, MarketFeed
+from bot.ports.exchange import (
+    ExchangeReads,
+    FeedDown,
+    FeedEvent,
+    FeedGap,
+    FeedUp,
+    MarketFeed,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +78,9 @@ class MarketMonitor:
         submit: Callable[[Event], None],
         held: Callable[[], frozenset[MarketTicker]],
         api_calls: Callable[[], tuple[int, int]],
+        feed_changed: Callable[[str | None], None] = lambda _: None,
     ) -> None:
+        """``feed_changed`` hears why the stream was lost, and ``None`` when it is back."""
         self._exchange = exchange
         self._feed = feed
         self._clock = clock
@@ -80,6 +89,8 @@ class MarketMonitor:
         self._submit = submit
         self._held = held
         self._api_calls = api_calls
+        self._feed_changed = feed_changed
+        self._is_feed_lost = False
         self._translator = FeedTranslator()
         self.selection = Selection(watched=(), left_out={})
         self.agreement = BookAgreement()
@@ -126,10 +137,10 @@ class MarketMonitor:
             async for event in events:
                 for told in self._translator.translate(event):
                     self._submit(told)
-                self._compare(event)
+                self._note(event)
         raise ServiceEndedEarly("the feed ended")
 
-    def _compare(self, event: FeedEvent) -> None:
+    def _note(self, event: FeedEvent) -> None:
         match event:
             case TickerUpdate():
                 self.agreement.ticker(event)
@@ -137,6 +148,12 @@ class MarketMonitor:
                 self._note_book(event.ticker, event.exchange_us)
             case BookSnapshot():
                 self._note_book(event.ticker, None)
+            case FeedDown():
+                self._is_feed_lost = True
+                self._feed_changed(event.reason)
+            case FeedUp() if self._is_feed_lost:
+                self._is_feed_lost = False
+                self._feed_changed(None)
             case FeedGap():
                 for ticker in event.tickers:
                     self._note_book(ticker, None)

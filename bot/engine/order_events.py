@@ -244,13 +244,18 @@ def _contradiction(world: World, bracket: Bracket, what: str, draft: Draft) -> N
 
 
 def halt(world: World, record: HaltRecord, command_id: int, draft: Draft) -> None:
-    """Stop entries here and now; the store and the reply follow."""
+    """Stop entries here and now; the store and the reply follow.
+
+    The first halt of several is the one that is told: the others change nothing.
+    """
+    is_news = world.stance.halt is None or not world.stance.halt.halted
     world.stance.halt = record
     world.stance.is_halt_saved = False
     world.are_groups_shut = True
     draft.urgent(TriggerEntryGroups(reason=record.reason))
     draft.urgent(SaveHalt(record=record, command_id=command_id))
-    draft.tell(NoticeKind.HALT_SET, reason=record.reason, by=record.set_by)
+    if is_news:
+        draft.tell(NoticeKind.HALT_SET, reason=record.reason, by=record.set_by)
 
 
 def _find(bracket: Bracket, mine: ClientOrderId) -> TrackedOrder | None:

@@ -146,7 +146,8 @@ def concurrent_positions(view: RiskView, limits: RiskLimits) -> str | None:
     """How many positions at a time (``max_concurrent``)."""
     if view.open_positions < limits.concurrent_max:
         return None
-    return f"{view.open_positions} positions are open, the limit is {limits.concurrent_max}"
+    held = f"{view.open_positions} positions are open or being opened"
+    return f"{held}, the limit is {limits.concurrent_max}"
 
 
 def open_orders(view: RiskView, limits: RiskLimits) -> str | None:

@@ -123,7 +123,6 @@ def _market_terms(info: MarketInfo, view: MarketView) -> Json:
         "event_ticker": info.event_ticker,
         "market_type": "binary",
         "title": info.title,
-        "subtitle": "",
         "yes_sub_title": info.yes_sub_title,
         "no_sub_title": info.no_sub_title,
         "created_time": format_rfc3339(info.created_us),
@@ -250,11 +249,12 @@ def order_body(order: OrderView, user_id: str, subaccount: int) -> Json:
         "taker_fees_dollars": format_money(order.taker_fees),
         "maker_fees_dollars": format_money(order.maker_fees),
         "self_trade_prevention_type": str(order.self_trade_prevention),
-        "cancel_order_on_pause": order.cancel_on_pause,
         "subaccount_number": subaccount,
         "created_time": format_rfc3339(order.created_us),
         "last_update_time": format_rfc3339(order.updated_us),
     }
+    if order.cancel_on_pause:
+        body["cancel_order_on_pause"] = True
     if order.expires_us is not None:
         body["expiration_time"] = format_rfc3339(order.expires_us)
     if order.order_group_id is not None:

@@ -25,6 +25,8 @@ from bot.cli.spellings import modernise
         ([], []),
         (["--help"], ["--help"]),
         (["--once"], ["run", "--once"]),
+        (["--lock-file", "./custom.lock"], ["run", "--lock-file", "./custom.lock"]),
+        (["--config", "c.json", "--help"], ["--config", "c.json", "--help"]),
         (["--mode=collect"], ["run", "--mode=collect"]),
     ],
 )
