@@ -1,0 +1,131 @@
+"""Deployments of the whole bot on one PostgreSQL: hand-over, kills, double starts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.simulator.server import SimulatedExchange
+from tests.e2e.support.bot import ADMIN, SLACK_S, Home, Program, home_of
+from tests.e2e.support.chat import Chat
+from tests.fakes.telegram_server import FakeTelegram
+
+pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.looptime(False)]
+
+UNDONE = "SELECT count(*) FROM command_inbox WHERE state <> 'done'"
+
+
+@pytest.fixture
+async def home(
+    exchange: SimulatedExchange, telegram: FakeTelegram, postgres_url: str, tmp_path: Path
+) -> AsyncIterator[Home]:
+    async with home_of(tmp_path, postgres_url, exchange, telegram) as made:
+        yield made
+
+
+async def command_all_the_time(telegram: FakeTelegram, stop: asyncio.Event) -> int:
+    """Acts that would show if they happened twice; returns how many were sent."""
+    sent = 0
+    while not stop.is_set():
+        telegram.type(ADMIN, f"/halt number {sent}")
+        sent += 1
+        await asyncio.sleep(0.4)
+    return sent
+
+
+async def test_a_new_deployment_takes_over_and_no_command_is_lost_or_doubled(
+    home: Home, telegram: FakeTelegram
+) -> None:
+    old = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+    await old.reach("leading")
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        typing = group.create_task(command_all_the_time(telegram, stop))
+        new = home.bot(RAILWAY_DEPLOYMENT_ID="d2")
+        await new.reach("leading")
+        assert (await old.ended()).code == 0
+        await asyncio.sleep(1)
+        stop.set()
+    sent = typing.result()
+    await home.until_rows(UNDONE, lambda rows: rows == [(0,)])
+    acted = await home.rows(
+        "SELECT outcome, count(*) FROM command_audit WHERE command LIKE '/halt%' GROUP BY outcome"
+    )
+    expected = {f"halted, saved: number {number}" for number in range(sent)}
+    assert {outcome for outcome, _ in acted} == expected
+    assert {count for _, count in acted} == {1}
+    by_both = await home.rows("SELECT count(DISTINCT epoch) FROM command_audit")
+    assert by_both == [(2,)], "both deployments answered"
+    assert (await home.rows("SELECT reason FROM risk_state"))[0][0] == f"number {sent - 1}"
+    replies = await home.rows(
+        "SELECT count(*) FROM outbox WHERE kind = 'reply' AND channel = 'telegram'"
+    )
+    assert replies == [(sent,)]
+    assert new.is_running
+    assert telegram.conflicts <= 2
+
+
+async def test_every_reply_of_a_hand_over_arrives(home: Home, telegram: FakeTelegram) -> None:
+    chat = Chat(telegram, home)
+    old = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+    await old.reach("leading")
+    for number in range(3):
+        telegram.type(ADMIN, f"/halt before {number}")
+    home.bot(RAILWAY_DEPLOYMENT_ID="d2")
+    assert (await old.ended()).code == 0
+    telegram.type(ADMIN, "/halt after")
+    for words in ("before 0", "before 1", "before 2", "after"):
+        await chat.hears(words)
+    await home.until_rows(
+        "SELECT count(*) FROM outbox WHERE channel = 'telegram' AND state = 'waiting'",
+        lambda rows: rows == [(0,)],
+    )
+    numbers = [text for text in chat.texts if "| PAPER |" in text and "HALTED" in text]
+    assert len(numbers) == 4, chat.texts
+
+
+async def test_a_leader_killed_three_times_leads_again_each_time(home: Home) -> None:
+    bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+    await bot.reach("leading")
+    epochs = []
+    for _ in range(3):
+        bot.process.kill()
+        bot.process.wait()
+        bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+        await bot.reach("leading")
+        epochs.append(bot.log("lease acquired")[0]["epoch"])
+    assert epochs == sorted(set(epochs))
+    assert await home.rows("SELECT count(*) FROM collect_cycles WHERE outcome = 'complete'") == [
+        (1,)
+    ], "one cycle an hour, whoever leads"
+
+
+async def test_a_second_start_of_the_same_deployment_stands_by_with_zero(home: Home) -> None:
+    first = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+    await first.reach("leading")
+    second = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+    ended = await second.ended()
+    assert ended.code == 0
+    assert "standby: " in second.log("role changed")[-1]["reason"]
+    assert first.is_running
+    assert _leads(first)
+
+
+async def test_deactivation_by_sql_ends_the_bot_and_the_chat_says_that_nobody_leads(
+    home: Home, telegram: FakeTelegram
+) -> None:
+    chat = Chat(telegram, home)
+    bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+    await bot.reach("leading")
+    await chat.hears("Leading")
+    await home.execute("UPDATE bot_instances SET is_active = FALSE")
+    ended = await bot.ended(SLACK_S)
+    assert ended.code == 0
+    listed = await home.command("instances")
+    assert "wanted" not in listed.out
+    assert (await home.command("status")).out.count("nobody") == 1
+
+
+def _leads(bot: Program) -> bool:
+    return bot.roles()[-1] == "leading"

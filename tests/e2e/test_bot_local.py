@@ -1,0 +1,71 @@
+"""One machine, SQLite: double starts, ``--force-kill``, interrupts."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.ops import hostlock
+from bot.simulator.server import SimulatedExchange
+from tests.e2e.support.bot import ROOT, Home, Program, home_of
+from tests.e2e.support.market import Market
+
+pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False)]
+
+CHECK = str(ROOT / "check_bot_running.py")
+
+
+@pytest.fixture
+async def home(
+    exchange: SimulatedExchange, market: Market, sqlite_url: str, tmp_path: Path
+) -> AsyncIterator[Home]:
+    async with home_of(tmp_path, sqlite_url, exchange) as made:
+        yield made
+
+
+def is_led_by(home: Home, bot: Program) -> bool:
+    holder = hostlock.running_holder(home.root / "bot.lock")
+    return holder is not None and holder.pid == bot.process.pid
+
+
+async def test_a_second_railway_start_on_sqlite_meets_the_lock(home: Home) -> None:
+    first = home.bot()
+    await first.reach("leading")
+    second = await home.bot().ended()
+    assert second.code == 1
+    assert "Failed to acquire lock" in second.err
+    assert str(first.process.pid) in second.err
+    assert is_led_by(home, first)
+
+
+async def test_collecting_by_cron_beside_a_running_bot_is_refused(home: Home) -> None:
+    bot = home.bot()
+    await bot.reach("leading")
+    once = await home.command("run-once", "--mode", "collect")
+    assert once.code == 1
+    assert "Failed to acquire lock" in once.err
+    # Reading, backing up and commanding need no lock.
+    for words in (["status"], ["gaps"], ["backup"], ["halt"], ["instances"]):
+        assert (await home.command(*words)).code == 0, words
+
+
+async def test_an_interrupted_bot_drains_and_exits_zero(home: Home) -> None:
+    bot = home.start("-m", "bot", "run")
+    await bot.reach("leading")
+    assert (await bot.told(signal.SIGINT)).code == 0
+    assert bot.roles()[-2:] == ["draining", "ended"]
+    assert not (home.root / "bot.lock").exists()
+    state = await home.rows("SELECT state FROM bot_instances")
+    assert len(state) == 1
+    assert "lead" not in state[0][0]
+
+
+async def test_a_lock_left_by_a_killed_bot_stops_nobody(home: Home) -> None:
+    bot = home.bot()
+    await bot.reach("leading")
+    bot.process.kill()
+    bot.process.wait()
+    again = home.bot()
+    await again.reach("leading")
+    assert is_led_by(home, again)
