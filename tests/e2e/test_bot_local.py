@@ -1,5 +1,6 @@
 """One machine, SQLite: double starts, ``--force-kill``, interrupts."""
 
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,8 +13,6 @@ from tests.e2e.support.bot import ROOT, Home, Program, home_of
 from tests.e2e.support.market import Market
 
 pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False)]
-
-CHECK = str(ROOT / "check_bot_running.py")
 
 
 @pytest.fixture
@@ -69,3 +68,38 @@ async def test_a_lock_left_by_a_killed_bot_stops_nobody(home: Home) -> None:
     again = home.bot()
     await again.reach("leading")
     assert is_led_by(home, again)
+
+
+@pytest.fixture
+def door(home: Home) -> str:
+    """The local front door, in a house of its own: it must see no other test's bots."""
+    house = home.root / "house"
+    house.mkdir()
+    for name in ("check_bot_running.py", "railway_startup.py"):
+        shutil.copy(ROOT / name, house / name)
+    return str(house / "check_bot_running.py")
+
+
+async def test_a_second_local_start_is_refused_and_the_first_goes_on(home: Home, door: str) -> None:
+    first = home.start(door)
+    await first.reach("leading")
+    second = await home.start(door).ended()
+    assert second.code == 1
+    assert f"already running: PID {first.process.pid}" in second.err
+    assert second.out == ""
+    assert is_led_by(home, first)
+
+
+async def test_force_kill_replaces_the_bot_and_touches_no_other_program(
+    home: Home, door: str
+) -> None:
+    (home.root / "my_trading_bot.py").write_text("import time\ntime.sleep(120)\n")
+    bystander = home.start("my_trading_bot.py", "check_bot_running.py", "python -m bot")
+    first = home.start(str(Path(door).with_name("railway_startup.py")))
+    await first.reach("leading")
+    second = home.start(door, "--force-kill")
+    await second.reach("leading")
+    assert first.process.poll() == 0, "it was given the time to drain"
+    assert first.roles()[-2:] == ["draining", "ended"]
+    assert is_led_by(home, second)
+    assert bystander.is_running
