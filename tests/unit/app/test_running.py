@@ -4,7 +4,6 @@ from random import Random
 from types import SimpleNamespace
 
 import pytest
-from tests.fakes.clock import ManualClock
 
 from bot.adapters.storage.database import Database
 from bot.app.basics import Means
@@ -18,6 +17,7 @@ from bot.domain.leadership import Candidate
 from bot.kit.ids import IdFactory
 from bot.kit.times import SECOND_US
 from bot.ports.messages import Channel
+from tests.fakes.clock import ManualClock
 
 pytestmark = pytest.mark.looptime(False)
 
