@@ -1,0 +1,83 @@
+"""Commands beside the bot: what they read, and what they do while nobody leads."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.trading import SqlTradingStore
+from bot.app import admin, orders
+from bot.app.settings import BotSettings
+from bot.domain.errors import ConfigurationFault, StorageUnavailable
+from bot.domain.ids import Scope
+from tests.support.rows import SCOPE as LED
+from tests.support.rows import grant_lease
+from tests.unit.app.support import settings_at
+
+pytestmark = pytest.mark.looptime(False)
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> BotSettings:
+    return settings_at(database_url, tmp_path)
+
+
+async def test_status_reads_from_the_database_alone(settings: BotSettings) -> None:
+    facts = await admin.read_status(settings)
+    assert (facts["leader"], facts["schema"], facts["snapshots"]) == ("nobody", "current", 0)
+    assert str(facts["halted"]).startswith("first start")
+
+
+async def test_reading_creates_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "none.sqlite"
+    with pytest.raises(StorageUnavailable, match="no database"):
+        await admin.read_gaps(settings_at(f"sqlite:///{path}", tmp_path), hours=None, series=None)
+    assert not path.exists()
+
+
+async def test_health_is_failed_while_nobody_leads(settings: BotSettings) -> None:
+    fresh, checks = await admin.health(settings)
+    assert not fresh
+    assert checks["leader"] == "missing: nobody leads"
+
+
+async def test_halt_and_unhalt_work_while_nobody_leads_and_nothing_else_does(
+    settings: BotSettings, database: Database
+) -> None:
+    store = SqlTradingStore(database, settings.scope)
+    told = await orders.give_command(settings, "/halt lunch", scope=None, wait_s=1)
+    assert told.is_done
+    assert (await store.halt()).reason == "lunch"
+    assert (await orders.give_command(settings, "/unhalt", scope=None, wait_s=1)).is_done
+    assert not (await store.halt()).halted
+    refused = await orders.give_command(settings, "/reset_breaker x", scope=None, wait_s=1)
+    assert not refused.is_done
+    assert "nobody leads" in refused.text
+
+
+async def test_a_leader_that_does_not_answer_is_told_and_the_command_stays(
+    settings: BotSettings, database: Database
+) -> None:
+    await grant_lease(database)
+    told = await orders.give_command(settings, "/status", scope=LED, wait_s=0.5)
+    assert not told.is_done
+    assert "not answered within" in told.text
+
+
+async def test_a_halt_given_to_a_leader_that_dies_is_stored_all_the_same(
+    settings: BotSettings, database: Database
+) -> None:
+    await grant_lease(database, seconds=1)
+    told = await orders.give_command(settings, "/halt fire", scope=LED, wait_s=20)
+    assert told.is_done, told
+    assert (await SqlTradingStore(database, Scope(LED)).halt()).reason == "fire"
+
+
+async def test_paper_orders_cannot_be_cancelled_at_the_exchange(settings: BotSettings) -> None:
+    with pytest.raises(ConfigurationFault, match="paper"):
+        await orders.cancel_orders(settings, including_exits=True)
+
+
+async def test_without_instances_the_list_says_so(settings: BotSettings) -> None:
+    told = await admin.instances(settings, activate=None, deactivate_all=True)
+    assert (told.rows, told.lines) == ([], ["no instance has registered yet"])

@@ -1,0 +1,71 @@
+"""Dollars, percent and seconds of people become the packages' integers, exactly."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.app.settings import BotSettings, CollectSection, TradingSection
+from bot.app.trading_settings import engine_settings, market_filter, monitor_settings, strategies
+from bot.collect.macro_filter import MACRO_SERIES
+from bot.domain.errors import ConfigurationFault
+
+
+def settings(**trading: object) -> BotSettings:
+    return BotSettings(trading=TradingSection(**trading))
+
+
+def test_amounts_keep_every_place() -> None:
+    made = engine_settings(
+        settings(
+            order_cost_max=Decimal("12.345678"),
+            market_max_pct=Decimal("2.25"),
+            price_min=Decimal("0.0301"),
+            min_minutes_to_close=12.5,
+            daily_loss_pct=Decimal("4.5"),
+            websocket_silence_s=12.25,
+        )
+    )
+    assert made.limits.order_cost_max_e6 == 12_345_678
+    assert made.limits.market_max_bp == 225
+    assert made.limits.price_min_e4 == 301
+    assert made.limits.close_distance_min_us == 750_000_000
+    assert made.breakers.daily_loss_bp == 450
+    assert made.breakers.silence_us == 12_250_000
+
+
+@given(st.integers(min_value=1, max_value=9_999))
+def test_a_price_in_ten_thousandths_survives_the_way_through_dollars(price_e4: int) -> None:
+    made = market_filter(settings(max_spread=Decimal(price_e4) / 10_000))
+    assert made.spread_max_e4 == price_e4
+
+
+def test_the_defaults_are_consistent_and_a_hand_traded_account_is_tolerated_by_choice() -> None:
+    assert engine_settings(BotSettings()).foreign_blocks_entries
+    assert not engine_settings(settings(traded_by_hand_too=True)).foreign_blocks_entries
+    assert [one.strategy_id for one in strategies(BotSettings())] == ["near_expiry"]
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "words"),
+    [
+        (engine_settings, {"price_min": Decimal("0.9"), "price_max": Decimal("0.1")}, "trading: "),
+        (
+            market_filter,
+            {"probability_min": Decimal("0.9"), "probability_max": Decimal("0.6")},
+            "trading: ",
+        ),
+        (strategies, {"strategies": {"lottery": {}}}, "trading.strategies: "),
+        (strategies, {"strategies": {"near_expiry": {"bid_min": 1}}}, "trading.strategies: "),
+    ],
+)
+def test_a_contradiction_is_a_fault_of_the_configuration(make, changes, words) -> None:
+    with pytest.raises(ConfigurationFault, match=words):
+        make(settings(**changes))
+
+
+def test_the_watch_list_is_read_from_the_collected_series() -> None:
+    assert monitor_settings(BotSettings()).series == MACRO_SERIES
+    chosen = BotSettings(collect=CollectSection(series=("KXFED",)))
+    assert monitor_settings(chosen).series == ("KXFED",)
