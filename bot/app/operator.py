@@ -14,6 +14,7 @@ from bot.adapters.storage.leases import SqlLeaseStore
 from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.backups import make_backup
+from bot.app.reasons import funnel_of, opinion_of
 from bot.app.replies import EngineReply
 from bot.app.running import Running
 from bot.app.trading import TradingDesk
@@ -37,9 +38,7 @@ from bot.domain.operations import (
     Banner,
     BreakerView,
     CollectView,
-    Decision,
     Done,
-    FunnelStage,
     GapsView,
     HaltView,
     InstanceView,
@@ -280,11 +279,11 @@ class BotOperator:
         world = self._desk.engine.world if self._desk else None
         decisions = await self._running.queries.decisions(_DECISIONS_SHOWN, ticker)
         if ticker is not None:
-            decisions = [*self._opinion(ticker), *decisions]
+            decisions = [*opinion_of(self._desk, ticker, self._running.clock.now_us()), *decisions]
         return WhyView(
             ticker=ticker,
             stop=views.stop_reason(world) if world else _COLLECTS_ONLY,
-            funnel=self._funnel(),
+            funnel=funnel_of(self._desk),
             decisions=tuple(decisions),
         )
 
@@ -378,17 +377,6 @@ class BotOperator:
             is_me=row.instance_id == self._running.parts.candidate.instance_id,
         )
 
-    def _opinion(self, ticker: MarketTicker) -> list[Decision]:
-        if self._desk is None:
-            return []
-        now_us = self._running.clock.now_us()
-        left_out = self._desk.monitor.selection.left_out.get(ticker)
-        said = left_out or views.opinion_of(self._desk.engine.world, ticker)
-        if not said:
-            return []
-        verdict = "not watched" if left_out else "skipped"
-        return [Decision(at_us=now_us, ticker=ticker, verdict=verdict, reason=said)]
-
     def left_out(self) -> tuple[tuple[str, int], ...]:
         """How many markets each reason left out of the watch list, largest first."""
         return self._desk.monitor.selection.funnel() if self._desk else ()
@@ -400,17 +388,6 @@ class BotOperator:
         seen = self._desk.monitor.agreement
         permille = seen.equal * 1_000 // seen.compared
         return f"{permille // 10}.{permille % 10} % of {seen.compared}"
-
-    def _funnel(self) -> tuple[FunnelStage, ...]:
-        if self._desk is None:
-            return ()
-        selection = self._desk.monitor.selection
-        left = len(selection.watched) + len(selection.left_out)
-        stages = [FunnelStage(name="seen", left=left)]
-        for reason, count in selection.funnel():
-            left -= count
-            stages.append(FunnelStage(name=f"without {reason}", left=left))
-        return tuple(stages)
 
 
 def _outcome(answer: EngineReply, *, done: str, remedy: str) -> Outcome:

@@ -1,6 +1,6 @@
 """The operator of a process that only collects: what is done is durable and on record."""
 
-import os
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -45,8 +45,8 @@ async def test_an_unhalt_is_on_record_with_its_effect_and_happens_once(running: 
 
 async def test_a_backup_is_on_record_with_its_file(running: Running) -> None:
     made = await BotOperator(running, None).backup(authority())
-    [file] = os.listdir(running.settings.backup.dir)
-    assert made.path.endswith(file)
+    stored = await asyncio.to_thread(Path(made.path).stat)
+    assert stored.st_size == made.size_bytes
     entry = await running.audit.find(NUMBER)
     assert entry is not None
     assert entry.outcome == f"backup {made.path} {made.sha256}"
