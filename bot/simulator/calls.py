@@ -6,6 +6,7 @@ Handlers are plain functions from the exchange and a call to a reply; they raise
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
@@ -27,6 +28,8 @@ T = TypeVar("T")
 _PAGE_DEFAULT = 100
 _PAGE_MAX = 1_000
 _SUBACCOUNT_MAX = 63
+_INT64 = 2**63
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +117,9 @@ class Query:
         text = self.text(name)
         if not text:
             return None
-        try:
-            value = int(text)
-        except ValueError as error:
-            raise failed_validation(self.operation, go_name(name), "number") from error
+        value = int(text) if _INTEGER.fullmatch(text) else None
+        if value is None or not is_int64(value):
+            raise failed_validation(self.operation, go_name(name), "number")
         if least is not None and value < least:
             raise failed_validation(self.operation, go_name(name), "gte")
         if most is not None and value > most:
@@ -146,6 +148,11 @@ class Query:
     def limit(self, default: int = _PAGE_DEFAULT, most: int = _PAGE_MAX) -> int:
         """The page size; 0 means the default."""
         return self.integer("limit", least=0, most=most) or default
+
+
+def is_int64(value: int) -> bool:
+    """Whether the venue could hold the number at all."""
+    return -_INT64 <= value < _INT64
 
 
 def go_name(name: str) -> str:
@@ -246,7 +253,7 @@ class Body:
     def integer(self, name: str) -> int | None:
         """A whole number."""
         value = self._typed(name, int, "int64")
-        if isinstance(value, bool):
+        if isinstance(value, bool) or (value is not None and not is_int64(value)):
             raise self._wrong(name, value, "int64")
         return value
 

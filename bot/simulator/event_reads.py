@@ -21,6 +21,8 @@ def series_list(exchange: Exchange, call: Call) -> Reply:
     query = Query("GetSeriesList", call.query)
     category, tags = query.text("category"), set(query.names("tags"))
     wants_volume = query.flag("include_volume")
+    query.flag("include_product_metadata")
+    query.seconds("min_updated_ts")
     found = [
         series_body(series, _series_volume(exchange, series.ticker) if wants_volume else None)
         for series in exchange.catalog.series.values()
@@ -68,6 +70,8 @@ def events(exchange: Exchange, call: Call) -> Reply:
     if status and status not in _EVENT_STATUSES:
         raise details_only("invalid status filter")
     tickers, min_close_us = set(query.names("tickers")), query.seconds("min_close_ts")
+    query.flag("with_milestones")
+    query.seconds("min_updated_ts")
     limit = query.limit(_EVENTS_MAX, _EVENTS_MAX)
     chosen = [
         event
@@ -113,7 +117,9 @@ def _event(exchange: Exchange, event: Event, *, nests: bool) -> Json:
 def multivariate_events(exchange: Exchange, call: Call) -> Reply:
     """Combo events: there are none."""
     del exchange
-    Query("GetMultivariateEvents", call.query).limit(_EVENTS_MAX, _EVENTS_MAX)
+    query = Query("GetMultivariateEvents", call.query)
+    query.limit(_EVENTS_MAX, _EVENTS_MAX)
+    query.flag("with_nested_markets")
     return ok({"events": [], "cursor": ""})
 
 

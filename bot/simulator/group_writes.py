@@ -135,7 +135,7 @@ def limit_group(exchange: Exchange, call: Call) -> Reply:
 
 def create_subaccount(exchange: Exchange, call: Call) -> Reply:
     """Open the user's next subaccount, empty."""
-    decode_object(call.body)
+    Body("CreateSubaccountRequest", decode_object(call.body)).integer("exchange_index")
     number = max((n for n, _ in exchange.accounts.of_user(call.user_id)), default=0) + 1
     if number > SUBACCOUNT_MAX:
         raise nested(400, "invalid_parameters", details="too many subaccounts")

@@ -7,7 +7,7 @@ from bot.kit.times import format_rfc3339
 from bot.simulator.bodies import market_body
 from bot.simulator.calls import Call, Query, Reply, Route, SortKey, market_or_404, ok, page
 from bot.simulator.catalog import MarketInfo
-from bot.simulator.errors import nested
+from bot.simulator.errors import failed_validation, nested
 from bot.simulator.exchange import Exchange
 from bot.simulator.market_reads import cutoff_us, is_historical, trades
 from bot.venue.markets import MarketView
@@ -26,6 +26,8 @@ def historical_markets(exchange: Exchange, call: Call) -> Reply:
     query = Query("GetHistoricalMarkets", call.query)
     event, series = query.text("event_ticker"), query.text("series_ticker")
     tickers, limit = set(query.names("tickers")), query.limit()
+    if query.text("mve_filter") not in {"", "exclude"}:
+        raise failed_validation(query.operation, "MveFilter", "oneof")
     chosen = [
         (info, view)
         for info, view in _historical_views(exchange)

@@ -5,7 +5,7 @@ trade with them.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from bot.domain.errors import InvalidAmount
 from bot.domain.ids import ClientOrderId, MarketTicker, OrderGroupId, OrderId
@@ -30,6 +30,7 @@ from bot.simulator.calls import (
 from bot.simulator.errors import WireError, nested, refused, refused_item
 from bot.simulator.exchange import Exchange
 from bot.simulator.limits import DEFAULT_COST, Bucket
+from bot.venue.accounts import AccountId
 from bot.venue.orders import AmendRequest, OrderReceipt, OrderRequest
 from bot.venue.results import Refusal
 
@@ -124,22 +125,42 @@ def create(exchange: Exchange, call: Call) -> Reply:
 def create_batch(exchange: Exchange, call: Call) -> Reply:
     """Create several orders; each item succeeds or fails alone."""
     items = Body("BatchCreateOrdersV2Request", decode_object(call.body)).objects("orders")
-    return ok({"orders": [_create_item(exchange, call, item) for item in items]}, 201)
+    # All are read before the first acts: a value of the wrong type refuses the whole body.
+    wanted = [_read_item(exchange, call, item) for item in items]
+    return ok({"orders": [_create_item(exchange, one) for one in wanted]}, 201)
 
 
-def _create_item(exchange: Exchange, call: Call, item: Mapping[str, Any]) -> Json:
+_Item: TypeAlias = tuple[Json, AccountId | None, OrderRequest | None]
+"""What an answer repeats, and either who wants what or, inside the former, the error."""
+
+
+def _read_item(exchange: Exchange, call: Call, item: Mapping[str, Any]) -> _Item:
     body = Body("CreateOrderV2Request", item)
-    client_order_id = item.get("client_order_id")
-    named = {"client_order_id": client_order_id} if isinstance(client_order_id, str) else {}
+    client_order_id = body.optional_text("client_order_id")
+    named: Json = {} if client_order_id is None else {"client_order_id": client_order_id}
     try:
         account = account_of(exchange, call, body.integer("subaccount"))
-        request = _order_request(exchange, body)
+        return named, account, _order_request(exchange, body)
     except WireError as error:
-        return {**named, "error": error.body.get("error", error.body)}
+        return {**named, "error": _item_error(error)}, None, None
+
+
+def _create_item(exchange: Exchange, item: _Item) -> Json:
+    named, account, request = item
+    if account is None or request is None:
+        return named
     result = exchange.apply(exchange.venue.create_order(account, request, exchange.now_us()))
     if isinstance(result, Refusal):
         return {**named, "error": refused_item(result)}
     return receipt_body(result)
+
+
+def _item_error(error: WireError) -> Json:
+    """An item's refusal. A value of the wrong type is none: the whole body cannot be decoded."""
+    if "error" not in error.body:
+        raise error
+    refusal: Json = error.body["error"]
+    return refusal
 
 
 # Cancel
@@ -171,20 +192,31 @@ def _cancel_shard(exchange: Exchange, shard: int | None, ticker: str) -> int:
 def cancel_batch(exchange: Exchange, call: Call) -> Reply:
     """Cancel several orders; each item succeeds or fails alone."""
     items = Body("BatchCancelOrdersV2Request", decode_object(call.body)).objects("orders")
-    return ok({"orders": [_cancel_item(exchange, call, item) for item in items]})
+    wanted = [_read_cancel(exchange, call, item) for item in items]
+    return ok({"orders": [_cancel_item(exchange, one) for one in wanted]})
 
 
-def _cancel_item(exchange: Exchange, call: Call, item: Mapping[str, Any]) -> Json:
+_Cancel: TypeAlias = tuple[OrderId, AccountId | None, int, Json]
+"""Which order, whose, on which shard, and the error where it cannot be tried."""
+
+
+def _read_cancel(exchange: Exchange, call: Call, item: Mapping[str, Any]) -> _Cancel:
     body = Body("BatchCancelOrdersV2RequestOrder", item)
     order_id = OrderId(body.text("order_id"))
-    now_us = exchange.now_us()
-    failed: Json = {"order_id": order_id, "reduced_by": _NO_COUNT, "ts_ms": now_us // 1_000}
-    try:
-        account = account_of(exchange, call, body.integer("subaccount"))
-    except WireError as error:
-        return {**failed, "error": error.body.get("error", error.body)}
     ticker = body.optional_text("market_ticker") or ""
     where = _cancel_shard(exchange, body.integer("exchange_index"), ticker)
+    try:
+        return order_id, account_of(exchange, call, body.integer("subaccount")), where, {}
+    except WireError as error:
+        return order_id, None, where, _item_error(error)
+
+
+def _cancel_item(exchange: Exchange, item: _Cancel) -> Json:
+    order_id, account, where, error = item
+    now_us = exchange.now_us()
+    failed: Json = {"order_id": order_id, "reduced_by": _NO_COUNT, "ts_ms": now_us // 1_000}
+    if account is None:
+        return {**failed, "error": error}
     outcome = exchange.venue.cancel_order(account, order_id, now_us, exchange_index=where)
     result = exchange.apply(outcome)
     if isinstance(result, Refusal):

@@ -290,7 +290,11 @@ def historical_empty(name: str) -> Callable[[Exchange, Call], Reply]:
     """A historical portfolio list: an account that is younger than the cutoff has none."""
 
     def handler(exchange: Exchange, call: Call) -> Reply:
-        queried_account(exchange, call, Query("GetHistorical", call.query))
+        query = Query("GetHistorical", call.query)
+        queried_account(exchange, call, query)
+        query.limit()
+        query.seconds("min_ts")
+        query.seconds("max_ts")
         rows: Json = {name: [], "cursor": ""}
         if name == "market_positions":
             rows["event_positions"] = []

@@ -39,6 +39,10 @@ def test_numbers_flags_and_lists_are_checked() -> None:
         (lambda: query(limit="1001").limit(), "lte"),
         (lambda: query(limit="-1").limit(), "gte"),
         (lambda: query(limit="many").limit(), "number"),
+        (lambda: query(min_ts=str(2**63)).seconds("min_ts"), "number"),
+        (lambda: query(min_ts=str(-(2**63) - 1)).seconds("min_ts"), "number"),
+        (lambda: query(min_ts="1_000").seconds("min_ts"), "number"),
+        (lambda: query(min_ts="\u0663").seconds("min_ts"), "number"),
         (lambda: query(nested="perhaps").flag("nested"), "boolean"),
         (lambda: query().required("start_ts"), "required"),
         (lambda: query(tickers="A,B").names("tickers", 1), "max"),
@@ -78,6 +82,11 @@ def test_items_that_leave_meanwhile_hide_nothing() -> None:
     items = [(number, "x") for number in range(6)]
     _, cursor = page(items, lambda item: item, "", 3)
     assert page(items[3:], lambda item: item, cursor, 3)[0] == items[3:]
+
+
+def test_a_number_that_the_venue_cannot_hold_does_not_fit_its_field() -> None:
+    body = Body("Thing", {"n": 2**63})
+    assert "struct field Thing.n of type int64" in complaint(lambda: body.integer("n"))["details"]
 
 
 def test_bodies_are_objects_of_the_right_types() -> None:

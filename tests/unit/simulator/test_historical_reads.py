@@ -1,5 +1,7 @@
 """The historical tier."""
 
+import pytest
+
 from bot.kit.times import DAY_US, MINUTE_US
 from tests.support.exchange import TICKER, stand
 
@@ -26,3 +28,16 @@ def test_live_and_historical_trades_are_apart() -> None:
     assert len(made.call("GET", "/historical/trades").body["trades"]) == 1
     assert made.call("GET", "/historical/cutoff").body["market_settled_ts"].endswith("Z")
     assert made.call("GET", f"/historical/markets/{TICKER}").status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/historical/orders?limit=1001",
+        "/historical/fills?min_ts=soon",
+        "/historical/positions?max_ts=9223372036854775808",
+        "/historical/markets?mve_filter=nonsense",
+    ],
+)
+def test_parameters_of_empty_lists_are_checked_too(path: str) -> None:
+    assert stand().call("GET", path).status == 400

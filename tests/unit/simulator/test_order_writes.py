@@ -84,7 +84,7 @@ def test_a_batch_answers_item_by_item() -> None:
     items = [
         order_body(client_order_id="a"),
         order_body(client_order_id="a"),
-        order_body(client_order_id="b", count=1),
+        order_body(client_order_id="b", count="1.005"),
         order_body(client_order_id="c", price="0.6000", post_only=True),
     ]
     answer = made.call("POST", f"{BASE}/batched", {"orders": items})
@@ -95,7 +95,7 @@ def test_a_batch_answers_item_by_item() -> None:
         "client_order_id": "a",
         "error": {"code": "order_already_exists", "message": "order already exists"},
     }
-    assert rows[2]["error"]["code"] == "bad_request"
+    assert rows[2]["error"]["code"] == "invalid_order"
     assert rows[3]["error"]["details"] == "post only cross"
     assert made.call("POST", f"{BASE}/batched", {"orders": []}).status == 400
 
@@ -182,3 +182,14 @@ def test_costs_are_per_item_and_named_shards_have_their_own_bucket() -> None:
 def test_version_one_is_closed(method: str, path: str) -> None:
     answer = stand().call(method, f"/portfolio/orders{path}", {})
     assert (answer.status, answer.body["error"]["code"]) == (410, "deprecated_v1_order_endpoint")
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_one_item_of_the_wrong_type_refuses_the_whole_batch(method: str) -> None:
+    made = stand()
+    kept = made.order(client_order_id="kept").body
+    good: dict[str, Any] = order_body() if method == "POST" else {"order_id": kept["order_id"]}
+    answer = made.call(method, f"{BASE}/batched", {"orders": [good, good | {"subaccount": "0"}]})
+    assert (answer.status, answer.body["code"]) == (400, "bad_request")
+    resting = made.call("GET", "/portfolio/orders?status=resting").body["orders"]
+    assert [order["client_order_id"] for order in resting] == ["kept"]
