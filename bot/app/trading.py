@@ -127,9 +127,30 @@ class Activation:
         self._desk = desk
         self.done = asyncio.Event()
         """Set once this instance trades."""
+        self._work: asyncio.Task[None] | None = None
+        self._is_draining = False
 
     async def run(self) -> None:
         """Activate, then stay."""
+        if not self._is_draining:
+            async with asyncio.TaskGroup() as group:
+                self._work = group.create_task(self._activate(), name="activate")
+        await asyncio.Event().wait()
+
+    async def drain(self) -> None:
+        """Entries off, what is in flight finishes, resting entries are cancelled, exits stay.
+
+        An activation under way ends here: it must not lead after the drain.
+        """
+        self._is_draining = True
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.wait({self._work})
+        self._become(Role.DRAINING)
+        await self._desk.runner.settle()
+        self._desk.replies.close()
+
+    async def _activate(self) -> None:
         desk, tenure = self._desk, self._desk.tenure
         is_clean = tenure.acquisition.previous.clean_release
         self._become(Role.ACTIVATING, is_clean=is_clean)
@@ -146,13 +167,6 @@ class Activation:
             brackets = len(desk.engine.world.desk.open())
             self._running.leading({"brackets": brackets, "groups_fenced": fenced})
             self.done.set()
-        await asyncio.Event().wait()
-
-    async def drain(self) -> None:
-        """Entries off, what is in flight finishes, resting entries are cancelled, exits stay."""
-        self._become(Role.DRAINING)
-        await self._desk.runner.settle()
-        self._desk.replies.close()
 
     def _become(self, role: Role, *, is_clean: bool = True) -> None:
         self._desk.submit(

@@ -174,12 +174,14 @@ class Elector:
         self.gate.open()
         tenure.state = InstanceState.LEADING
         await self._mark(tenure)
-        return True
+        # Storing the state takes a while, in which the tenure may have begun to end.
+        return tenure is self._tenure and not (tenure.is_resigning or tenure.is_lost)
 
     async def drain(self) -> None:
-        """Close the gate and say so; the lease is kept until ``release``."""
+        """Close the gate for the rest of this tenure; the lease is kept until ``release``."""
         self.gate.shut()
         if self._tenure is not None and not self._tenure.is_lost:
+            self._tenure.is_resigning = True
             self._tenure.state = InstanceState.DRAINING
             await self._mark(self._tenure)
 

@@ -328,6 +328,32 @@ async def test_an_idle_instance_typed_active_takes_over_from_the_newer_one(loopt
         assert isinstance(a.changes[-1], Elected)
 
 
+async def test_an_activation_that_ends_after_the_drain_began_does_not_open_the_gate(
+    looptime,
+) -> None:
+    async with running() as cluster:
+        a = cluster.start("a")
+        await asyncio.sleep(1)
+        await a.elector.drain()
+        assert not await a.elector.confirm(a.elector.gate.epoch)
+        assert not a.elector.gate.may_trade()
+        assert cluster.tables.rows[a.name].state is InstanceState.DRAINING
+
+
+async def test_a_drain_while_the_confirmation_is_stored_takes_it_back(looptime) -> None:
+    async with running() as cluster:
+        a = cluster.start("a")
+        await asyncio.sleep(0.5)
+        a.store.is_cut = True
+        async with asyncio.TaskGroup() as group:
+            confirming = group.create_task(a.elector.confirm(a.elector.gate.epoch))
+            await asyncio.sleep(0.1)
+            assert a.elector.gate.may_trade()
+            await a.elector.drain()
+        assert not confirming.result()
+        assert not a.elector.gate.may_trade()
+
+
 async def test_leaving_does_not_take_the_lead_back(looptime) -> None:
     async with running() as cluster:
         a = cluster.start("a")
