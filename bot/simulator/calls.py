@@ -28,7 +28,7 @@ T = TypeVar("T")
 _PAGE_DEFAULT = 100
 _PAGE_MAX = 1_000
 _SUBACCOUNT_MAX = 63
-_INT64 = 2**63
+_INT32, _INT64 = 2**31, 2**63
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
@@ -205,8 +205,9 @@ def account_of(exchange: Exchange, call: Call, subaccount: int | None) -> Accoun
 
 
 def queried_account(exchange: Exchange, call: Call, query: Query) -> AccountId:
-    """The caller's account by the ``subaccount`` parameter."""
+    """The caller's account by the ``subaccount`` parameter; a shard beside it must be one."""
     number = query.integer("subaccount", least=0, most=_SUBACCOUNT_MAX)
+    query.integer("exchange_index", least=-1, most=_INT32 - 1)
     return account_of(exchange, call, number)
 
 

@@ -70,7 +70,7 @@ class _Scope:
             events=frozenset(query.names("event_ticker", _TICKERS_MAX)),
             min_us=query.seconds("min_ts"),
             max_us=query.seconds("max_ts"),
-            shard=query.integer("exchange_index"),
+            shard=query.integer("exchange_index", least=0),
         )
 
     def takes(self, ticker: str, event: str, shard: int, at_us: int) -> bool:

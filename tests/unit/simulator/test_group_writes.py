@@ -74,3 +74,12 @@ def test_subaccounts_are_separate_pockets() -> None:
     assert answer.body["error"]["code"] == "insufficient_balance"
     nothing = transfer | {"amount_cents": 0}
     assert made.call("POST", "/portfolio/subaccounts/transfer", nothing).status == 400
+
+
+def test_a_shard_that_is_no_number_is_refused() -> None:
+    made = stand()
+    group = made.call("POST", "/portfolio/order_groups/create", {"contracts_limit": 5}).body
+    path = f"/portfolio/order_groups/{group['order_group_id']}"
+    assert made.call("PUT", f"{path}/trigger?exchange_index=true").status == 400
+    assert made.call("PUT", f"{path}/reset?exchange_index=2147483648").status == 400
+    assert made.call("PUT", f"{path}/trigger?exchange_index=0").status == 200
