@@ -110,6 +110,10 @@ class _Tenure:
     is_revoked: bool = False
     is_lost: bool = False
 
+    def is_over(self) -> bool:
+        """Whether it has ended or begun to end, so that it must not trade any more."""
+        return self.is_resigning or self.is_lost
+
 
 class Elector:
     """Campaigns until cancelled. ``next_change`` tells its owner what to do."""
@@ -169,13 +173,13 @@ class Elector:
         when it reads the state, so it is stored again with the renewals if need be.
         """
         tenure = self._tenure
-        if tenure is None or tenure.epoch != epoch or tenure.is_resigning or tenure.is_lost:
+        if tenure is None or tenure.epoch != epoch or tenure.is_over():
             return False
         self.gate.open()
         tenure.state = InstanceState.LEADING
         await self._mark(tenure)
         # Storing the state takes a while, in which the tenure may have begun to end.
-        return tenure is self._tenure and not (tenure.is_resigning or tenure.is_lost)
+        return tenure is self._tenure and not tenure.is_over()
 
     async def drain(self) -> None:
         """Close the gate for the rest of this tenure; the lease is kept until ``release``."""
