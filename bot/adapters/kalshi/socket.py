@@ -125,9 +125,12 @@ class StreamSocket:
                     # Said before the closing handshake, which a dead peer lets time out.
                     for event in self._session.disconnected(self._clock.now_us(), reason):
                         yield event
+                    await connection.close()
                 finally:
                     self._connection = None
-                    await connection.close()
+                    # Whoever stops us has no time for the handshake of a dead peer: the process
+                    # would be taken for one that does not end.
+                    connection.transport.abort()
             lived_us = self._clock.monotonic_us() - began_us
             if lived_us > self._settings.steady_after_s * SECOND_US:
                 self._failures = 0

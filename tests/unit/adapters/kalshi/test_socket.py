@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,6 +21,7 @@ from bot.domain.ids import MarketTicker
 from bot.domain.quotes import BookDelta, BookSnapshot
 from bot.kit.clock import SystemClock
 from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedUp
+from tests.support.blackhole import BlackHole
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -254,3 +256,26 @@ async def test_leaving_the_context_closes_the_socket() -> None:
             await anext(events)
         async with asyncio.timeout(5):
             await closed.wait()
+
+
+async def test_being_stopped_waits_for_no_closing_handshake_of_a_dead_peer() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async def read(socket: StreamSocket, is_up: asyncio.Event) -> None:
+        async with socket.open() as events:
+            async for _ in events:
+                is_up.set()
+
+    async with (
+        serving(handler) as url,
+        BlackHole.running(urlsplit(url).port or 0) as relay,
+    ):
+        patient = replace(SETTINGS, close_timeout_s=3600, silence_max_s=3600)
+        socket, is_up = stream(f"ws://127.0.0.1:{relay.port}/", patient), asyncio.Event()
+        reading = asyncio.create_task(read(socket, is_up))  # noqa: TID251 - cancelled below
+        await is_up.wait()
+        relay.is_open = False
+        reading.cancel()
+        _, waiting = await asyncio.wait({reading}, timeout=10)
+        assert not waiting
