@@ -8,16 +8,21 @@ from bot.ports.exchange import ExchangeReads
 _OVERLAP_US = 10 * MINUTE_US
 """Read models lag and clocks differ; what is read twice is recognised by its id."""
 _FIRST_LOOK_US = 24 * HOUR_US
+"""So much of an account's past is read when we know none of it. What is held is stated by the
+exchange; years of fills would only hold up the first start, and the renewals of the lead."""
 
 
-async def read_account(exchange: ExchangeReads, fill_cursor_us: int | None) -> ExchangeTruth:
+async def read_account(
+    exchange: ExchangeReads, fill_cursor_us: int | None, now_us: int
+) -> ExchangeTruth:
     """Positions, resting orders, fills and settlements since the cursor, and cash.
 
     Raises:
         ExchangeUnavailable: a part is missing; an incomplete account is no evidence.
     """
-    since_us = fill_cursor_us - _OVERLAP_US if fill_cursor_us is not None else None
-    settled_from = since_us - _FIRST_LOOK_US if since_us is not None else None
+    known_us = now_us - _FIRST_LOOK_US if fill_cursor_us is None else fill_cursor_us
+    since_us = known_us - _OVERLAP_US
+    settled_from = since_us - _FIRST_LOOK_US
     positions = await exchange.positions()
     resting = await exchange.orders(status=OrderStatus.RESTING)
     recent = await exchange.orders(min_created_us=since_us)

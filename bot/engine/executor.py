@@ -62,7 +62,7 @@ class EffectExecutor:
         self._around = around
         self._report = report
         self._batches: asyncio.Queue[tuple[Effect, ...]] = asyncio.Queue()
-        self._urgent: asyncio.Queue[Effect] = asyncio.Queue()
+        self._urgent: asyncio.Queue[Effect | OrderGroupTripped] = asyncio.Queue()
         self._running = 0
         self._sender = OrderSender(around)
         self._saving = asyncio.Lock()
@@ -72,11 +72,20 @@ class EffectExecutor:
         """Whether anything decided is not finished."""
         return bool(self._running or self._batches.qsize() or self._urgent.qsize())
 
-    def is_news(self, event: Event) -> bool:
-        """Whether the engine must know. A group that we triggered, or never made, is none."""
+    def hear(self, event: Event) -> bool:
+        """Take note of an event on its way to the engine; whether the engine must know it.
+
+        A group that the venue tripped takes no orders any more, so none may carry it.
+        One that we triggered, or never made, is no news.
+        """
         if not isinstance(event, OrderGroupTripped):
             return True
-        return self._around.groups.is_in_use(event.order_group_id)
+        if not self._around.groups.forget_tripped(event.order_group_id):
+            return False
+        # What was decided before the engine knew must not leave with a new group.
+        self._sender.stop_entries()
+        self._urgent.put_nowait(event)
+        return True
 
     def take(self, effects: tuple[Effect, ...]) -> None:
         """Queue one event's effects; never waits."""
@@ -85,6 +94,8 @@ class EffectExecutor:
             match effect:
                 case TriggerEntryGroups():
                     self._sender.stop_entries()
+                    # Now and once: a retry must not shut the groups made after an unhalt.
+                    self._around.groups.condemn_entries()
                     self._urgent.put_nowait(effect)
                 case SaveHalt():
                     if effect.record.halted:
@@ -131,11 +142,11 @@ class EffectExecutor:
             finally:
                 self._running -= 1
 
-    def _spawn(self, group: asyncio.TaskGroup, effect: Effect) -> None:
+    def _spawn(self, group: asyncio.TaskGroup, effect: Effect | OrderGroupTripped) -> None:
         self._running += 1
         group.create_task(self._act(effect), name=type(effect).__name__)
 
-    async def _act(self, effect: Effect) -> None:
+    async def _act(self, effect: Effect | OrderGroupTripped) -> None:
         try:
             await self._perform(effect)
         except ExchangeUnavailable as error:
@@ -150,7 +161,9 @@ class EffectExecutor:
         finally:
             self._running -= 1
 
-    async def _perform(self, effect: Effect) -> None:  # noqa: C901, PLR0912 - one arm an effect
+    async def _perform(  # noqa: C901, PLR0912 - one arm an effect
+        self, effect: Effect | OrderGroupTripped
+    ) -> None:
         match effect:
             case SendOrder():
                 self._report(await self._sender.send(effect.intent))
@@ -163,7 +176,9 @@ class EffectExecutor:
             case ReadExchange():
                 await self._read_exchange()
             case TriggerEntryGroups():
-                await self._trigger_entries()
+                await self._trigger_condemned()
+            case OrderGroupTripped():
+                await self._around.groups.note_triggered(effect.order_group_id)
             case SaveHalt():
                 await self._save_halt(effect)
             case Commit() | Reply() | RenewEntryGroups():
@@ -228,15 +243,16 @@ class EffectExecutor:
     async def _read_exchange(self) -> None:
         around = self._around
         requested_us = around.clock.now_us()
-        truth = await read_account(around.exchange, await around.store.fill_cursor_us())
+        cursor_us = await around.store.fill_cursor_us()
+        truth = await read_account(around.exchange, cursor_us, requested_us)
         self._report(
             ExchangeRead(received_us=around.clock.now_us(), requested_us=requested_us, truth=truth)
         )
 
-    async def _trigger_entries(self) -> None:
+    async def _trigger_condemned(self) -> None:
         for wait_s in _RETRY.waits(self._around.random):
             try:
-                await self._around.groups.trigger_entries()
+                await self._around.groups.trigger_condemned()
             except BotError as fault:
                 # Triggering twice does no harm, so doubt is no reason to stop trying.
                 logger.warning("api error", extra={"effect": "trigger", "reason": str(fault)})

@@ -81,12 +81,29 @@ class OrderGroups:
         return group in self._groups.values()
 
     def forget_entries(self) -> None:
-        """The next entry gets a new group: one that the venue tripped takes no orders."""
+        """The next entry gets a new group: one that was triggered takes no orders."""
         for key in [key for key in self._groups if key[0] is Purpose.ENTRY]:
             del self._groups[key]
 
-    async def trigger_entries(self) -> None:
-        """Shut the entry groups at the venue; the next entry gets a new one.
+    def forget_tripped(self, group: OrderGroupId) -> bool:
+        """The venue tripped it: the next order of its purpose gets a new one.
+
+        ``False``: no order of ours carries it.
+        """
+        keys = [key for key, one in self._groups.items() if one == group]
+        for key in keys:
+            del self._groups[key]
+        return bool(keys)
+
+    def condemn_entries(self) -> None:
+        """Decide that the entry groups of this moment are to be triggered; later ones are not."""
+        self._condemned |= dict.fromkeys(
+            group for (purpose, _), group in self._groups.items() if purpose is Purpose.ENTRY
+        )
+        self.forget_entries()
+
+    async def trigger_condemned(self) -> None:
+        """Shut the condemned groups at the venue.
 
         Every group is tried, and only then the store told, which may be away: a
         group it believes open is triggered once more by the next leader.
@@ -94,11 +111,6 @@ class OrderGroups:
         Raises:
             BotError: one is not triggered yet; call again.
         """
-        entries = [
-            group for (purpose, _), group in self._groups.items() if purpose is Purpose.ENTRY
-        ]
-        self._condemned |= dict.fromkeys(entries)
-        self.forget_entries()
         triggered: list[OrderGroupId] = []
         failed: BotError | None = None
         for group in list(self._condemned):
@@ -110,13 +122,17 @@ class OrderGroups:
                 self._condemned.pop(group, None)
                 triggered.append(group)
         for group in triggered:
-            try:
-                await self._store.mark_triggered(self._epoch, group)
-            except BotError as fault:
-                facts = {"order_group_id": group, "reason": str(fault)}
-                logger.warning("triggered group not stored", extra=facts)
+            await self.note_triggered(group)
         if failed is not None:
             raise failed
+
+    async def note_triggered(self, group: OrderGroupId) -> None:
+        """Have the store remember it, if it can: the successor does no more than trigger again."""
+        try:
+            await self._store.mark_triggered(self._epoch, group)
+        except BotError as fault:
+            facts = {"order_group_id": group, "reason": str(fault)}
+            logger.warning("triggered group not stored", extra=facts)
 
     async def trigger(self, group: OrderGroupId) -> None:
         """Trigger one group and remember that it is."""

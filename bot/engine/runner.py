@@ -67,6 +67,6 @@ class EngineRunner:
                 event = self._inbox.take()
                 if event is None:
                     break
-                if self._executor.is_news(event):
+                if self._executor.hear(event):
                     self._executor.take(self._engine.handle(event))
             await asyncio.sleep(0)

@@ -16,7 +16,7 @@ NOW = 1_795_000_000_000_000
 
 async def test_reading_goes_back_a_little_before_the_newest_known_fill() -> None:
     exchange = FakeExchange()
-    await read_account(exchange, NOW)
+    await read_account(exchange, NOW, NOW + HOUR_US)
     since_us = NOW - 10 * MINUTE_US
     assert exchange.named("fills") == [(since_us, None)]
     assert (None, since_us) in exchange.named("orders")
@@ -24,11 +24,13 @@ async def test_reading_goes_back_a_little_before_the_newest_known_fill() -> None
     assert exchange.named("settlements") == [(since_us - 24 * HOUR_US,)]
 
 
-async def test_without_any_known_fill_everything_is_read() -> None:
+async def test_without_any_known_fill_only_the_last_day_is_read() -> None:
     exchange = FakeExchange()
-    await read_account(exchange, None)
-    assert exchange.named("fills") == [(None, None)]
-    assert exchange.named("settlements") == [(None,)]
+    await read_account(exchange, None, NOW)
+    since_us = NOW - 24 * HOUR_US - 10 * MINUTE_US
+    assert exchange.named("fills") == [(since_us, None)]
+    assert (None, since_us) in exchange.named("orders")
+    assert exchange.named("settlements") == [(since_us - 24 * HOUR_US,)]
 
 
 @pytest.mark.parametrize("name", ["positions", "orders", "fills", "settlements", "balance"])
@@ -36,7 +38,7 @@ async def test_an_account_with_a_part_missing_is_no_account(name: str) -> None:
     exchange = FakeExchange()
     exchange.faults[name] = [ExchangeUnavailable("down")]
     with pytest.raises(ExchangeUnavailable):
-        await read_account(exchange, NOW)
+        await read_account(exchange, NOW, NOW + HOUR_US)
 
 
 async def test_an_order_that_ended_between_the_two_reads_has_ended() -> None:
@@ -49,5 +51,5 @@ async def test_an_order_that_ended_between_the_two_reads_has_ended() -> None:
 
     exchange = Busy()
     await exchange.create_order(intent(), order_group_id=None)
-    truth = await read_account(exchange, NOW)
+    truth = await read_account(exchange, NOW, NOW + HOUR_US)
     assert [order.status for order in truth.orders] == [OrderStatus.EXECUTED]

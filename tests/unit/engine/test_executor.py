@@ -302,11 +302,44 @@ async def test_the_venues_echo_of_our_own_trigger_is_no_news() -> None:
     hands = Hands()
     await hands.do(*placing(intent()))
     tripped = OrderGroupTripped(received_us=1, order_group_id="g1")
-    assert hands.executor.is_news(tripped)
     await hands.do(TriggerEntryGroups(reason="halt"))
-    assert not hands.executor.is_news(tripped)
-    assert not hands.executor.is_news(OrderGroupTripped(received_us=1, order_group_id="foreign"))
-    assert hands.executor.is_news(TimeAdvanced(received_us=1))
+    assert not hands.executor.hear(tripped)
+    assert not hands.executor.hear(OrderGroupTripped(received_us=1, order_group_id="foreign"))
+    assert hands.executor.hear(TimeAdvanced(received_us=1))
+
+
+@pytest.mark.parametrize("purpose", [Purpose.ENTRY, Purpose.TAKE_PROFIT])
+async def test_a_group_that_the_venue_tripped_carries_no_further_order(purpose: Purpose) -> None:
+    hands = Hands()
+    await hands.do(*placing(intent("c1", purpose=purpose)))
+    async with hands.working():
+        assert hands.executor.hear(OrderGroupTripped(received_us=1, order_group_id="g1"))
+        await hands.finished()
+    assert await hands.store.open_groups() == []
+    assert not hands.executor.hear(OrderGroupTripped(received_us=2, order_group_id="g1"))
+    await hands.do(RenewEntryGroups(reason="reset"), *placing(intent("c2", purpose=purpose)))
+    assert hands.exchange.group_of["c2"] == "g2"
+
+
+async def test_entries_decided_before_the_trip_was_known_do_not_leave_with_a_new_group() -> None:
+    hands = Hands()
+    await hands.do(*placing(intent("c1")))
+    hands.executor.hear(OrderGroupTripped(received_us=1, order_group_id="g1"))
+    await hands.do(*placing(intent("c2")))
+    assert "c2" not in hands.exchange.group_of
+
+
+async def test_a_late_retry_of_a_trigger_leaves_the_groups_made_after_an_unhalt() -> None:
+    hands = Hands()
+    await hands.do(*placing(intent("c1")))
+    hands.exchange.faults["trigger_order_group"] = [ExchangeUnavailable("down")] * 5
+    async with hands.working():
+        hands.executor.take((TriggerEntryGroups(reason="halt"),))
+        await asyncio.sleep(0.01)
+        hands.executor.take((RenewEntryGroups(reason="unhalt"), *placing(intent("c2"))))
+        await hands.finished()
+    assert hands.exchange.group_of["c2"] == "g2"
+    assert hands.exchange.groups == {"g1": True, "g2": False}
 
 
 # --- cancels and questions ------------------------------------------------------------------

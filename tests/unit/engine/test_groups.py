@@ -23,6 +23,11 @@ def stored(name: str, epoch: int, purpose: Purpose = Purpose.ENTRY) -> StoredGro
     )
 
 
+async def shut_entries(hands: Hands) -> None:
+    hands.groups.condemn_entries()
+    await hands.groups.trigger_condemned()
+
+
 def test_a_limit_below_one_contract_is_refused() -> None:
     with pytest.raises(ValueError, match="contracts_max_e2"):
         GroupSettings(contracts_max_e2=99)
@@ -68,7 +73,7 @@ async def test_triggering_shuts_every_entry_group_and_leaves_exits() -> None:
     for shard in (0, 1):
         await hands.groups.group_for(Purpose.ENTRY, shard)
     await hands.groups.group_for(Purpose.TAKE_PROFIT, 0)
-    await hands.groups.trigger_entries()
+    await shut_entries(hands)
     assert hands.exchange.groups == {"g1": True, "g2": True, "g3": False}
     assert [group.order_group_id for group in await hands.store.open_groups()] == ["g3"]
     assert await hands.groups.group_for(Purpose.ENTRY, 0) == "g4"
@@ -88,9 +93,9 @@ async def test_one_groups_fault_does_not_keep_the_other_open(fault: Exception) -
         await hands.groups.group_for(Purpose.ENTRY, shard)
     hands.exchange.faults["trigger_order_group"] = [fault]
     with pytest.raises(type(fault)):
-        await hands.groups.trigger_entries()
+        await shut_entries(hands)
     assert hands.exchange.groups == {"g1": False, "g2": True}
-    await hands.groups.trigger_entries()
+    await shut_entries(hands)
     assert hands.exchange.groups == {"g1": True, "g2": True}
 
 
@@ -99,7 +104,7 @@ async def test_a_store_that_is_away_keeps_no_group_open() -> None:
     for shard in (0, 1):
         await hands.groups.group_for(Purpose.ENTRY, shard)
     hands.store.is_away = True
-    await hands.groups.trigger_entries()
+    await shut_entries(hands)
     assert hands.exchange.groups == {"g1": True, "g2": True}
 
 
@@ -107,7 +112,7 @@ async def test_a_group_the_venue_forgot_counts_as_triggered() -> None:
     hands = Hands()
     await hands.groups.group_for(Purpose.ENTRY, 0)
     hands.exchange.faults["trigger_order_group"] = [RequestRefused(404, "not_found", "")]
-    await hands.groups.trigger_entries()
+    await shut_entries(hands)
     assert await hands.store.open_groups() == []
 
 
@@ -117,7 +122,7 @@ async def test_a_condemned_group_is_no_longer_in_use_even_before_the_venue_answe
     assert hands.groups.is_in_use(group)
     hands.exchange.gates["trigger_order_group"] = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(hands.groups.trigger_entries())
+        tasks.create_task(shut_entries(hands))
         await asyncio.sleep(0.1)
         assert not hands.groups.is_in_use(group)
         assert await hands.groups.group_for(Purpose.ENTRY, 0) != group
