@@ -126,6 +126,8 @@ def served_document(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document reduced to what is served, with links from what is created to its uses."""
     paths: dict[str, dict[str, Any]] = {}
     for method, path in served(RestSpec(document)):
+        if path is None:
+            continue  # judged where the document is: a served path must be in it
         item = document["paths"][path]
         kept = paths.setdefault(path, {k: v for k, v in item.items() if k not in _METHODS})
         kept[method.lower()] = dict(item[method.lower()])

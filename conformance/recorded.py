@@ -36,7 +36,6 @@ GONE = {
     "resting_orders_count": "removed 2026-07-09",
     "fractional_trading_enabled": "removed 2026-07-09",
     "response_price_units": "removed 2026-07-09",
-    "liquidity_dollars": "dropped in September 2026",
 }
 """Fields that were recorded and are not sent any more."""
 OF_THE_MARKET = {

@@ -235,5 +235,3 @@ async def _drain(score: Score) -> None:
     while seen != (now := score.deltas + len(score.tickers)):
         seen = now
         await asyncio.sleep(_DRAIN_S)
-
-

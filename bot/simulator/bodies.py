@@ -106,6 +106,8 @@ def market_body(info: MarketInfo, view: MarketView) -> Json:
         "open_interest_fp": format_quantity(
             Quantity(info.prior_open_interest + view.open_interest)
         ),
+        # Always zero and out of the document since 09/2026, but clients still require it.
+        "liquidity_dollars": "0.0000",
         "result": str(view.result) if view.result and view.status in _RESULT_KNOWN else "",
         "expiration_value": _expiration_value(view),
     }

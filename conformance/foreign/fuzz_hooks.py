@@ -55,10 +55,12 @@ def _named(value: object) -> object:
 @schemathesis.hook
 def map_body(context: object, body: object) -> object:
     """See :func:`_named`."""
+    del context
     return _named(body)
 
 
 @schemathesis.hook
 def map_path_parameters(context: object, path_parameters: object) -> object:
     """See :func:`_named`."""
+    del context
     return _named(path_parameters)
