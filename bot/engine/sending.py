@@ -25,7 +25,7 @@ from bot.domain.events import (
     OrderRefused,
 )
 from bot.domain.ids import OrderGroupId
-from bot.domain.orders import OrderIntent, Purpose
+from bot.domain.orders import OrderIntent, Purpose, TimeInForce
 from bot.engine.effects import Notice
 from bot.engine.groups import OrderGroups
 from bot.kit.clock import Clock
@@ -91,12 +91,19 @@ class OrderSender:
         try:
             refusal = self._why_not(intent)
             if not refusal:
-                group = await self._around.groups.group_for(intent.purpose, intent.exchange_index)
+                group = await self._group_for(intent)
                 # Making a group may have taken long enough for the answer to change.
                 refusal = self._why_not(intent)
         except BotError as fault:
             refusal = str(fault) or type(fault).__name__
         return self.not_sent(intent, refusal) if refusal else await self._post(intent, group)
+
+    async def _group_for(self, intent: OrderIntent) -> OrderGroupId | None:
+        """Entries carry the epoch's group, and so do exits that may rest."""
+        may_rest = intent.time_in_force is TimeInForce.GOOD_TILL_CANCELED
+        if intent.purpose is not Purpose.ENTRY and not may_rest:
+            return None
+        return await self._around.groups.group_for(intent.purpose, intent.exchange_index)
 
     def not_sent(self, intent: OrderIntent, reason: str) -> OrderNotSent:
         """Say that it never left."""

@@ -19,7 +19,7 @@ from bot.domain.events import (
     OrderOutcomeUnknown,
     OrderRefused,
 )
-from bot.domain.orders import Purpose
+from bot.domain.orders import Purpose, TimeInForce
 from bot.engine.sending import OrderSender
 from tests.support.hands import Hands, intent
 
@@ -51,6 +51,20 @@ async def test_each_fault_has_one_meaning_and_nothing_is_sent_twice(fault, kind)
     assert event.client_order_id == "c1"
     assert event.reason
     assert len(hands.exchange.named("create_order")) == 1
+
+
+@pytest.mark.parametrize(
+    ("purpose", "time_in_force", "group"),
+    [
+        (Purpose.TAKE_PROFIT, TimeInForce.GOOD_TILL_CANCELED, "g1"),
+        (Purpose.TAKE_PROFIT, TimeInForce.IMMEDIATE_OR_CANCEL, None),
+        (Purpose.ENTRY, TimeInForce.IMMEDIATE_OR_CANCEL, "g1"),
+    ],
+)
+async def test_an_exit_that_cannot_rest_carries_no_group(purpose, time_in_force, group) -> None:
+    hands = Hands()
+    await OrderSender(hands.around).send(intent(purpose=purpose, time_in_force=time_in_force))
+    assert hands.exchange.named("create_order") == [("c1", group)]
 
 
 async def test_a_shut_gate_sends_nothing() -> None:
