@@ -15,7 +15,6 @@ from bot.domain.errors import (
     CredentialsRefused,
     ExchangeUnavailable,
     OrderRejected,
-    RateLimited,
 )
 from bot.domain.events import (
     Event,
@@ -129,14 +128,15 @@ class OrderSender:
                 return OrderRefused(
                     received_us=now_us, client_order_id=mine, code=fault.code, reason=fault.reason
                 )
-            case RateLimited() | CredentialsRefused():
+            case CredentialsRefused():
                 return OrderRefused(
                     received_us=now_us,
                     client_order_id=mine,
-                    code="too_many_requests" if isinstance(fault, RateLimited) else "unauthorized",
+                    code="unauthorized",
                     reason=str(fault),
                 )
             case ExchangeUnavailable():
+                # Our own pace included: the exchange's 429 to an order is a rejection.
                 return self.not_sent(intent, str(fault))
             case _:
                 if not isinstance(fault, BotError):

@@ -35,7 +35,7 @@ async def test_an_entry_carries_the_epochs_group_and_is_acknowledged() -> None:
     ("fault", "kind"),
     [
         (OrderRejected("insufficient_balance", "no money"), OrderRefused),
-        (RateLimited("too fast"), OrderRefused),
+        (RateLimited("no request left in time"), OrderNotSent),
         (CredentialsRefused("key"), OrderRefused),
         (ExchangeUnavailable("not connected"), OrderNotSent),
         (OutcomeUnknown("lost"), OrderOutcomeUnknown),
