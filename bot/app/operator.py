@@ -20,7 +20,7 @@ from bot.app.running import Running
 from bot.app.trading import TradingDesk
 from bot.collect.gaps import find_gaps, hours_between
 from bot.domain.alerts import AlertKind
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import ExchangeUnavailable, StorageUnavailable
 from bot.domain.events import (
     BreakerResetCommanded,
     CommandEvent,
@@ -245,6 +245,10 @@ class BotOperator:
         view = views.account_view(self._desk.engine.world) if self._desk else None
         if view is not None:
             return view
+        if self._running.settings.trading_mode == "paper":
+            # The account at the exchange is another one: its money is not traded with.
+            known = "not known yet" if self._desk else "known in mode trade only"
+            raise ExchangeUnavailable(f"the paper account is {known}")
         balance = await self._running.parts.exchange.balance()
         return AccountView(
             as_of_us=self._running.clock.now_us(),

@@ -8,6 +8,7 @@ import pytest
 
 from bot.app.operator import BotOperator
 from bot.app.running import Running
+from bot.domain.errors import ExchangeUnavailable
 from bot.domain.operations import Done, Refused, StopKind
 from tests.unit.app.support import NUMBER, authority, running_at
 
@@ -72,3 +73,10 @@ async def test_a_status_without_an_engine_says_that_it_collects(running: Running
     assert (await operator.why(None)).funnel == ()
     assert (await operator.version()).deployment == "off a platform"
     assert operator.agreement() is None
+
+
+async def test_on_paper_the_real_account_is_never_shown(running: Running) -> None:
+    async with running.parts.exchange.open():
+        with pytest.raises(ExchangeUnavailable, match="known in mode trade only"):
+            await BotOperator(running, None).balance()
+    assert running.parts.exchange.counter.take() == (0, 0)
