@@ -120,12 +120,24 @@ def _dispatch_group(
 
 
 def _follow(world: World, draft: Draft, *, could_enter: bool) -> None:
-    """When entries become forbidden the resting ones go; when allowed, new groups are made."""
+    """When entries become forbidden the resting ones go; when allowed, new groups are made.
+
+    A quiet market may not be quoted again for hours: what was refused while entries were
+    forbidden is asked anew.
+    """
     can_enter = world.stance.may_enter
     if can_enter:
         duty.reopen_groups(world, draft)
+        if not could_enter:
+            _consider_all(world, draft)
     elif could_enter:
         work_all(world, draft)
+
+
+def _consider_all(world: World, draft: Draft) -> None:
+    for ticker, market in tuple(world.markets.by_ticker.items()):
+        if world.desk.in_market(ticker) is None:
+            consider(world, market, draft)
 
 
 def _on_quote(world: World, quote: Quote, draft: Draft) -> None:
