@@ -18,7 +18,7 @@ from bot.jobs.registry import JobFunctions, JobSettings, leader_jobs
 from bot.jobs.runs import JobFailure
 from bot.jobs.schedule import LeaderJobs
 from bot.jobs.triggers import Daily
-from bot.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from bot.kit.times import DAY_US, HOUR_US, SECOND_US
 from bot.ops.backup import BackupKind
 from bot.ports.backups import BackupContents
 from bot.ports.collection import CycleOutcome
@@ -27,7 +27,6 @@ from bot.ports.operator import Operator
 logger = logging.getLogger(__name__)
 
 _KEPT_US = 30 * DAY_US
-_COLLECT_AGAIN_US = 5 * MINUTE_US
 _HANDLED_ELSEWHERE = frozenset({"collect", "nightly_backup"})
 
 
@@ -53,7 +52,7 @@ class Chores:
     def service(self) -> LeaderJobs:
         """The scheduler over these jobs; build it once for each leadership."""
         functions = JobFunctions(
-            collect=self._collect,
+            collect=self.collect,
             gap_check=self._check_gaps,
             daily_summary=self._summarise,
             nightly_backup=self._back_up,
@@ -64,9 +63,10 @@ class Chores:
             leader_jobs(functions, times), self._runs, self._running.clock, self._on_failure
         )
 
-    async def _collect(self, slot_us: int) -> None:
+    async def collect(self, slot_us: int) -> None:
         """The hour's cycle, tried again while the hour lasts: what is missed then is gone."""
-        last_try_us = slot_us + HOUR_US - _COLLECT_AGAIN_US
+        retry_s = self._running.settings.collect.retry_s
+        last_try_us = slot_us + HOUR_US - round(retry_s * SECOND_US)
         while True:
             report = await self._collector.run()
             if report.is_success:
@@ -81,7 +81,7 @@ class Chores:
             self._running.alerts.post(AlertKind.COLLECT_FAILED, {"error": error})
             if self._running.clock.now_us() >= last_try_us:
                 raise ExchangeUnavailable(error)
-            await asyncio.sleep(_COLLECT_AGAIN_US / SECOND_US)
+            await asyncio.sleep(retry_s)
 
     async def _check_gaps(self, _slot_us: int) -> None:
         await self._gaps.run()

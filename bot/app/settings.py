@@ -25,7 +25,7 @@ from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import Scope
 
 Mode = Literal["collect", "analyze", "trade"]
-Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=4)]
+Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
 Dollars = Annotated[Decimal, Field(ge=0, decimal_places=6)]
 UnitPrice = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -152,6 +152,8 @@ class CollectSection(_Section):
     status_file: Path = Path("status.json")
     page_limit: Annotated[int, Field(ge=1, le=1000)] = 1000
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
+    retry_s: Seconds = 300
+    """A cycle that failed or was partial is tried again after this, while its hour lasts."""
 
 
 class BackupSection(_Section):
@@ -238,6 +240,9 @@ class TradingSection(_Section):
     max_concurrent: Count = 10
     price_min: UnitPrice = Decimal("0.02")
     price_max: UnitPrice = Decimal("0.98")
+    group_contracts_max: Count | None = None
+    """Contracts of ours traded within 15 s at which the exchange itself cancels our orders;
+    by default three times the largest order."""
     # When trading stops by itself; at exactly the limit it stops.
     daily_loss_pct: Percent = Decimal(5)
     consecutive_losses: Count = 5
