@@ -33,7 +33,13 @@ from bot.app.portal import PageBackend
 from bot.app.progress import OnAdvance
 from bot.app.running import Parts, Running
 from bot.app.settings import BotSettings
-from bot.app.trading_settings import engine_settings, market_filter, monitor_settings, strategies
+from bot.app.trading_settings import (
+    engine_settings,
+    group_settings,
+    market_filter,
+    monitor_settings,
+    strategies,
+)
 from bot.collect.cycle_report import CycleReport
 from bot.collect.snapshots import Collector
 from bot.domain.errors import BotError, StorageUnavailable
@@ -139,6 +145,7 @@ def preflight(settings: BotSettings) -> None:
     telegram_settings(settings)
     if settings.mode == "trade":
         engine_settings(settings)
+        group_settings(settings)
         market_filter(settings)
         monitor_settings(settings)
         strategies(settings)

@@ -12,6 +12,7 @@ from bot.app.replies import ReplyBoard
 from bot.app.running import Running
 from bot.app.trading_settings import (
     engine_settings,
+    group_settings,
     market_filter,
     monitor_settings,
     strategies,
@@ -24,7 +25,7 @@ from bot.engine import views
 from bot.engine.core import Engine
 from bot.engine.effects import Notice
 from bot.engine.executor import EffectExecutor
-from bot.engine.groups import GroupSettings, OrderGroups
+from bot.engine.groups import OrderGroups
 from bot.engine.inbox import EngineInbox
 from bot.engine.monitor import MarketMonitor
 from bot.engine.runner import EngineRunner
@@ -60,7 +61,9 @@ class TradingDesk:
             running.scope,
             running.parts.candidate.instance_id,
         )
-        self.groups = OrderGroups(exchange, self.store, means.clock, tenure.epoch, GroupSettings())
+        self.groups = OrderGroups(
+            exchange, self.store, means.clock, tenure.epoch, group_settings(settings)
+        )
         around = Surroundings(
             exchange=exchange,
             store=self.store,

@@ -6,6 +6,7 @@ from bot.app.settings import BotSettings
 from bot.collect.macro_filter import MACRO_SERIES
 from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import SeriesTicker
+from bot.engine.groups import GroupSettings
 from bot.engine.monitor import MonitorSettings
 from bot.engine.settings import EngineSettings
 from bot.marketdata.universe import MarketFilter
@@ -15,6 +16,9 @@ from bot.strategies.base import Strategy
 from bot.strategies.registry import build_strategies
 
 _MICROS = 1_000_000
+_CONTRACT_E2 = 100
+_GROUP_ORDERS = 3
+"""Largest orders within 15 s: more is a bot that runs wild."""
 
 
 def engine_settings(settings: BotSettings) -> EngineSettings:
@@ -48,6 +52,24 @@ def engine_settings(settings: BotSettings) -> EngineSettings:
         )
     except ValueError as error:
         raise ConfigurationFault([f"trading: {error}"]) from None
+
+
+def group_settings(settings: BotSettings) -> GroupSettings:
+    """The limit of the exchange's own fence; one normal order never reaches it.
+
+    Raises:
+        ConfigurationFault: the chosen limit is below the largest order.
+    """
+    section = settings.trading
+    largest = -(-_e6(section.order_cost_max) // (_e4(section.price_min) * 100))
+    chosen = section.group_contracts_max
+    if chosen is not None and chosen <= largest:
+        order = f"order_cost_max {section.order_cost_max} at price_min {section.price_min}"
+        raise ConfigurationFault(
+            [f"trading.group_contracts_max: must be above {largest} contracts, {order}"]
+        )
+    contracts = _GROUP_ORDERS * max(1, largest) if chosen is None else chosen
+    return GroupSettings(contracts_max_e2=contracts * _CONTRACT_E2)
 
 
 def market_filter(settings: BotSettings) -> MarketFilter:

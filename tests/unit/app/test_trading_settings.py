@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.app.settings import BotSettings, CollectSection, TradingSection
-from bot.app.trading_settings import engine_settings, market_filter, monitor_settings, strategies
+from bot.app.trading_settings import (
+    engine_settings,
+    group_settings,
+    market_filter,
+    monitor_settings,
+    strategies,
+)
 from bot.collect.macro_filter import MACRO_SERIES
 from bot.domain.errors import ConfigurationFault
 
@@ -69,3 +75,17 @@ def test_the_watch_list_is_read_from_the_collected_series() -> None:
     assert monitor_settings(BotSettings()).series == MACRO_SERIES
     chosen = BotSettings(collect=CollectSection(series=("KXFED",)))
     assert monitor_settings(chosen).series == ("KXFED",)
+
+
+def test_one_normal_order_never_trips_the_group_at_the_exchange() -> None:
+    usual = group_settings(BotSettings())
+    assert usual.contracts_max_e2 == 3 * 5_000_00
+    cheap = group_settings(settings(order_cost_max=Decimal("100.01"), price_min=Decimal("0.0301")))
+    assert cheap.contracts_max_e2 == 3 * 3_323_00
+    chosen = group_settings(settings(group_contracts_max=5_001))
+    assert chosen.contracts_max_e2 == 5_001_00
+
+
+def test_a_group_limit_that_one_order_reaches_is_refused_with_the_fix() -> None:
+    with pytest.raises(ConfigurationFault, match="must be above 5000"):
+        group_settings(settings(group_contracts_max=5_000))
