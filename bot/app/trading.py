@@ -28,6 +28,7 @@ from bot.engine.executor import EffectExecutor
 from bot.engine.groups import OrderGroups
 from bot.engine.inbox import EngineInbox
 from bot.engine.monitor import MarketMonitor
+from bot.engine.rivals import Rival, find_rival, take_note
 from bot.engine.runner import EngineRunner
 from bot.engine.sending import Surroundings
 from bot.kit.backoff import Backoff
@@ -49,6 +50,7 @@ class TradingDesk:
     ) -> None:
         settings, means = running.settings, running.parts.means
         self.tenure = tenure
+        self.exchange = exchange
         self.replies = ReplyBoard()
         self.acts: dict[int, AuditEntry] = {}
         """Audit rows of commands under way, stored together with what they change."""
@@ -159,6 +161,8 @@ class Activation:
         self._become(Role.ACTIVATING, is_clean=is_clean)
         fenced = await self._fence(is_clean=is_clean)
         await self._begin_unhalted()
+        if self._running.settings.trading_mode != "paper":
+            await self._halt_beside_rivals()
         now_us = self._running.clock.now_us()
         desk.submit(StateLoaded(received_us=now_us, state=await desk.store.load(now_us)))
         # Stops of what we hold are watched only once their markets are.
@@ -191,6 +195,32 @@ class Activation:
             with contextlib.suppress(BotError):
                 return await self._desk.groups.fence_predecessors(is_clean=is_clean)
             logger.warning("api error", extra={"task": "fence predecessors"})
+            await asyncio.sleep(wait_s)
+        raise AssertionError("the waits never end")
+
+    async def _halt_beside_rivals(self) -> None:
+        """Across databases the exchange is the judge: a second bot there keeps us halted."""
+        desk, clock = self._desk, self._running.clock
+        rival = await self._find_rival()
+        if rival is None:
+            return
+        logger.error("halted beside another bot", extra={"reason": rival.why})
+        before = await desk.store.halt()
+        reason = f"{before.reason}; {rival.why}" if before.halted else rival.why
+        now_us, by = clock.now_us(), "activation"
+        await desk.store.save_halt(
+            HaltRecord(halted=True, reason=reason, set_by=by, changed_us=now_us)
+        )
+        await take_note(desk.store, rival, desk.tenure.epoch, now_us)
+        self._running.alerts.post(AlertKind.HALT_SET, {"reason": rival.why, "by": by})
+
+    async def _find_rival(self) -> Rival | None:
+        for wait_s in _RETRY.waits(self._running.parts.means.random):
+            with contextlib.suppress(BotError):
+                return await find_rival(
+                    self._desk.exchange, self._desk.store, self._running.clock.now_us()
+                )
+            logger.warning("api error", extra={"task": "look for other bots"})
             await asyncio.sleep(wait_s)
         raise AssertionError("the waits never end")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.ids import Epoch, OrderGroupId
+from bot.domain.ids import ClientOrderId, Epoch, OrderGroupId
 from bot.domain.orders import Purpose
 from bot.domain.records import HaltRecord, Record, StoredState
 from bot.ports.messages import AuditEntry, OutgoingMessage
@@ -78,6 +78,14 @@ class TradingStore(Protocol):
 
     async def open_groups(self) -> Sequence[StoredGroup]:
         """Every group of the scope that nobody has triggered, oldest first."""
+        ...
+
+    async def known_groups(self, groups: Sequence[OrderGroupId]) -> frozenset[OrderGroupId]:
+        """Those of them that this database has ever stored, under whatever scope."""
+        ...
+
+    async def known_orders(self, orders: Sequence[ClientOrderId]) -> frozenset[ClientOrderId]:
+        """Those of them that this database has ever stored, under whatever scope."""
         ...
 
     async def mark_triggered(self, epoch: Epoch, group: OrderGroupId) -> None:

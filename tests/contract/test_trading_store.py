@@ -479,6 +479,17 @@ async def test_groups_of_a_stale_epoch_are_neither_added_nor_marked(bench):
     assert [one.order_group_id for one in await bench.store.open_groups()] == ["g1"]
 
 
+async def test_what_was_ever_stored_is_known_under_every_scope(bench):
+    await bench.store.add_group(7, group("g1", is_triggered=True), NOW)
+    await commit(bench, intent())
+    mine = intent().client_order_id
+    is_shared = isinstance(bench.store, SqlTradingStore)
+    for store in (bench.store, await _another_scope(bench) if is_shared else bench.store):
+        assert await store.known_groups(["g1", "g9"]) == {"g1"}
+        assert await store.known_orders([mine, "foreign"]) == {mine}
+        assert await store.known_groups([]) == frozenset()
+
+
 async def test_scopes_do_not_see_each_other(bench):
     await bench.store.add_group(7, group("g1"), NOW)
     await commit(bench, intent(), fill(), bracket())

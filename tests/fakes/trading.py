@@ -140,6 +140,14 @@ class MemoryTradingStore:
         await self._reach()
         return [group for group in self.groups.values() if not group.is_triggered]
 
+    async def known_groups(self, groups: Sequence[OrderGroupId]) -> frozenset[OrderGroupId]:
+        await self._reach()
+        return frozenset(groups) & self.groups.keys()
+
+    async def known_orders(self, orders: Sequence[ClientOrderId]) -> frozenset[ClientOrderId]:
+        await self._reach()
+        return frozenset(orders) & self.tables.intents.keys()
+
     async def mark_triggered(self, epoch: Epoch, group: OrderGroupId) -> None:
         await self._reach()
         self._check(epoch)

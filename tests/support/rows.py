@@ -137,17 +137,19 @@ FENCED_ROWS: dict[str, dict[str, Any]] = {
 }
 
 
-async def grant_lease(database: Database, *, seconds: int = 600, epoch: int = EPOCH) -> None:
+async def grant_lease(
+    database: Database, *, seconds: int = 600, epoch: int = EPOCH, scope: str = SCOPE
+) -> None:
     """Make ``EPOCH`` the current lease of ``SCOPE``, or one that ended when negative."""
     now = NOW_US[database.dialect]
     async with database.begin() as connection:
-        await connection.execute(text("DELETE FROM leader_lease WHERE scope = :s"), {"s": SCOPE})
+        await connection.execute(text("DELETE FROM leader_lease WHERE scope = :s"), {"s": scope})
         await connection.execute(
             text(
                 "INSERT INTO leader_lease (scope, epoch, holder, generation, renew_seq, expires_us,"
                 f" clean_release) VALUES (:s, :e, 'me', 1, 1, {now} + {seconds * 1_000_000}, FALSE)"
             ),
-            {"s": SCOPE, "e": epoch},
+            {"s": scope, "e": epoch},
         )
 
 

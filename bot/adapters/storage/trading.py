@@ -27,7 +27,7 @@ from bot.adapters.storage.trading_rows import (
     stored_order_of,
 )
 from bot.domain.errors import NotLeader
-from bot.domain.ids import Epoch, OrderGroupId, Scope
+from bot.domain.ids import ClientOrderId, Epoch, OrderGroupId, Scope
 from bot.domain.money import Money
 from bot.domain.orders import Fill, OrderStatus, Purpose
 from bot.domain.records import (
@@ -133,6 +133,20 @@ class SqlTradingStore:
         )
         async with self._database.read() as connection:
             return [_group_of(row) for row in (await connection.execute(query)).all()]
+
+    async def known_groups(self, groups: Sequence[OrderGroupId]) -> frozenset[OrderGroupId]:
+        """See ``TradingStore.known_groups``."""
+        column = tables.order_groups.c.order_group_id
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(column).where(column.in_(groups)))
+            return frozenset(OrderGroupId(row) for row in rows.scalars())
+
+    async def known_orders(self, orders: Sequence[ClientOrderId]) -> frozenset[ClientOrderId]:
+        """See ``TradingStore.known_orders``."""
+        column = tables.order_intents.c.client_order_id
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(column).where(column.in_(orders)))
+            return frozenset(ClientOrderId(row) for row in rows.scalars())
 
     async def mark_triggered(self, epoch: Epoch, group: OrderGroupId) -> None:
         """See ``TradingStore.mark_triggered``."""

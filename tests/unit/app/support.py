@@ -25,8 +25,8 @@ def settings_at(url: str, home: Path) -> BotSettings:
 
 
 @asynccontextmanager
-async def running_at(url: str, home: Path) -> AsyncIterator[Running]:
-    settings, means = settings_at(url, home), real_means()
+async def running_at(url: str, home: Path, **changes: object) -> AsyncIterator[Running]:
+    settings, means = settings_at(url, home).model_copy(update=changes), real_means()
     database = await Database.open(url)
     try:
         yield Running(

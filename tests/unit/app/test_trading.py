@@ -9,7 +9,9 @@ import pytest
 
 from bot.app.lifecycle import Tenure
 from bot.app.running import Running
+from bot.app.settings import TradingSection
 from bot.app.trading import TradingDesk
+from bot.domain.errors import ExchangeUnavailable
 from bot.domain.events import Role
 from bot.domain.ids import Epoch
 from bot.domain.leadership import Acquisition, LeaseRow
@@ -112,3 +114,30 @@ async def test_a_drain_before_the_activation_began_leaves_it_out(bot: Bot) -> No
         stop.set()
     assert bot.exchange.named("positions") == []
     assert bot.role is not Role.LEADING
+
+
+@pytest.fixture
+async def demo_bot(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Bot]:
+    trading = TradingSection(live=True, starts_unhalted=True)
+    async with running_at(sqlite_url, tmp_path, trading=trading) as running:
+        await rows.grant_lease(running.parts.database, scope=running.scope)
+        yield Bot(running, FakeExchange())
+
+
+async def test_beside_another_bot_it_leads_halted_until_an_operator_decides(demo_bot: Bot) -> None:
+    demo_bot.exchange.groups["theirs"] = False
+    async with demo_bot.serving():
+        await demo_bot.until(demo_bot.desk.activation.done.is_set)
+    stop = demo_bot.desk.engine.world.stance.halt
+    assert stop is not None
+    assert stop.halted
+    assert stop.reason.startswith("another bot trades on this account: 1 order groups")
+    assert (await demo_bot.desk.store.halt()).reason == stop.reason
+    assert demo_bot.exchange.groups == {"theirs": False}
+
+
+async def test_alone_on_its_account_it_is_not_halted(demo_bot: Bot) -> None:
+    demo_bot.exchange.faults["order_groups"] = [ExchangeUnavailable("down")]
+    async with demo_bot.serving():
+        await demo_bot.until(demo_bot.desk.activation.done.is_set)
+    assert not (await demo_bot.desk.store.halt()).halted
