@@ -74,7 +74,8 @@ async def _ask_leader(database: Database, scope: Scope, line: str, wait_s: float
     # A conversation of its own, so that the answer can be told from others.
     conversation = means.random.getrandbits(48)
     command = _command(line, conversation, means.clock.now_us())
-    await SqlInbox(database, scope, means.clock).put([command])
+    inbox = SqlInbox(database, scope, means.clock)
+    await inbox.put([command])
     number = await command_number(database, scope, Channel.CLI, conversation)
     outbox = SqlOutbox(database, scope, means.clock)
     for _ in range(max(1, round(wait_s / _POLL_S))):
@@ -84,8 +85,12 @@ async def _ask_leader(database: Database, scope: Scope, line: str, wait_s: float
             told = "\n".join(_plain(row.text) for row in rows)
             return CommandAnswer(text=told, is_done=not _is_refusal(told))
         if line.startswith("/halt") and scope not in await led_scopes(database):
-            # The leader died holding its lease. A halt must not wait for a successor.
-            return await _without_leader(database, scope, line)
+            # The leader died holding its lease. A halt must not wait for a successor, and the
+            # successor must not carry it out again: it may have been ended by then.
+            answer = await _without_leader(database, scope, line)
+            if number is not None:
+                await inbox.withdraw(number)
+            return answer
         await asyncio.sleep(_POLL_S)
     return CommandAnswer(
         text=f"stored, but not answered within {wait_s:.0f} s; the leader takes it when it can",

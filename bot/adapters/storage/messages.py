@@ -164,6 +164,17 @@ class SqlInbox:
             await record_act(connection, self._scope, audit)
             await insert_messages(connection, self._scope, replies, now_us)
 
+    async def withdraw(self, number: int) -> None:
+        """Take back a command that was carried out in another way: no later leader acts on it."""
+        table = command_inbox.c
+        end = (
+            update(command_inbox)
+            .where(table.id == number, table.scope == self._scope, table.state != _DONE)
+            .values(state=_DONE, done_us=self._clock.now_us())
+        )
+        async with self._database.begin() as connection:
+            await connection.execute(end)
+
     async def waiting(self) -> int:
         """See :meth:`Inbox.waiting`."""
         table = command_inbox.c

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.messages import SqlInbox
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app import admin, orders
 from bot.app.settings import BotSettings
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
-from bot.domain.ids import Scope
+from bot.domain.ids import Epoch, Scope
+from bot.kit.clock import SystemClock
 from tests.support.rows import SCOPE as LED
 from tests.support.rows import grant_lease
 from tests.unit.app.support import settings_at
@@ -71,6 +73,8 @@ async def test_a_halt_given_to_a_leader_that_dies_is_stored_all_the_same(
     told = await orders.give_command(settings, "/halt fire", scope=LED, wait_s=20)
     assert told.is_done, told
     assert (await SqlTradingStore(database, Scope(LED)).halt()).reason == "fire"
+    inbox = SqlInbox(database, Scope(LED), SystemClock())
+    assert await inbox.claim(Epoch(9), urgent=True) is None, "a successor would halt once more"
 
 
 async def test_paper_orders_cannot_be_cancelled_at_the_exchange(settings: BotSettings) -> None:
