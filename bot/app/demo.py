@@ -68,6 +68,8 @@ class _Demo:
         self._options = options
         self._exchange_port = _free_port(0)
         self._page_port = _free_port(options.port)
+        if options.port not in {0, self._page_port}:
+            click.echo(f"Port {options.port} is taken; the page is on {self._page_port}.")
         self._last: dict[str, Any] = {}
         self._began_us = SystemClock().now_us()
 

@@ -55,7 +55,7 @@ class DemoView:
             self._alerts += message.get("kind") != "reply"
             self._chat = [*self._chat, f"{message.get('at', '')}  {line}"][-_CHAT_LINES:]
             if not self._console.is_terminal:
-                self._console.print(f"chat: {line}")
+                self._console.print(f"chat: {line}", markup=False)
         if not status:
             return
         if self._console.is_terminal:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.demo import _free_port, _new_key
+from bot.app.demo_view import DemoView
 from bot.app.simulate import key_id_of, public_pem_of, write_private
 from bot.domain.errors import ConfigurationFault
 
@@ -37,3 +38,11 @@ def test_a_file_that_holds_no_key_is_named(content: bytes, tmp_path: Path) -> No
     path.write_bytes(content)
     with pytest.raises(ConfigurationFault, match=r"bad\.pem"):
         public_pem_of(path)
+
+
+def test_brackets_in_a_message_are_shown_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with DemoView("http://127.0.0.1:1", seconds=None, paths=tmp_path) as view:
+        view.show({}, [{"kind": "reply", "text": "/halt [/x] [red]boo"}], 0.0)
+    assert "/halt [/x] [red]boo" in capsys.readouterr().out
