@@ -37,10 +37,9 @@ async def home(
 
 async def bids(home: Home, market: Market) -> Program:
     """A bot whose entry rests."""
+    market.quote(8_000, 8_100)
     bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
     await bot.reach("leading")
-    # What was displayed before it led is no reason to buy; a change is.
-    market.quote(8_000, 8_100)
     market.quote(9_400, 9_500)
     await home.until_rows(ENTRIES, lambda rows: [row[1] for row in rows] == ["resting"])
     return bot
@@ -118,6 +117,7 @@ async def test_an_entry_of_a_killed_bot_is_cancelled_by_its_successor(
     [(first, _)] = await home.rows(ENTRIES)
     bot.process.kill()
     bot.process.wait()
+    market.quote(9_800, 9_900)  # nothing to buy for the successor, nothing that fills the entry
     again = home.bot(RAILWAY_DEPLOYMENT_ID="d2")
     await again.reach("leading")
     await home.until_rows(
