@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from benchmarks import tick_to_order
+from benchmarks import book, tick_to_order
 
-_ALL = {"tick_to_order": tick_to_order.run}
+_ALL = {"book": book.run, "tick_to_order": tick_to_order.run}
 
 
 def main() -> int:

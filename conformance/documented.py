@@ -79,7 +79,7 @@ async def judge_documents(specs: Path, *, is_short: bool) -> list[Verdict]:
     """Act, then compare. Raises ``Unavailable`` without the documents."""
     rest = RestSpec(load(specs, "openapi.yaml"))
     stream = StreamSpec(load(specs, "asyncapi.yaml"))
-    traffic = await act(markets_read=15 if is_short else 1_000)
+    traffic = await act(markets_read=15 if is_short else 100)
     return [_judge_rest(rest, traffic), _judge_stream(stream, traffic)]
 
 

@@ -6,6 +6,8 @@ venue's own stamp and is data only.
 
 from dataclasses import dataclass
 
+import msgspec
+
 from bot.domain.ids import FillId, MarketTicker
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide
@@ -31,8 +33,7 @@ class BookSnapshot:
     """The venue's book clock, equal on every connection; ``None`` where it sent none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookDelta:
+class BookDelta(msgspec.Struct, frozen=True, gc=False):
     """A signed change of the resting quantity at one price."""
 
     ticker: MarketTicker

@@ -15,6 +15,8 @@ from bot.domain.quotes import BookDelta, BookLevel, BookSnapshot, Quote
 _NO_BID = 0
 _NO_ASK = int(PAYOUT)
 """No order can rest at $0 or $1, so both stand for an empty side."""
+# Looked up once: reading a member of an enumeration costs as much as changing a level.
+_BID = BookSide.BID
 
 
 class OrderBook:
@@ -63,9 +65,22 @@ class OrderBook:
         if not self._is_synced:
             return False
         self.updated_us = delta.received_us
-        if delta.side is BookSide.BID:
-            return self._change_bid(delta.price, delta.change)
-        return self._change_ask(delta.price, delta.change)
+        price = delta.price
+        if delta.side is _BID:
+            size = self._bids.get(price, 0) + delta.change
+            if size <= 0:
+                return self._empty_bid(price, size)
+            self._bids[price] = size
+            if price > self.best_bid:  # noqa: PLR1730 - a call costs more than all of this
+                self.best_bid = price
+            return price == self.best_bid
+        size = self._asks.get(price, 0) + delta.change
+        if size <= 0:
+            return self._empty_ask(price, size)
+        self._asks[price] = size
+        if price < self.best_ask:  # noqa: PLR1730 - as above
+            self.best_ask = price
+        return price == self.best_ask
 
     def quote(self, received_us: int) -> Quote:
         """The top of the book, whatever its trust."""
@@ -86,12 +101,7 @@ class OrderBook:
             BookLevel(Price(price), Quantity(book[price])) for price in sorted(book, reverse=is_bid)
         )
 
-    def _change_bid(self, price: int, change: int) -> bool:
-        size = self._bids.get(price, 0) + change
-        if size > 0:
-            self._bids[price] = size
-            self.best_bid = max(self.best_bid, price)
-            return price == self.best_bid
+    def _empty_bid(self, price: int, size: int) -> bool:
         self._bids.pop(price, None)
         if size < 0:
             self.distrust()
@@ -101,12 +111,7 @@ class OrderBook:
         self.best_bid = max(self._bids, default=_NO_BID)
         return True
 
-    def _change_ask(self, price: int, change: int) -> bool:
-        size = self._asks.get(price, 0) + change
-        if size > 0:
-            self._asks[price] = size
-            self.best_ask = min(self.best_ask, price)
-            return price == self.best_ask
+    def _empty_ask(self, price: int, size: int) -> bool:
         self._asks.pop(price, None)
         if size < 0:
             self.distrust()

@@ -58,6 +58,18 @@ class BookMark:
     is_untouched: bool = True
     """Whether no delta has followed the snapshot yet."""
 
+    def may_follow(self, clock: int | None) -> bool:
+        """Whether a change of that clock comes after everything the book holds."""
+        if clock is None or self.clock is None or clock > self.clock:
+            return True
+        return clock == self.clock and not self.is_untouched
+
+    def follow(self, clock: int | None) -> None:
+        """A change of that clock was taken."""
+        if clock is not None and self.clock is not None:
+            self.clock = clock
+        self.is_untouched = False
+
 
 Request: TypeAlias = tuple[str, frozenset[MarketTicker], dict[str, object]]
 

@@ -25,8 +25,8 @@ T = TypeVar("T")
 # The longest amount that is still below 2**63 in every unit, the range of a BIGINT.
 _AMOUNT_LENGTH_MAX = 12
 _NUMBER = re.compile(rb"(-?)([0-9]{1,12})(?:\.([0-9]{1,20}))?(?:[eE]([+-]?[0-9]{1,2}))?")
-# 9999-12-31 in milliseconds.
-_TIME_MS_MAX = 253_402_300_799_999
+TIME_MS_MAX = 253_402_300_799_999
+"""9999-12-31 in milliseconds."""
 
 
 def decode(decoder: "msgspec.json.Decoder[T]", body: bytes | str | msgspec.Raw) -> T:
@@ -115,14 +115,14 @@ def optional_instant(text: str | None) -> int | None:
 
 def micros_of_ms(milliseconds: int) -> int:
     """Unix milliseconds as microseconds."""
-    if not 0 <= milliseconds <= _TIME_MS_MAX:
+    if not 0 <= milliseconds <= TIME_MS_MAX:
         raise InvalidMessage(f"{milliseconds} is not a time in milliseconds")
     return milliseconds * 1_000
 
 
 def micros_of_seconds(seconds: int) -> int:
     """Unix seconds as microseconds."""
-    if not 0 <= seconds <= _TIME_MS_MAX // 1_000:
+    if not 0 <= seconds <= TIME_MS_MAX // 1_000:
         raise InvalidMessage(f"{seconds} is not a time in seconds")
     return seconds * SECOND_US
 

@@ -4,6 +4,9 @@ The envelope is read first and alone, so that sequence numbers are counted even
 for a payload that cannot be read or a type that did not exist yet.
 """
 
+import re
+from collections.abc import Callable, Mapping
+
 import msgspec
 
 from bot.adapters.kalshi.wire.account import order_status_of
@@ -25,11 +28,16 @@ from bot.adapters.kalshi.wire.fields import (
 )
 from bot.domain.errors import InvalidMessage
 from bot.domain.ids import ClientOrderId, FillId, MarketTicker, OrderGroupId, OrderId
-from bot.domain.money import complement
+from bot.domain.money import PAYOUT, Price, Quantity, complement, format_price
 from bot.domain.orders import BookSide, Fill, Order
 from bot.domain.quotes import BookDelta, BookSnapshot, PublicTrade, TickerUpdate
 from bot.ports.exchange import MarketLifecycle, OrderGroupChanged, OwnFill, OwnOrder
 
+UNUSUAL = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError)
+"""What reading any frame as a usual book change may raise."""
+
+_COUNTS_KEPT = 20_000
+_USUAL_COUNT = re.compile(r"-?[0-9]{3,11}").fullmatch
 _NOTHING = msgspec.Raw(b"null")
 
 
@@ -88,6 +96,25 @@ class _Delta(msgspec.Struct):
     side: str
     clock: int | None = None
     ts_ms: int | None = None
+
+
+class UsualDelta(msgspec.Struct, gc=False):
+    """A book change with the venue's stamp."""
+
+    market_ticker: MarketTicker
+    price_dollars: str
+    delta_fp: str
+    side: str
+    ts_ms: int
+    clock: int | None = None
+
+
+class DeltaFrame(msgspec.Struct, tag_field="type", tag="orderbook_delta", gc=False):
+    """A book change with its envelope, decoded in one go."""
+
+    msg: UsualDelta
+    sid: int = 0
+    seq: int = 0
 
 
 class _Ticker(msgspec.Struct):
@@ -203,6 +230,39 @@ def market_named(raw: msgspec.Raw) -> MarketTicker | None:
         return MarketTicker(decode(_NAMED, raw).market_ticker)
     except InvalidMessage:
         return None
+
+
+class UsualCounts(dict[str, Quantity]):
+    """Sizes by their text; one that was not seen before is read and kept.
+
+    Sizes repeat: one change in ten brings a new text.
+    """
+
+    def __missing__(self, text: str) -> Quantity:
+        """The size. Raises ``KeyError`` for a text in another notation."""
+        digits = text[:-3] + text[-2:]
+        if text[-3:-2] != "." or not _USUAL_COUNT(digits):
+            raise KeyError(text)
+        count = Quantity(int(digits))
+        if len(self) < _COUNTS_KEPT:
+            self[text] = count
+        return count
+
+
+def usual_prices(*, uses_yes_price: bool) -> Mapping[str, tuple[BookSide, Mapping[str, Price]]]:
+    """For each leg the side it is, and every text of a price as a YES price."""
+    inner = [Price(number) for number in range(1, PAYOUT)]
+    asks = inner if uses_yes_price else [complement(price) for price in inner]
+    texts = [format_price(price) for price in inner]
+    return {
+        "yes": (BookSide.BID, dict(zip(texts, inner, strict=True))),
+        "no": (BookSide.ASK, dict(zip(texts, asks, strict=True))),
+    }
+
+
+def delta_decoder() -> Callable[[bytes | str], DeltaFrame]:
+    """Reads a frame that is a book change, in one go; raises one of ``UNUSUAL`` for others."""
+    return msgspec.json.Decoder(DeltaFrame).decode
 
 
 def read_snapshot(

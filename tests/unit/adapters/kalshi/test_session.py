@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from random import Random
 from typing import Any
 
@@ -325,6 +326,67 @@ def test_a_snapshot_that_does_not_come_is_asked_for_again() -> None:
     assert asked["params"]["market_tickers"] == ["A"]
     session.tick(limit_us + 2)
     assert not [one for one in commands(session) if one["params"].get("action") == "get_snapshot"]
+
+
+# --- the short way of usual book changes ---------------------------------------------------------
+
+
+def change(notation: str, step: tuple[int, str, str, int, int, int | None, int]) -> bytes:
+    """One book change: in the usual notation, or the same in another one."""
+    seq, ticker, side, price, count, clock, stamp_ms = step
+    usual = notation == "usual"
+    msg = {
+        "market_ticker": ticker,
+        "price_dollars": f"0.{price:04d}" if usual else f"00.{price:04d}00",
+        "delta_fp": f"{count}.00" if usual else f"{count}",
+        "side": side,
+        "clock": clock,
+        "ts_ms": stamp_ms,
+    }
+    return frame("orderbook_delta", sid=9, seq=seq, msg=msg)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(-2, 3), st.sampled_from("AB"), st.sampled_from(["yes", "no"]),
+        st.sampled_from([1, 4_600, 9_999, 0]), st.integers(-9, 9),
+        st.none() | st.integers(1, 4), st.sampled_from([0, 1_790_000_000_000, -1, 10**15]),
+    ),
+    max_size=60,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("uses_yes_price", [True, False])
+@given(steps=STEPS, snapshot_clock=st.none() | st.integers(1, 3))
+def test_the_short_way_and_the_long_way_mean_the_same(
+    uses_yes_price: bool, steps: list[Any], snapshot_clock: int | None
+) -> None:
+    chosen = SessionSettings(wants_private=False, wants_trades=False, uses_yes_price=uses_yes_price)
+    told, states = [], []
+    for notation in ("usual", "unusual"):
+        session, _ = watching(A, B, settings=chosen)
+        session.receive(snapshot(1, clock=snapshot_clock), 0)
+        session.receive(snapshot(2, "B"), 0)
+        seq, heard = 2, list[FeedEvent]()
+        for number, (skip, *rest) in enumerate(steps):
+            # Mostly the next number, sometimes a repeated one or one too far.
+            seq = max(0, seq + (skip if number % 3 == 0 else 1))
+            events = session.receive(change(notation, (seq, *rest)), number * S)
+            # A complaint quotes the text that it is about.
+            heard += [replace(e, reason="") if isinstance(e, FeedGap) else e for e in events]
+        told.append(heard)
+        states.append([asdict(one) for one in session._subscriptions])
+    assert told[0] == told[1]
+    assert states[0] == states[1]
+
+
+def test_repeats_do_not_add_up_over_a_calm_time() -> None:
+    session, _ = watching(A)
+    session.receive(snapshot(1), 0)
+    for seq in range(2, 60):
+        usual = (seq, "A", "yes", 4_600, 1, None, 1)
+        assert kinds(session.receive(change("usual", usual), 0)) == [BookDelta]
+        assert kinds(session.receive(change("usual", usual), 0)) == []
 
 
 # --- books --------------------------------------------------------------------------------------

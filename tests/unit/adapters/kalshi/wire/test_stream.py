@@ -211,3 +211,32 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with pytest.raises(InvalidMessage):
         stream.read_subscribed(msgspec.Raw(data))
     assert stream.market_named(msgspec.Raw(data)) is None
+
+
+def test_usual_sizes_are_read_once_and_others_are_left_to_the_long_way() -> None:
+    counts = stream.UsualCounts()
+    assert (counts["3.00"], counts["-0.25"], counts["12345.67"]) == (300, -25, 1_234_567)
+    assert dict(counts) == {"3.00": 300, "-0.25": -25, "12345.67": 1_234_567}
+    for text in (
+        "3",
+        "3.0",
+        "3.000",
+        "1_0.00",
+        "+1.00",
+        " 1.00",
+        "\u0663.00",
+        "--1.00",
+        "",
+        "9" * 20,
+    ):
+        with pytest.raises(KeyError):
+            counts[text]
+
+
+def test_usual_prices_are_those_somebody_can_trade_at() -> None:
+    side, prices = stream.usual_prices(uses_yes_price=False)["no"]
+    assert side is BookSide.ASK
+    assert (prices["0.4800"], prices["0.0001"], len(prices)) == (5_200, 9_999, 9_999)
+    assert stream.usual_prices(uses_yes_price=True)["no"][1]["0.4800"] == 4_800
+    assert stream.usual_prices(uses_yes_price=True)["yes"][0] is BookSide.BID
+    assert not {"0.0000", "1.0000"} & prices.keys()
