@@ -36,7 +36,11 @@ from bot.app.simulate import SimulateOptions, run_simulator
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Accept this private key (made before by --make-key).",
 )
-@click.option("--faults", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Faults of this JSON script.",
+)
 @click.option("--rate-limit/--no-rate-limit", default=False, show_default=True)
 def simulate(**options: object) -> int:
     """Run a simulated Kalshi: REST and WebSocket, accounts, matching, settlement."""
