@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from benchmarks import book, tick_to_order
+from benchmarks import book, tick_to_order, venue
 
-_ALL = {"book": book.run, "tick_to_order": tick_to_order.run}
+_ALL = {"book": book.run, "tick_to_order": tick_to_order.run, "venue": venue.run}
 
 
 def main() -> int:
