@@ -71,6 +71,7 @@ def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
         world.note_foreign(ticker, f"position of {format_quantity(quantity)}", draft)
     if not world.stance.is_reconciled:
         world.stance.is_reconciled = True
+        world.reconciled_us = world.now_us
         _tell_reconciled(world, learned, len(found), draft)
     work_all(world, draft)
 

@@ -142,7 +142,7 @@ def _consider_all(world: World, draft: Draft) -> None:
 
 def _on_quote(world: World, quote: Quote, draft: Draft) -> None:
     """The hot path: one market, its bracket or a new wish."""
-    market = world.markets.quoted(quote)
+    market = world.markets.quoted(quote, world.now_us)
     if market is None:
         return
     bracket = world.desk.in_market(quote.ticker)

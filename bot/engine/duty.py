@@ -13,7 +13,7 @@ from bot.engine.effects import (
 from bot.engine.entries import stakes
 from bot.engine.ledger import Valuation
 from bot.engine.world import World
-from bot.kit.times import DAY_US
+from bot.kit.times import DAY_US, MINUTE_US
 from bot.portfolio.exposure import total_exposure
 from bot.portfolio.pnl import loss_streak, tally
 from bot.risk import breakers
@@ -21,12 +21,14 @@ from bot.risk.breakers import BreakerState
 from bot.risk.readings import Readings
 
 _OLD_SNAPSHOT_US = 14 * DAY_US
+_BOOKS_PATIENCE_US = MINUTE_US
+"""So long the books may take to come before positions are written down at their cost."""
 
 
 def readings(world: World) -> Readings:
     """Everything the breakers look at, now."""
     limits, ledger = world.settings.breakers, world.ledger
-    valuation = _valuation(world)
+    valuation = ledger.value(world.markets, world.now_us)
     day = trading_day(world.now_us, world.settings.zone)
     baseline = ledger.baseline
     calls, failed = world.api.within(world.now_us, limits.api_window_us)
@@ -114,8 +116,8 @@ def reopen_groups(world: World, draft: Draft) -> None:
 
 def keep_day(world: World, draft: Draft) -> None:
     """Set the day's baseline and the highest equity, once they are known."""
-    valuation = _valuation(world)
-    if valuation is None or not world.stance.is_reconciled:
+    valuation = _settled_valuation(world)
+    if valuation is None:
         return
     world.ledger.peak_equity = Money(max(world.ledger.peak_equity, valuation.equity))
     day = trading_day(world.now_us, world.settings.zone)
@@ -130,30 +132,30 @@ def keep_day(world: World, draft: Draft) -> None:
 
 def take_snapshot(world: World, draft: Draft) -> None:
     """Write the account down, every few minutes."""
-    valuation = world.ledger.value(world.markets, world.now_us)
+    valuation = _settled_valuation(world)
     is_due = world.now_us - world.snapshot_us >= world.settings.snapshot_every_us
     cash = world.ledger.cash
-    if valuation is None or cash is None or not is_due or not world.stance.is_reconciled:
+    if valuation is None or cash is None or not is_due:
         return
     world.snapshot_us = world.now_us
     day = trading_day(world.now_us, world.settings.zone)
     today = tally(world.ledger.results_since(day_start_us(day, world.settings.zone)))
     stop = world.stance.why_not_trading()
-    draft.record(
-        SnapshotRecord(
-            taken_us=world.now_us,
-            cash=cash,
-            equity=valuation.equity,
-            exposure=total_exposure(stakes(world)),
-            realized_today=today.profit,
-            unrealized=valuation.unrealized,
-            open_positions=len(world.ledger.open_positions()),
-            trades_today=today.trades,
-            wins_today=today.wins,
-            losses_today=today.losses,
-            stopped_by=f"{stop.kind} {stop.name}".strip() if stop is not None else "",
-        )
+    record = SnapshotRecord(
+        taken_us=world.now_us,
+        cash=cash,
+        equity=valuation.equity,
+        exposure=total_exposure(stakes(world)),
+        realized_today=today.profit,
+        unrealized=valuation.unrealized,
+        open_positions=len(world.ledger.open_positions()),
+        trades_today=today.trades,
+        wins_today=today.wins,
+        losses_today=today.losses,
+        stopped_by=f"{stop.kind} {stop.name}".strip() if stop is not None else "",
     )
+    world.ledger.last_snapshot = record
+    draft.record(record)
 
 
 def ask_for_account(world: World, draft: Draft) -> None:
@@ -181,16 +183,22 @@ def _equity_at_midnight(world: World, day: str, valuation: Valuation) -> Money:
     last = world.ledger.last_snapshot
     start_us = day_start_us(day, world.settings.zone)
     is_usable = last is not None and start_us - _OLD_SNAPSHOT_US <= last.taken_us < start_us
-    was_running = world.ledger.baseline is not None and world.snapshot_us > 0
+    was_running = world.reconciled_us is not None and world.reconciled_us < start_us
     if last is None or not is_usable or was_running:
         return valuation.equity
     return last.equity
 
 
-def _valuation(world: World) -> Valuation | None:
-    """The value now, unless a mark is stale: a loss nobody can see is not judged."""
+def _settled_valuation(world: World) -> Valuation | None:
+    """The value now, to be remembered: right after a start the books get a little time to come.
+
+    A market that has closed will never be quoted, so a guess is taken in the end.
+    """
+    if not world.stance.is_reconciled or world.reconciled_us is None:
+        return None
     valuation = world.ledger.value(world.markets, world.now_us)
-    return None if valuation is None or valuation.is_stale else valuation
+    is_early = world.now_us - world.reconciled_us < _BOOKS_PATIENCE_US
+    return None if valuation is None or (valuation.is_guessed and is_early) else valuation
 
 
 def _realized_today(world: World, day: str) -> Money:

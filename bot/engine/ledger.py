@@ -13,7 +13,7 @@ from bot.domain.money import Money, Price
 from bot.domain.orders import Fill
 from bot.domain.records import BaselineRecord, SnapshotRecord, StoredState
 from bot.engine.markets import Markets
-from bot.portfolio.pnl import Mark, Result, liquidation
+from bot.portfolio.pnl import Mark, Result, entitled, liquidation
 from bot.portfolio.positions import Position, cash_change, flat, folded, paid_out, restored
 
 _RESULTS_MAX = 1_000
@@ -23,12 +23,16 @@ _UNKNOWN_FEES = FeeTerms(fee_type="quadratic", multiplier_e6=1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """Everything at what it would bring now. ``is_stale``: a mark rests on an old bid."""
+    """Everything at what it would bring now, as far as anyone has told.
+
+    One market without a present bid never hides the rest: it counts at its last mark.
+    ``is_guessed``: a position counts at its cost, because no price of it was ever heard.
+    """
 
     equity: Money
     unrealized: Money
     worst_loss: Money
-    is_stale: bool
+    is_guessed: bool
 
 
 class Ledger:
@@ -109,15 +113,18 @@ class Ledger:
             equity=Money(self.cash + sum(mark.value for _, mark in marks)),
             unrealized=Money(sum(gains)),
             worst_loss=Money(max((-gain for gain in gains), default=0)),
-            is_stale=any(mark.is_stale for _, mark in marks),
+            is_guessed=any(mark.is_guessed for _, mark in marks),
         )
 
     def _mark(self, position: Position, markets: Markets, now_us: int) -> Mark:
         market = markets.get(position.ticker)
         if market is None:
             return liquidation(position, None, _UNKNOWN_FEES, is_live=False)
+        if market.value is not None:
+            return entitled(position, market.value)
         is_live = market.is_trusted and market.is_open(now_us)
-        return liquidation(position, market.quote, market.listing.fees, is_live=is_live)
+        quote = market.quote if is_live else market.mark
+        return liquidation(position, quote, market.listing.fees, is_live=is_live)
 
     def _replace(self, after: Position) -> Position:
         before = self.position(after.ticker)

@@ -12,7 +12,11 @@ from bot.domain.quotes import Quote
 
 @dataclass(slots=True)
 class MarketNow:
-    """One market. ``quote`` is the last trusted one and may be old: see ``is_trusted``."""
+    """One market. ``quote`` is the last trusted one and may be old: see ``is_trusted``.
+
+    ``mark`` is the last quote of the open market with anyone in it: what a position is
+    valued at when there is no better word. The book that empties at the close is none.
+    """
 
     listing: Listing
     status: MarketStatus
@@ -20,6 +24,7 @@ class MarketNow:
     quote: Quote | None = None
     is_trusted: bool = False
     distrusted_us: int = 0
+    mark: Quote | None = None
     value: Price | None = None
     """What a YES contract pays, once determined."""
 
@@ -69,11 +74,14 @@ class Markets:
             if ticker not in kept:
                 self.by_ticker.pop(ticker, None)
 
-    def quoted(self, quote: Quote) -> MarketNow | None:
+    def quoted(self, quote: Quote, now_us: int) -> MarketNow | None:
         """A new top of a trusted book."""
         market = self.by_ticker.get(quote.ticker)
         if market is not None:
             market.quote, market.is_trusted = quote, True
+            is_empty = quote.bid is None and quote.ask is None
+            if not is_empty and market.is_open(now_us):
+                market.mark = quote
         return market
 
     def distrusted(self, event: BooksDistrusted) -> None:

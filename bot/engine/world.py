@@ -130,6 +130,8 @@ class World:
     clock_skew_us: int = 0
     is_loaded: bool = False
     is_unclean_start: bool = False
+    reconciled_us: int | None = None
+    """Since when this leadership has known the account."""
     read_asked_us: int | None = None
     doubtful: Mapping[MarketTicker, Quantity] = field(default_factory=dict)
     """Position mismatches of the last read: seen twice alike, they are taken as they are."""

@@ -23,10 +23,15 @@ SCRATCH = Price(50)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a position would bring now. ``is_stale``: from an old bid, not a present one."""
+    """What a position would bring now.
+
+    ``is_stale``: from an old bid, not a present one. ``is_guessed``: nobody has told any
+    price yet, and the cost stands in.
+    """
 
     value: Money
     is_stale: bool
+    is_guessed: bool = False
 
 
 def liquidation(position: Position, quote: Quote | None, fees: FeeTerms, *, is_live: bool) -> Mark:
@@ -38,12 +43,18 @@ def liquidation(position: Position, quote: Quote | None, fees: FeeTerms, *, is_l
     if not position.quantity:
         return Mark(Money(0), is_stale=False)
     if quote is None:
-        return Mark(position.cost, is_stale=True)
+        return Mark(position.cost, is_stale=True, is_guessed=True)
     bid = _own_bid(position, quote)
     if bid is None:
         return Mark(Money(0), is_stale=not is_live)
     fee = estimate_fee(fees, bid, position.size, is_taker=True)
     return Mark(Money(max(0, cost(bid, position.size) - fee)), is_stale=not is_live)
+
+
+def entitled(position: Position, value: Price) -> Mark:
+    """A determined market is worth what it will pay, whatever its last bid was."""
+    own = value if position.side is BookSide.BID else complement(value)
+    return Mark(cost(own, position.size), is_stale=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The breakers' conditions: one reading each, judged against its limit.
 
-Comparisons are inclusive. What is not known (no baseline yet, a book that is not
-trusted) is neither met nor good: it trips nothing and re-arms nothing.
+Comparisons are inclusive. What is not known (no baseline yet, no balance) is
+neither met nor good: it trips nothing and re-arms nothing.
 """
 
 from collections.abc import Callable

@@ -63,7 +63,7 @@ class Readings:
     is_flat: bool
     baseline: Money | None
     equity: Money | None
-    """At liquidation; ``None`` while a mark is stale."""
+    """At liquidation, or at the last mark; ``None`` until the cash is known."""
     realized_today: Money
     """Closed positions of the day, after fees."""
     peak_equity: Money

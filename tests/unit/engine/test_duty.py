@@ -5,22 +5,26 @@ import pytest
 from bot.domain.events import (
     ApiCallsCounted,
     BalanceRead,
+    BooksDistrusted,
     ClockCompared,
+    MarketPhaseChanged,
     OrderAcknowledged,
     OrderGroupTripped,
     OrderRefused,
     QuoteChanged,
 )
-from bot.domain.ids import OrderGroupId
-from bot.domain.money import Money
+from bot.domain.ids import MarketTicker, OrderGroupId
+from bot.domain.market import MarketStatus
+from bot.domain.money import Money, Price, Quantity
 from bot.domain.orders import Balance, OrderAck
+from bot.domain.quotes import Quote
 from bot.domain.records import SnapshotRecord
 from bot.domain.tradingday import day_start_us, trading_day
 from bot.engine.effects import NoticeKind
 from bot.engine.settings import EngineSettings
 from bot.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from bot.risk.limits import RiskLimits
-from tests.support.trading import CASH, START_US, Desk, Eager, Store
+from tests.support.trading import CASH, START_US, TICKER, Desk, Eager, Store
 
 BIG = EngineSettings(
     limits=RiskLimits(
@@ -249,3 +253,95 @@ def test_books_that_stay_distrusted_for_a_minute_stop_entries() -> None:
     alive(desk, 2)
     assert tripped(desk) == ["stale_books"]
     assert not any(isinstance(event, QuoteChanged) for event, _ in desk.journal)
+
+
+def half_in(other: str = "KXCPI-26DEC-T0.3") -> Desk:
+    """Two positions, each a large part of the account."""
+    desk = leading(settings=BIG, strategies=(Eager(stop_below=5_000),))
+    desk.list_markets(other)
+    desk.bought()
+    desk.accept()
+    desk.quote(ticker=other)
+    intent = desk.accept()
+    desk.execute(intent, intent.quantity)
+    return desk
+
+
+def test_a_closed_market_that_waits_for_its_settlement_does_not_hide_a_loss_elsewhere() -> None:
+    desk = half_in()
+    desk.list_markets("KXCPI-26DEC-T0.3", close_us=desk.now_us)
+    desk.quote(7_000)
+    alive(desk, 31)
+    assert "daily_loss" in tripped(desk)
+
+
+def test_a_distrusted_book_does_not_hide_a_loss_elsewhere() -> None:
+    desk = half_in()
+    other = (MarketTicker("KXCPI-26DEC-T0.3"),)
+    desk.put(BooksDistrusted(received_us=desk.now_us, tickers=other, reason="gap"))
+    desk.quote(7_000)
+    alive(desk, 31)
+    assert "daily_loss" in tripped(desk)
+
+
+def test_a_book_that_empties_at_the_close_is_no_loss_and_its_result_is() -> None:
+    desk = half_in()
+    desk.list_markets(TICKER, close_us=desk.now_us)
+    emptied = Quote(
+        ticker=TICKER,
+        bid=None,
+        ask=None,
+        bid_size=Quantity(0),
+        ask_size=Quantity(0),
+        received_us=desk.now_us,
+    )
+    desk.put(QuoteChanged(received_us=desk.now_us, quote=emptied))
+    alive(desk, 31)
+    assert tripped(desk) == []
+    desk.put(
+        MarketPhaseChanged(
+            received_us=desk.now_us,
+            ticker=TICKER,
+            status=MarketStatus.DETERMINED,
+            close_us=None,
+            value=Price(0),
+        )
+    )
+    alive(desk, 31)
+    assert "daily_loss" in tripped(desk)
+
+
+def test_a_baseline_is_set_at_midnight_while_a_market_waits_for_its_settlement() -> None:
+    desk = half_in()
+    desk.list_markets(TICKER, close_us=desk.now_us)
+    day = trading_day(START_US)
+    desk.now_us = day_start_us(day) + DAY_US + 6 * HOUR_US
+    desk.read()
+    assert desk.store.baseline is not None
+    assert desk.store.baseline.trading_day > day
+
+
+def test_a_restart_after_midnight_with_a_position_measures_from_before_midnight() -> None:
+    before = half_in()
+    alive(before, 301)
+    last = before.store.snapshots[-1]
+    desk = Desk(
+        settings=BIG,
+        strategies=(Eager(stop_below=5_000),),
+        store=before.store,
+        venue=before.venue,
+        epoch=2,
+        now_us=day_start_us(trading_day(START_US)) + DAY_US + 6 * HOUR_US,
+    )
+    desk.fills, desk.cash, desk.positions = before.fills, before.cash, before.positions
+    desk.told = len(before.fills)
+    desk.lead()
+    alive(desk, 1)
+    assert before.store.snapshots[-1] == last, "no snapshot before the books have come"
+    desk.list_markets(TICKER, "KXCPI-26DEC-T0.3", close_us=desk.now_us + HOUR_US, volume=1)
+    desk.quote(7_000)
+    desk.quote(7_000, ticker="KXCPI-26DEC-T0.3")
+    alive(desk, 31)
+    assert desk.store.baseline is not None
+    assert desk.store.baseline.equity == last.equity
+    assert "daily_loss" in tripped(desk)

@@ -36,7 +36,7 @@ def quote() -> Quote:
 def test_a_book_is_trusted_from_its_first_quote_to_the_next_distrust() -> None:
     markets = listed()
     assert markets.trust(START_US) == (2, 2)
-    market = markets.quoted(quote())
+    market = markets.quoted(quote(), START_US)
     assert market is not None
     assert market.live_quote == quote()
     markets.distrusted(BooksDistrusted(received_us=START_US, tickers=(TICKER,), reason="gap"))
@@ -72,4 +72,4 @@ def test_a_market_we_hold_something_in_is_not_dropped() -> None:
         MarketsDropped(received_us=START_US, tickers=(TICKER, OTHER)), frozenset({TICKER})
     )
     assert set(markets.by_ticker) == {TICKER}
-    assert markets.quoted(quote()) is not None
+    assert markets.quoted(quote(), START_US) is not None

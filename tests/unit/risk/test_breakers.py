@@ -144,7 +144,7 @@ def test_a_drawdown_trips_beside_the_daily_loss() -> None:
     assert told == ["daily_loss", "drawdown"]
 
 
-def test_a_stale_mark_neither_trips_nor_clears() -> None:
+def test_an_unknown_equity_neither_trips_nor_clears() -> None:
     board = Board()
     bad, unknown = seen(equity=Money(900_000_000)), seen(equity=None)
     board.see(bad, seconds=20)
