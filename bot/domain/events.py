@@ -16,7 +16,7 @@ from bot.domain.market import MarketStatus
 from bot.domain.money import Money, Price, Quantity
 from bot.domain.orders import Balance, Fill, Order, OrderAck, Settlement, VenuePosition
 from bot.domain.quotes import Quote
-from bot.domain.records import StoredState
+from bot.domain.records import HaltRecord, StoredState
 
 
 class Role(StrEnum):
@@ -330,6 +330,14 @@ class HaltSaved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HaltFound:
+    """The store holds a halt that this process did not set: somebody wrote it there by SQL."""
+
+    received_us: int
+    record: HaltRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerResetCommanded:
     """Reset one breaker. ``is_forced`` grants the extra allowance the breaker states."""
 
@@ -399,7 +407,7 @@ OrderEvent: TypeAlias = (
     | OrderGroupTripped
 )
 AccountEvent: TypeAlias = BalanceRead | SettlementReported | ExchangeRead
-ControlEvent: TypeAlias = RoleChanged | StateLoaded | TimeAdvanced | HaltSaved
+ControlEvent: TypeAlias = RoleChanged | StateLoaded | TimeAdvanced | HaltSaved | HaltFound
 CommandEvent: TypeAlias = (
     HaltCommanded
     | UnhaltCommanded

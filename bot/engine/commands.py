@@ -9,6 +9,7 @@ from bot.domain.events import (
     EntriesCancelCommanded,
     ForeignAcknowledged,
     HaltCommanded,
+    HaltFound,
     HaltSaved,
     Role,
     StrategySwitched,
@@ -17,7 +18,7 @@ from bot.domain.events import (
 from bot.domain.records import ExitReason, HaltRecord
 from bot.engine.draft import Draft
 from bot.engine.duty import forget_counts, readings, replace_state
-from bot.engine.effects import CancelOrder, NoticeKind, Reply, SaveHalt
+from bot.engine.effects import CancelOrder, NoticeKind, Reply, SaveHalt, TriggerEntryGroups
 from bot.engine.order_events import NO_COMMAND, halt
 from bot.engine.work import keep, work, work_all
 from bot.engine.world import World
@@ -83,6 +84,18 @@ def on_halt_saved(world: World, event: HaltSaved, draft: Draft) -> None:
     world.stance.is_halt_saved = world.pending_unhalt is None and not world.withdrawn_unhalts
 
 
+def on_halt_found(world: World, event: HaltFound, draft: Draft) -> None:
+    """Take over a halt of the store's: it holds already, and is neither saved nor answered."""
+    halt_before = world.stance.halt
+    if not event.record.halted or (halt_before is not None and halt_before.halted):
+        return
+    world.stance.halt = event.record
+    world.are_groups_shut = True
+    draft.urgent(TriggerEntryGroups(reason=event.record.reason))
+    draft.tell(NoticeKind.HALT_SET, reason=event.record.reason, by=event.record.set_by)
+    work_all(world, draft)
+
+
 def _save_again(world: World, draft: Draft) -> None:
     if world.stance.halt is not None:
         draft.urgent(SaveHalt(record=world.stance.halt, command_id=NO_COMMAND))
@@ -92,9 +105,6 @@ def _halt(world: World, event: HaltCommanded, draft: Draft) -> None:
     record = HaltRecord(
         halted=True, reason=event.reason, set_by=event.actor, changed_us=world.now_us
     )
-    if world.pending_unhalt is not None:
-        world.withdrawn_unhalts.add(world.pending_unhalt[0])
-        world.pending_unhalt = None
     halt(world, record, event.command_id, draft)
     _reply(draft, event, "halted here, not yet saved", is_done=False)
     work_all(world, draft)

@@ -24,6 +24,7 @@ from bot.domain.events import (
     FeedConnected,
     FeedHeard,
     FeedLost,
+    HaltFound,
     HaltSaved,
     MarketEvent,
     MarketPhaseChanged,
@@ -43,7 +44,7 @@ from bot.domain.market import MarketStatus
 from bot.domain.quotes import Quote
 from bot.engine import duty
 from bot.engine.activation import load_state, on_exchange_read
-from bot.engine.commands import on_command, on_halt_saved
+from bot.engine.commands import on_command, on_halt_found, on_halt_saved
 from bot.engine.draft import Draft
 from bot.engine.effects import Effect, NoticeKind
 from bot.engine.entries import consider
@@ -95,6 +96,8 @@ def _dispatch(world: World, event: Event, draft: Draft) -> None:
             _on_time(world, draft)
         case HaltSaved():
             on_halt_saved(world, event, draft)
+        case HaltFound():
+            on_halt_found(world, event, draft)
         case RoleChanged():
             _on_role(world, event, draft)
         case StateLoaded():
@@ -165,6 +168,9 @@ def _on_time(world: World, draft: Draft) -> None:
 
 def _on_role(world: World, event: RoleChanged, draft: Draft) -> None:
     stance = world.stance
+    is_ending = stance.role in (Role.DRAINING, Role.RELEASED)
+    if is_ending and event.role in (Role.ACTIVATING, Role.LEADING):
+        return  # said before the end began, and heard after: one leadership ends once
     if event.role is not stance.role:
         stance.role_since_us = world.now_us
     stance.role = event.role
@@ -204,7 +210,8 @@ def _on_venue(world: World, event: VenueEvent, draft: Draft) -> None:
             feed.is_connected, feed.changed_us = False, world.now_us
             world.markets.all_distrusted(world.now_us)
         case ApiCallsCounted():
-            world.api.add(world.now_us, event.calls, event.failed)
+            if not world.stance.is_paused:
+                world.api.add(world.now_us, event.calls, event.failed)
             duty.judge_breakers(world, draft)
         case ClockCompared():
             world.clock_skew_us = event.skew_us
@@ -223,8 +230,9 @@ def _on_exchange_status(world: World, event: ExchangeStatusRead, draft: Draft) -
     if stance.is_paused == was_paused:
         return
     stance.paused_since_us = world.now_us if stance.is_paused else None
-    # Silence during a pause is no fault of ours: the pulse is counted anew afterwards.
+    # Silence and failed calls of a pause are no fault of ours: both are counted anew afterwards.
     world.feed.since_us = world.now_us
+    world.api.restart()
     resume = "not stated" if event.resume_us is None else str(event.resume_us)
     draft.tell(
         NoticeKind.PAUSED if stance.is_paused else NoticeKind.RESUMED,

@@ -26,6 +26,7 @@ from bot.domain.events import (
     Event,
     ExchangeRead,
     FillReported,
+    HaltFound,
     HaltSaved,
     OrderGroupTripped,
     OrderMissing,
@@ -202,6 +203,8 @@ class EffectExecutor:
                 )
             except (NotLeader, TradingHalted) as refusal:
                 logger.warning("commit refused", extra={"reason": str(refusal)})
+                if isinstance(refusal, TradingHalted):
+                    await self._report_halt()
                 return {intent.client_order_id: str(refusal) for intent in intents}
             except StorageUnavailable as fault:
                 logger.error("commit failed", extra={"reason": str(fault)})  # noqa: TRY400
@@ -211,6 +214,16 @@ class EffectExecutor:
             else:
                 return {}
         raise AssertionError("the waits never end")
+
+    async def _report_halt(self) -> None:
+        """Tell the engine of the halt that refused a commit: it may have come by SQL."""
+        try:
+            record = await self._around.store.halt()
+        except StorageUnavailable as fault:
+            # The next entry is refused as well, and asks again.
+            logger.warning("halt not read", extra={"reason": str(fault)})
+            return
+        self._report(HaltFound(received_us=self._around.clock.now_us(), record=record))
 
     async def _cancel(self, effect: CancelOrder) -> None:
         around, mine = self._around, effect.client_order_id

@@ -247,7 +247,11 @@ def halt(world: World, record: HaltRecord, command_id: int, draft: Draft) -> Non
     """Stop entries here and now; the store and the reply follow.
 
     The first halt of several is the one that is told: the others change nothing.
+    An unhalt that is still being saved is withdrawn: the halt came after it.
     """
+    if world.pending_unhalt is not None:
+        world.withdrawn_unhalts.add(world.pending_unhalt[0])
+        world.pending_unhalt = None
     is_news = world.stance.halt is None or not world.stance.halt.halted
     world.stance.halt = record
     world.stance.is_halt_saved = False

@@ -46,10 +46,19 @@ class ApiWatch:
     """Calls within the breaker's window."""
 
     counts: deque[tuple[int, int, int]] = field(default_factory=deque)
+    is_mixed: bool = False
+    """Whether the next count holds calls of before the restart as well."""
+
+    def restart(self) -> None:
+        """Forget all that was counted so far, and what is still to be reported of it."""
+        self.counts.clear()
+        self.is_mixed = True
 
     def add(self, now_us: int, calls: int, failed: int) -> None:
         """More calls."""
-        if calls:
+        if self.is_mixed:
+            self.is_mixed = False
+        elif calls:
             self.counts.append((now_us, calls, failed))
 
     def within(self, now_us: int, window_us: int) -> tuple[int, int]:

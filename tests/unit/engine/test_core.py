@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.events import (
+    ApiCallsCounted,
     BooksDistrusted,
     CloseCommanded,
     EntriesCancelCommanded,
@@ -17,6 +18,7 @@ from bot.domain.events import (
     FillReported,
     ForeignAcknowledged,
     HaltCommanded,
+    HaltFound,
     HaltSaved,
     MarketPhaseChanged,
     OrderNotSent,
@@ -34,6 +36,7 @@ from bot.domain.operations import StopKind
 from bot.domain.orders import BookSide, Fill, OrderStatus, Purpose, Settlement
 from bot.domain.records import BracketState, HaltRecord
 from bot.domain.signals import Verdict
+from bot.engine.draft import Draft
 from bot.engine.effects import (
     CancelOrder,
     LookUpOrder,
@@ -43,6 +46,7 @@ from bot.engine.effects import (
     SendOrder,
     TriggerEntryGroups,
 )
+from bot.engine.order_events import NO_COMMAND, halt
 from bot.engine.settings import EngineSettings
 from bot.kit.times import SECOND_US
 from tests.support.trading import START_US, TICKER, Desk, Eager, Store
@@ -177,6 +181,68 @@ def test_a_halt_given_while_an_unhalt_is_being_saved_wins() -> None:
     assert saves[-1].halted, "the late save of the unhalt is overwritten"
     last_words = {one.command_id: one.text for one in desk.replies if one.is_done}
     assert last_words == {4: "saved", 3: "refused: a halt came in between"}
+
+
+def test_a_halt_of_the_engine_while_an_unhalt_is_being_saved_wins_as_well() -> None:
+    store = Store(halt=HaltRecord(halted=True, reason="x", set_by="ann", changed_us=1))
+    desk = leading(store=store)
+    desk.put(UnhaltCommanded(received_us=desk.now_us, command_id=3, actor="ann"))
+    record = HaltRecord(halted=True, reason="odd", set_by="engine", changed_us=desk.now_us)
+    halt(desk.engine.world, record, NO_COMMAND, Draft(desk.epoch))
+    desk.put(HaltSaved(received_us=desk.now_us, command_id=3))
+    desk.put(HaltSaved(received_us=desk.now_us, command_id=NO_COMMAND))
+    desk.quote()
+    assert desk.outgoing == []
+    assert desk.replies[-1].text == "refused: a halt came in between"
+
+
+def test_a_halt_found_in_the_store_stops_entries_cancels_them_and_is_told() -> None:
+    desk = leading()
+    desk.quote()
+    entry = desk.accept()
+    record = HaltRecord(halted=True, reason="by sql", set_by="dba", changed_us=desk.now_us)
+    for _ in range(2):
+        desk.put(HaltFound(received_us=desk.now_us, record=record))
+    desk.answer_cancels()
+    assert not desk.venue[entry.client_order_id].is_open
+    stop = desk.engine.world.stance.why_not_trading()
+    assert stop is not None
+    assert (stop.kind, stop.why) == (StopKind.HALTED, "by sql")
+    assert [one["by"] for one in desk.told_of(NoticeKind.HALT_SET)] == ["dba"]
+    assert desk.triggers == 1
+    desk.put(UnhaltCommanded(received_us=desk.now_us, command_id=3, actor="ann"))
+    desk.save_halt()
+    desk.quote()
+    assert len(desk.entries()) == 2
+
+
+def test_a_halt_that_ended_before_it_was_read_changes_nothing() -> None:
+    desk = leading()
+    desk.put(HaltFound(received_us=desk.now_us, record=desk.store.halt))
+    assert desk.engine.world.stance.may_enter
+
+
+@pytest.mark.parametrize("late", [Role.ACTIVATING, Role.LEADING])
+def test_a_leadership_that_is_ending_does_not_lead_again(late: Role) -> None:
+    desk = leading()
+    desk.role(Role.DRAINING)
+    desk.role(late)
+    desk.quote()
+    assert desk.outgoing == []
+    assert desk.engine.world.stance.role is Role.DRAINING
+
+
+def test_calls_that_fail_during_a_pause_of_the_exchange_trip_nothing_after_it() -> None:
+    desk = leading()
+    failing = {"calls": 50, "failed": 50}
+    desk.put(exchange_trades(desk, is_active=False))
+    for _ in range(3):
+        desk.put(ApiCallsCounted(received_us=desk.now_us, **failing))
+    desk.put(exchange_trades(desk, is_active=True))
+    desk.put(ApiCallsCounted(received_us=desk.now_us, **failing))
+    assert desk.told_of(NoticeKind.BREAKER_TRIPPED) == (), "made before it was known to resume"
+    desk.put(ApiCallsCounted(received_us=desk.now_us, **failing))
+    assert len(desk.told_of(NoticeKind.BREAKER_TRIPPED)) == 1
 
 
 def is_save(effect: object) -> bool:

@@ -16,6 +16,7 @@ from bot.domain.events import (
     CancelUnsettled,
     ExchangeRead,
     FillReported,
+    HaltFound,
     HaltSaved,
     OrderAcknowledged,
     OrderGroupTripped,
@@ -125,6 +126,15 @@ async def test_an_entry_refused_by_a_halt_is_not_sent_and_an_exit_is() -> None:
     await hands.do(*placing(intent("in")), *placing(exit_order))
     assert [event.client_order_id for event in hands.told(OrderNotSent)] == ["in"]
     assert hands.exchange.named("create_order") == [("out", None)]
+
+
+async def test_a_halt_that_refuses_an_entry_is_reported_as_the_store_holds_it() -> None:
+    hands = Hands()
+    hands.store.stored_halt = HaltRecord(halted=True, reason="by sql", set_by="dba", changed_us=2)
+    await hands.do(*placing(intent("entry")))
+    (found,) = hands.told(HaltFound)
+    assert isinstance(found, HaltFound)
+    assert found.record == hands.store.stored_halt
 
 
 async def test_an_intent_is_not_sent_while_the_store_is_away_and_not_sent_later() -> None:
