@@ -27,6 +27,8 @@ from bot.domain.operations import (
     VersionView,
     WhyView,
 )
+from bot.domain.orders import BookSide
+from bot.execution.pricing import own_price
 from bot.kit.markup import ago, bold, code, escape, moment, span
 
 STOPS_NEED_A_LEADER = (
@@ -329,15 +331,18 @@ def _breaker_line(breaker: BreakerView, now_us: int) -> str:
 
 
 def _position_block(position: PositionView) -> str:
-    side = "YES" if position.quantity > 0 else "NO"
+    side = BookSide.BID if position.quantity > 0 else BookSide.ASK
     foreign = "" if position.is_ours else " (not this bot's)"
     watched = "" if position.is_stop_watched else f" {bold('STOP NOT WATCHED')}"
-    stop = "none" if position.stop_price is None else price(position.stop_price)
-    target = "none" if position.target_price is None else price(position.target_price)
+    mark = None if position.mark is None else own_price(side, position.mark)
+    stop, target = (
+        "none" if yes_price is None else price(own_price(side, yes_price))
+        for yes_price in (position.stop_price, position.target_price)
+    )
     count = contracts(position.quantity).removeprefix("-")
     held = (
-        f"  {count} {side}, cost {dollars(position.cost)}, "
-        f"mark {price(position.mark)}, open {signed_dollars(position.unrealized)}"
+        f"  {count} {'YES' if side is BookSide.BID else 'NO'}, cost {dollars(position.cost)}, "
+        f"mark {price(mark)}, open {signed_dollars(position.unrealized)}"
     )
     return "\n".join(
         (

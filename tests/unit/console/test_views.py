@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.console import views
-from bot.domain.money import Money
+from bot.domain.money import Money, Price, Quantity
 from bot.domain.operations import BackupFile, GapsView, StopKind, StopReason, VersionView
 from tests.fakes.operator import (
     ACCOUNT,
@@ -101,6 +101,20 @@ def test_positions_name_side_stop_and_target_and_what_nobody_watches():
         "  stop none, target none <b>STOP NOT WATCHED</b>"
     )
     assert views.positions(()) == "No open positions."
+
+
+def test_a_no_position_shows_no_prices():
+    held = replace(
+        POSITION,
+        quantity=Quantity(-10_300),
+        mark=Price(300),
+        stop_price=Price(1_025),
+        target_price=Price(100),
+    )
+    assert views.positions((held,)).splitlines()[2:] == [
+        "  103 NO, cost $8.50, mark $0.97, open +$0.15",
+        "  stop $0.8975, target $0.99",
+    ]
 
 
 def test_pnl_is_net_of_fees_and_counts_trades():
