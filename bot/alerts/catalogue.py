@@ -9,18 +9,25 @@ import string
 from dataclasses import dataclass
 
 from bot.domain.alerts import AlertFacts, AlertKind
+from bot.domain.errors import InvalidAmount
 from bot.domain.money import (
     Money,
     Price,
     Quantity,
+    complement,
     format_dollars,
     format_price,
     format_quantity,
+    parse_price,
 )
 from bot.domain.operations import Severity
+from bot.domain.orders import BookSide
 from bot.kit.markup import bold, escape, moment
 
 _UNITS = ("_us", "_e2", "_e4", "_e6")
+_SIDES: dict[str, str] = {BookSide.BID.value: "YES", BookSide.ASK.value: "NO"}
+_YES_PRICES = ("price", "stop", "target")
+_COUNTS = ("contracts", "wanted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,8 @@ def render(kind: AlertKind, facts: AlertFacts) -> str:
     told = _CATALOGUE[kind]
     names = _fields(told.headline)
     shown = {name: shown_fact(name, value) for name, value in facts.items()}
+    if kind in (AlertKind.POSITION_OPENED, AlertKind.POSITION_CLOSED):
+        shown = _as_held(shown)
     lines = [bold(told.title)]
     if told.headline and names <= shown.keys():
         lines[0] += ": " + _filled(told.headline, shown)
@@ -72,6 +81,31 @@ def shown_fact(name: str, value: str | int) -> str:
     if name.endswith("_e4"):
         return f"${format_price(Price(value))}"
     return format_quantity(Quantity(value)) if name.endswith("_e2") else str(value)
+
+
+def _as_held(shown: dict[str, str]) -> dict[str, str]:
+    """A position in its holder's words: YES or NO, and that side's prices."""
+    side = _SIDES.get(shown.get("side", ""))
+    if side is None:
+        return shown
+    held = shown | {"side": side}
+    for name in held.keys() & set(_YES_PRICES):
+        held[name] = _own_price(held[name], is_yes=side == "YES")
+    for name in held.keys() & set(_COUNTS):
+        held[name] = held[name].removesuffix(".00")
+    return held
+
+
+def _own_price(text: str, *, is_yes: bool) -> str:
+    """A YES-leg price as ``$0.97`` of the held side; 0 means none, what is no price stays."""
+    try:
+        price = parse_price(text)
+    except InvalidAmount:
+        return text
+    if price == 0:
+        return "none"
+    whole, _, fraction = format_price(price if is_yes else complement(price)).partition(".")
+    return f"${whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
 def _label(name: str) -> str:

@@ -58,7 +58,33 @@ GOLDEN = [
     (
         AlertKind.POSITION_CLOSED,
         {"ticker": "KXFED", "side": "bid", "reason": "stop", "profit": "-$2.10"},
-        "Position closed: KXFED\nside: bid, reason: stop, profit: -$2.10",
+        "Position closed: KXFED\nside: YES, reason: stop, profit: -$2.10",
+    ),
+    (
+        AlertKind.POSITION_OPENED,
+        {
+            "ticker": "KXFED",
+            "side": "ask",
+            "contracts": "103.00",
+            "wanted": "120.50",
+            "price": "0.0300",
+            "stop": "0.1025",
+            "target": "none",
+        },
+        (
+            "Position opened: KXFED\n"
+            "side: NO, contracts: 103, wanted: 120.50, price: $0.97, stop: $0.8975, target: none"
+        ),
+    ),
+    (
+        AlertKind.POSITION_OPENED,
+        {"ticker": "KXFED", "side": "bid", "contracts": "1000.00", "price": "0.9700"},
+        "Position opened: KXFED\nside: YES, contracts: 1000, price: $0.97",
+    ),
+    (
+        AlertKind.POSITION_OPENED,
+        {"ticker": "KXFED", "side": "ask", "stop": "0.0000", "price": "dear", "target": "0.5625"},
+        "Position opened: KXFED\nside: NO, stop: none, price: dear, target: $0.4375",
     ),
     (
         AlertKind.CRITICAL_ERROR,
