@@ -23,7 +23,10 @@ from bot.domain.alerts import AlertKind
 from bot.domain.errors import ExchangeUnavailable, StorageUnavailable
 from bot.domain.events import (
     BreakerResetCommanded,
+    CloseCommanded,
     CommandEvent,
+    EntriesCancelCommanded,
+    ForeignAcknowledged,
     HaltCommanded,
     UnhaltCommanded,
 )
@@ -131,7 +134,9 @@ class BotOperator:
         )
         # Stored with the halt's end, so that a successor knows that it happened.
         acts = self._desk.acts
-        acts[authority.number] = self._act(authority, "/unhalt", "done: the halt is ended")
+        # It is written before it takes effect, so it claims no more than it is.
+        done = "done: the halt is ended, unless another came meanwhile"
+        acts[authority.number] = self._act(authority, "/unhalt", done)
         try:
             answer = await self._ask(command)
         finally:
@@ -157,6 +162,35 @@ class BotOperator:
             line = f"/reset_breaker {name}{' force' if force else ''}"
             await self._running.audit.record(self._act(authority, line, f"done: {outcome.text}"))
         return outcome
+
+    async def acknowledge(self, authority: Authority, ticker: MarketTicker) -> Outcome:
+        """See ``Operator.acknowledge``."""
+        event = ForeignAcknowledged(
+            received_us=self._running.clock.now_us(),
+            command_id=authority.number,
+            actor=authority.actor,
+            ticker=ticker,
+        )
+        return await self._carry_out(authority, f"/acknowledge {ticker}", event)
+
+    async def close(self, authority: Authority, ticker: MarketTicker | None) -> Outcome:
+        """See ``Operator.close``."""
+        event = CloseCommanded(
+            received_us=self._running.clock.now_us(),
+            command_id=authority.number,
+            actor=authority.actor,
+            ticker=ticker,
+        )
+        return await self._carry_out(authority, f"/close {ticker or 'all'}", event)
+
+    async def cancel_entries(self, authority: Authority) -> Outcome:
+        """See ``Operator.cancel_entries``."""
+        event = EntriesCancelCommanded(
+            received_us=self._running.clock.now_us(),
+            command_id=authority.number,
+            actor=authority.actor,
+        )
+        return await self._carry_out(authority, "/cancel", event)
 
     async def backup(self, authority: Authority) -> BackupFile:
         """See ``Operator.backup``."""
@@ -308,6 +342,19 @@ class BotOperator:
         answer = self._desk.replies.expect(event.command_id)
         self._desk.submit(event)
         return await answer
+
+    async def _carry_out(self, authority: Authority, line: str, event: CommandEvent) -> Outcome:
+        """Have the engine do it, and put it on record.
+
+        Repeated by a successor before the record is written, it finds the work done.
+        """
+        if self._desk is None:
+            why = "mode collect holds no positions and sends no orders"
+            return Refused(why=why, remedy="start it with --mode trade")
+        outcome = _outcome(await self._ask(event), done="", remedy="/status shows what holds now")
+        if isinstance(outcome, Done):
+            await self._running.audit.record(self._act(authority, line, f"done: {outcome.text}"))
+        return outcome
 
     async def _until_saved(self, desk: TradingDesk, name: str) -> None:
         """Until the reset of a breaker is durable.

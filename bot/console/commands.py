@@ -112,6 +112,12 @@ TICKER = ArgumentSpec(
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
     example="KXFED-26DEC-T4.25",
 )
+MARKET_OR_ALL = ArgumentSpec(
+    name="ticker|all",
+    shape=Shape.WORD,
+    pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+    example="KXFED-26DEC-T4.25",
+)
 TOPIC = ArgumentSpec(
     name="command", shape=Shape.WORD, pattern=r"/?[A-Za-z_]{1,32}", example="reset_breaker"
 )

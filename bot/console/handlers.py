@@ -12,6 +12,7 @@ from bot.console import views
 from bot.console.commands import (
     BREAKER,
     FORCE,
+    MARKET_OR_ALL,
     REASON,
     TICKER,
     TOPIC,
@@ -23,6 +24,7 @@ from bot.console.commands import (
 )
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import MarketTicker
+from bot.domain.money import format_quantity
 from bot.domain.operations import AccessLevel, BreakerView, Done, HaltView, Outcome, Refused
 from bot.kit.markup import bold, code, escape
 from bot.ports.messages import MessageButton
@@ -30,6 +32,7 @@ from bot.ports.messages import MessageButton
 SAVE_HALT_WITHIN_S = 5.0
 RUN_PREFIX = "run:"
 _CALLBACK_BYTES_MAX = 64
+_ALL = "ALL"
 _NO_REASON = "no reason given"
 
 
@@ -165,6 +168,55 @@ async def _reset_breaker(call: Invocation) -> Answer:
     return _told(await call.operator.reset_breaker(call.authority, name, force=force))
 
 
+async def _ask_close(call: Invocation) -> Asked | Answer:
+    typed = call.arguments.get(MARKET_OR_ALL.name, "").upper()
+    if not typed:
+        return Answer(
+            text=f"Say which: {code('/close TICKER')} or {code('/close all')}",
+            outcome="bad arguments",
+        )
+    chosen = [
+        view
+        for view in await call.operator.positions()
+        if view.is_ours and typed in (_ALL, view.ticker)
+    ]
+    held = ", ".join(f"{view.ticker} {format_quantity(view.quantity)}" for view in chosen)
+    what = "everything we hold" if typed == _ALL else code(typed)
+    return Asked(
+        text=f"Close {what} at the market?\nHeld now: {escape(held or 'nothing yet')}\n"
+        "Resting entries there are cancelled as well. What is not ours stays.",
+        fingerprint=f"close:{held}",
+        confirm_label="Close all" if typed == _ALL else "Close it",
+    )
+
+
+async def _close(call: Invocation) -> Answer:
+    typed = call.arguments[MARKET_OR_ALL.name].upper()
+    ticker = None if typed == _ALL else MarketTicker(typed)
+    return _told(await call.operator.close(call.authority, ticker))
+
+
+async def _cancel(call: Invocation) -> Answer:
+    return _told(await call.operator.cancel_entries(call.authority))
+
+
+async def _ask_acknowledge(call: Invocation) -> Asked | Answer:
+    typed = call.arguments.get("ticker", "").upper()
+    if not typed:
+        return Answer(text=f"Say which: {code('/acknowledge TICKER')}", outcome="bad arguments")
+    return Asked(
+        text=f"Accept what is not ours in {code(typed)}?\n"
+        "Entries may go on there, and an orphan there is left to you.",
+        fingerprint=f"acknowledge:{typed}",
+        confirm_label="Accept it",
+    )
+
+
+async def _acknowledge(call: Invocation) -> Answer:
+    ticker = MarketTicker(call.arguments["ticker"].upper())
+    return _told(await call.operator.acknowledge(call.authority, ticker))
+
+
 async def _breakers(call: Invocation) -> Answer:
     return Answer(text=views.breakers(await call.operator.breakers(), call.now_us), outcome="shown")
 
@@ -298,6 +350,31 @@ def _acting() -> tuple[CommandSpec, ...]:
             arguments=(BREAKER, FORCE),
             increases_risk=True,
             help="Reset a tripped breaker; without a name it lists them",
+        ),
+        row(
+            name="cancel",
+            handler=_cancel,
+            level=_TRADER,
+            help="Cancel every resting entry; take-profits stay",
+        ),
+        row(
+            name="close",
+            handler=_close,
+            asker=_ask_close,
+            level=_TRADER,
+            arguments=(MARKET_OR_ALL,),
+            increases_risk=True,
+            help="Sell what the bot holds in one market, or everywhere",
+        ),
+        row(
+            name="acknowledge",
+            aliases=("ack",),
+            handler=_acknowledge,
+            asker=_ask_acknowledge,
+            level=_TRADER,
+            arguments=(TICKER,),
+            increases_risk=True,
+            help="Accept what is not ours in a market, so that entries go on there",
         ),
         row(
             name="backup",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from bot.domain.ids import ClientOrderId, Epoch, MarketTicker, OrderGroupId, StrategyId
+from bot.domain.ids import ClientOrderId, Epoch, MarketTicker, OrderGroupId
 from bot.domain.listing import Listing
 from bot.domain.market import MarketStatus
 from bot.domain.money import Money, Price, Quantity
@@ -377,17 +377,6 @@ class ForeignAcknowledged:
     ticker: MarketTicker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrategySwitched:
-    """Configuration or an operator turned one strategy's entries on or off."""
-
-    received_us: int
-    command_id: int
-    actor: str
-    strategy_id: StrategyId
-    is_on: bool
-
-
 MarketEvent: TypeAlias = (
     MarketsListed | MarketsDropped | QuoteChanged | BooksDistrusted | MarketPhaseChanged
 )
@@ -415,7 +404,6 @@ CommandEvent: TypeAlias = (
     | CloseCommanded
     | EntriesCancelCommanded
     | ForeignAcknowledged
-    | StrategySwitched
 )
 Event: TypeAlias = (
     MarketEvent | VenueEvent | OrderEvent | AccountEvent | ControlEvent | CommandEvent

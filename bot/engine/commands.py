@@ -12,7 +12,6 @@ from bot.domain.events import (
     HaltFound,
     HaltSaved,
     Role,
-    StrategySwitched,
     UnhaltCommanded,
 )
 from bot.domain.records import ExitReason, HaltRecord
@@ -22,17 +21,11 @@ from bot.engine.effects import CancelOrder, NoticeKind, Reply, SaveHalt, Trigger
 from bot.engine.order_events import NO_COMMAND, halt
 from bot.engine.work import keep, work, work_all
 from bot.engine.world import World
-from bot.execution.bracket import Bracket, dismissed, leaving
+from bot.execution.bracket import dismissed, leaving
 from bot.execution.order_state import cancel_sent
 from bot.risk import breakers
 
-OtherCommand = (
-    BreakerResetCommanded
-    | CloseCommanded
-    | EntriesCancelCommanded
-    | ForeignAcknowledged
-    | StrategySwitched
-)
+OtherCommand = BreakerResetCommanded | CloseCommanded | EntriesCancelCommanded | ForeignAcknowledged
 
 
 def on_command(world: World, event: CommandEvent, draft: Draft) -> None:
@@ -59,8 +52,6 @@ def _on_other(world: World, event: OtherCommand, draft: Draft) -> None:
             _cancel_entries(world, event, draft)
         case ForeignAcknowledged():
             _acknowledge(world, event, draft)
-        case StrategySwitched():
-            _switch(world, event, draft)
         case _:
             assert_never(event)
 
@@ -179,29 +170,20 @@ def _cancel_entries(world: World, event: EntriesCancelCommanded, draft: Draft) -
 
 
 def _acknowledge(world: World, event: ForeignAcknowledged, draft: Draft) -> None:
+    orphans = [
+        bracket for bracket in world.desk.open()
+        if bracket.plan.ticker == event.ticker and bracket.orphan_reason
+    ]  # fmt: skip
+    if event.ticker not in world.foreign.seen and not orphans:
+        _reply(draft, event, f"nothing to acknowledge in {event.ticker}", is_done=True)
+        return
     if world.foreign.seen.pop(event.ticker, None) is not None:
         world.foreign.acknowledged.add(event.ticker)
         draft.record(world.foreign.record(world.now_us))
-    for bracket in world.desk.open():
-        if bracket.plan.ticker == event.ticker and bracket.orphan_reason:
-            _dismiss(world, bracket, draft)
-    _reply(draft, event, f"{event.ticker} acknowledged", is_done=True)
-
-
-def _dismiss(world: World, bracket: Bracket, draft: Draft) -> None:
-    keep(world, dismissed(bracket, world.now_us), draft)
-
-
-def _switch(world: World, event: StrategySwitched, draft: Draft) -> None:
-    if event.strategy_id not in {strategy.strategy_id for strategy in world.strategies}:
-        _reply(draft, event, f"refused: no strategy {event.strategy_id}", is_done=False)
-        return
-    if event.is_on:
-        world.switched_off.discard(event.strategy_id)
-    else:
-        world.switched_off.add(event.strategy_id)
-    work_all(world, draft)
-    _reply(draft, event, f"{event.strategy_id} {'on' if event.is_on else 'off'}", is_done=True)
+    for bracket in orphans:
+        keep(world, dismissed(bracket, world.now_us), draft)
+    left = f"; {len(orphans)} brackets are left to you" if orphans else ""
+    _reply(draft, event, f"{event.ticker} acknowledged{left}", is_done=True)
 
 
 def _reply(draft: Draft, event: CommandEvent, text: str, *, is_done: bool) -> None:

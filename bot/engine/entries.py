@@ -35,8 +35,6 @@ def consider(world: World, market: MarketNow, draft: Draft) -> None:
         listing=market.listing, quote=quote, close_us=market.close_us, now_us=world.now_us
     )
     for strategy in world.strategies:
-        if strategy.strategy_id in world.switched_off:
-            continue
         opinion = strategy.on_quote(view)
         if isinstance(opinion, Skip):
             world.opinions[quote.ticker] = opinion.reason

@@ -107,7 +107,7 @@ def _situation(world: World, bracket: Bracket) -> Situation:
         close_us=market.close_us if market is not None else world.now_us,
         is_open=is_open,
         quote=market.live_quote if market is not None else None,
-        may_enter=stance.may_enter and bracket.plan.strategy_id not in world.switched_off,
+        may_enter=stance.may_enter,
         may_exit=stance.may_exit,
     )
 

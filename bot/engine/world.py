@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.errors import InvariantBroken
-from bot.domain.ids import InstanceId, MarketTicker, Scope, SignalId, StrategyId
+from bot.domain.ids import InstanceId, MarketTicker, Scope, SignalId
 from bot.domain.money import Quantity
 from bot.domain.orders import BookSide
 from bot.domain.records import BreakerRecord, HaltRecord
@@ -121,7 +121,6 @@ class World:
     foreign: Foreign = field(default_factory=Foreign)
     feed: FeedWatch = field(default_factory=FeedWatch)
     api: ApiWatch = field(default_factory=ApiWatch)
-    switched_off: set[StrategyId] = field(default_factory=set)
     entries_us: deque[int] = field(default_factory=deque)
     """When entries of the last minute were decided."""
     opinions: dict[MarketTicker, str] = field(default_factory=dict)

@@ -58,7 +58,7 @@ def decide(bracket: Bracket, now: Situation, rules: BracketRules) -> Step:
         return bracket, ()
     bracket, doubts = _look_up(_aged(bracket, now.now_us), now, rules)
     bracket, reads = _fetch_fills(bracket, now, rules)
-    if bracket.orphan_reason:
+    if bracket.orphan_reason and bracket.settled_price is None:
         bracket, acts = _stand_down(bracket, now)
         return bracket, (*doubts, *reads, *acts)
     bracket = _closed_if_done(bracket, now, rules)
@@ -111,8 +111,13 @@ def _closed_if_done(bracket: Bracket, now: Situation, rules: BracketRules) -> Br
     is_late = now.now_us - bracket.updated_us >= rules.fills_patience_us
     if not is_booked and not is_late:
         return bracket
+    # A settlement ends what nobody understood as well: there is nothing left to hand over.
     return replace(
-        bracket, closed_us=now.now_us, exit_reason=_why_over(bracket), updated_us=now.now_us
+        bracket,
+        closed_us=now.now_us,
+        exit_reason=_why_over(bracket),
+        orphan_reason="",
+        updated_us=now.now_us,
     )
 
 

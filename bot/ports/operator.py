@@ -60,6 +60,21 @@ class Operator(Protocol):
         """Reset one breaker; refused while its condition holds, unless forced."""
         ...
 
+    async def acknowledge(self, authority: Authority, ticker: MarketTicker) -> Outcome:
+        """Accept what is not ours in this market, and take over an orphan there.
+
+        Entries may go on in it afterwards.
+        """
+        ...
+
+    async def close(self, authority: Authority, ticker: MarketTicker | None) -> Outcome:
+        """Sell what our brackets hold in this market, or everywhere with ``None``."""
+        ...
+
+    async def cancel_entries(self, authority: Authority) -> Outcome:
+        """Cancel every resting entry of ours; take-profits stay."""
+        ...
+
     async def backup(self, authority: Authority) -> BackupFile:
         """Make and check a backup small enough for a chat.
 

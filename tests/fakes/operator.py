@@ -222,6 +222,15 @@ class FakeOperator:
         self.acts.append((f"reset {name}{' force' if force else ''}", authority.number))
         return Done(text=f"{name} is reset")
 
+    async def acknowledge(self, authority: Authority, ticker: MarketTicker) -> Outcome:
+        return self._act(f"acknowledge {ticker}", authority, f"{ticker} acknowledged")
+
+    async def close(self, authority: Authority, ticker: MarketTicker | None) -> Outcome:
+        return self._act(f"close {ticker or 'all'}", authority, "closing 1 positions")
+
+    async def cancel_entries(self, authority: Authority) -> Outcome:
+        return self._act("cancel", authority, "cancelling 2 entries; take-profits stay")
+
     async def backup(self, authority: Authority) -> BackupFile:
         self._check()
         self.acts.append(("backup", authority.number))
@@ -279,6 +288,13 @@ class FakeOperator:
 
     async def version(self) -> VersionView:
         return VersionView(version="0.1.0", deployment="local", schema="3", python="3.11.7")
+
+    def _act(self, what: str, authority: Authority, text: str) -> Outcome:
+        self._check()
+        if self.refusal is not None:
+            return self.refusal
+        self.acts.append((what, authority.number))
+        return Done(text=text)
 
     def _check(self) -> None:
         if self.is_store_away:

@@ -27,6 +27,9 @@ GOLDEN = {
         "/halt [reason] - Stop new entries at once; positions stay open\n"
         "/unhalt - End the halt\n"
         "/reset_breaker [name] [force] - Reset a tripped breaker; without a name it lists them\n"
+        "/cancel - Cancel every resting entry; take-profits stay\n"
+        "/close [ticker|all] - Sell what the bot holds in one market, or everywhere\n"
+        "/acknowledge [ticker] - Accept what is not ours in a market, so that entries go on there\n"
         "/backup - Back up the trading records and send them here\n"
         "Know\n"
         "/start - Say hello\n"
@@ -108,6 +111,9 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "unhalt",
         "reset_breaker",
         "breakers",
+        "cancel",
+        "close",
+        "acknowledge",
         "backup",
         "positions",
         "pnl",
@@ -125,4 +131,66 @@ def test_the_table_has_every_promised_command_and_clear_help():
         assert 3 <= len(spec.help) <= 256
         assert spec.asker is None or spec.increases_risk
     acting = [spec for spec in table.specs if spec.level > AccessLevel.VIEWER]
-    assert {spec.name for spec in acting} == {"halt", "unhalt", "reset_breaker", "backup"}
+    assert {spec.name for spec in acting} == {
+        "halt",
+        "unhalt",
+        "reset_breaker",
+        "cancel",
+        "close",
+        "acknowledge",
+        "backup",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "question", "act"),
+    [
+        (
+            "/close all",
+            (
+                "Close everything we hold at the market?\nHeld now: KXFED-26DEC-T4.25 10.00\n"
+                "Resting entries there are cancelled as well. What is not ours stays."
+            ),
+            "close all",
+        ),
+        (
+            "/close kxcpi-26nov",
+            (
+                "Close KXCPI-26NOV at the market?\nHeld now: nothing yet\n"
+                "Resting entries there are cancelled as well. What is not ours stays."
+            ),
+            "close KXCPI-26NOV",
+        ),
+        (
+            "/ack kxcpi-26nov",
+            (
+                "Accept what is not ours in KXCPI-26NOV?\n"
+                "Entries may go on there, and an orphan there is left to you."
+            ),
+            "acknowledge KXCPI-26NOV",
+        ),
+    ],
+)
+async def test_closing_and_accepting_act_once_confirmed(line, question, act):
+    talk = Talk()
+    asked = await talk.says(TRADER, line)
+    assert body(asked) == question
+    assert talk.operator.acts == []
+    await talk.says(TRADER, "", button=asked.buttons[0][0].data)
+    assert [name for name, _ in talk.operator.acts] == [act]
+
+
+async def test_cancelling_entries_acts_at_once_and_is_a_traders_command():
+    talk = Talk()
+    assert body(await talk.says(VIEWER, "/cancel")) == "/cancel needs the level trader."
+    assert body(await talk.says(TRADER, "/cancel")) == (
+        "Done: cancelling 2 entries; take-profits stay"
+    )
+    assert [name for name, _ in talk.operator.acts] == ["cancel"]
+
+
+@pytest.mark.parametrize("line", ["/close", "/acknowledge"])
+async def test_a_market_must_be_named(line):
+    talk = Talk()
+    assert body(await talk.says(TRADER, line)).startswith("Say which: ")
+    assert talk.operator.acts == []

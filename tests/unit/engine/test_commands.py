@@ -4,11 +4,17 @@ from bot.domain.events import (
     BreakerResetCommanded,
     ClockCompared,
     CloseCommanded,
+    ForeignAcknowledged,
     HaltCommanded,
-    StrategySwitched,
+    SettlementReported,
 )
-from bot.domain.ids import StrategyId
+from bot.domain.ids import BracketId, EventTicker
+from bot.domain.money import PAYOUT, Money
+from bot.domain.orders import Settlement
+from bot.domain.records import BracketState
+from bot.engine.draft import Draft
 from bot.engine.effects import NoticeKind
+from bot.execution.bracket import orphaned
 from bot.kit.times import SECOND_US
 from tests.support.trading import TICKER, Desk
 
@@ -78,15 +84,46 @@ def test_closing_nothing_says_so() -> None:
     assert desk.replies[-1].text == "nothing of ours is open there"
 
 
-def test_an_unknown_strategy_is_refused() -> None:
+def acknowledge(desk: Desk) -> str:
+    desk.put(ForeignAcknowledged(received_us=desk.now_us, command_id=9, actor="ann", ticker=TICKER))
+    return desk.replies[-1].text
+
+
+def orphan(desk: Desk) -> BracketId:
+    intent = desk.bought()
+    desk.accept()
+    world = desk.engine.world
+    bracket_id = BracketId(str(intent.bracket_id))
+    odd = orphaned(world.desk.brackets[bracket_id], "odd", desk.now_us)
+    world.desk.put(odd, Draft(desk.epoch))
+    return bracket_id
+
+
+def test_acknowledging_what_is_not_there_says_so() -> None:
+    assert acknowledge(leading()) == f"nothing to acknowledge in {TICKER}"
+
+
+def test_an_acknowledged_orphan_is_a_persons_and_frees_its_place() -> None:
     desk = leading()
-    desk.put(
-        StrategySwitched(
-            received_us=desk.now_us,
-            command_id=1,
-            actor="ann",
-            strategy_id=StrategyId("moonshot"),
-            is_on=True,
-        )
+    bracket_id = orphan(desk)
+    assert acknowledge(desk) == f"{TICKER} acknowledged; 1 brackets are left to you"
+    assert desk.engine.world.desk.brackets[bracket_id].is_over
+    assert desk.engine.world.desk.open() == ()
+
+
+def test_a_settlement_ends_an_orphan() -> None:
+    desk = leading()
+    bracket_id = orphan(desk)
+    settlement = Settlement(
+        ticker=TICKER,
+        event_ticker=EventTicker("KXFED-26DEC"),
+        result="yes",
+        value=PAYOUT,
+        revenue=Money(0),
+        fee=Money(0),
+        settled_us=desk.now_us,
     )
-    assert desk.replies[-1].text == "refused: no strategy moonshot"
+    desk.put(SettlementReported(received_us=desk.now_us, settlement=settlement))
+    desk.wait(1)
+    assert desk.store.brackets[bracket_id].state is BracketState.SETTLED
+    assert desk.engine.world.desk.open() == ()

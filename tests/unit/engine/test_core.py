@@ -26,10 +26,9 @@ from bot.domain.events import (
     OrderRefused,
     OrderReported,
     Role,
-    StrategySwitched,
     UnhaltCommanded,
 )
-from bot.domain.ids import ClientOrderId, Epoch, FillId, MarketTicker, OrderId, StrategyId
+from bot.domain.ids import ClientOrderId, Epoch, FillId, MarketTicker, OrderId
 from bot.domain.market import MarketStatus
 from bot.domain.money import Money, Price, Quantity
 from bot.domain.operations import StopKind
@@ -508,21 +507,6 @@ def test_cancelling_entries_leaves_take_profits_alone() -> None:
     desk.put(EntriesCancelCommanded(received_us=desk.now_us, command_id=1, actor="ann"))
     desk.answer_cancels()
     assert [o.intent.purpose for o in desk.venue.values() if o.is_open] == [Purpose.TAKE_PROFIT]
-
-
-def test_a_strategy_that_is_switched_off_opens_nothing() -> None:
-    desk = leading()
-    desk.put(
-        StrategySwitched(
-            received_us=desk.now_us,
-            command_id=1,
-            actor="ann",
-            strategy_id=StrategyId("eager"),
-            is_on=False,
-        )
-    )
-    desk.quote()
-    assert desk.outgoing == []
 
 
 def test_a_pause_of_the_exchange_is_told_once_and_freezes_stops() -> None:
