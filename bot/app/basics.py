@@ -3,17 +3,19 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random, SystemRandom
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import SchemaState, check, migrate
 from bot.adapters.storage.urls import parse_address
 from bot.app.settings import BotSettings
-from bot.domain.errors import StorageUnavailable
+from bot.domain.errors import ConfigurationFault, StorageUnavailable
 from bot.kit.clock import Clock, SystemClock
 from bot.kit.ids import IdFactory
 
 _MADE_BY = "start the bot once, or run `python -m bot migrate`"
+_ELSEWHERE = "if there should be one, check DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,34 @@ def real_means() -> Means:
     return Means(clock=clock, random=random, ids=IdFactory(clock, random))
 
 
+def missing_file(settings: BotSettings) -> Path | None:
+    """Where SQLite's file should be, if it is not there: opening it would make an empty one."""
+    address = parse_address(settings.database.url.get_secret_value())
+    return address.path if address.dialect == "sqlite" and not address.path.exists() else None
+
+
+def require_database(settings: BotSettings) -> None:
+    """Have nothing created by a command that has no use for an empty database.
+
+    Raises:
+        StorageUnavailable: there is none yet.
+    """
+    if (path := missing_file(settings)) is not None:
+        raise StorageUnavailable(f"there is no database at {path} yet: {_MADE_BY}; {_ELSEWHERE}")
+
+
+def require_database_to_copy(settings: BotSettings) -> None:
+    """The same where an empty database does harm: its backups would drive out the real ones.
+
+    Raises:
+        ConfigurationFault: there is none.
+    """
+    if (path := missing_file(settings)) is not None:
+        raise ConfigurationFault(
+            [f"there is no database at {path}; check DATABASE_URL (nothing was made or removed)"]
+        )
+
+
 @contextlib.asynccontextmanager
 async def open_existing_database(settings: BotSettings) -> AsyncIterator[Database]:
     """The database for reading only: nothing is created, nothing migrated.
@@ -38,9 +68,7 @@ async def open_existing_database(settings: BotSettings) -> AsyncIterator[Databas
     Raises:
         StorageUnavailable: there is none yet, or it cannot be reached.
     """
-    address = parse_address(settings.database.url.get_secret_value())
-    if address.dialect == "sqlite" and not address.path.exists():
-        raise StorageUnavailable(f"no database at {address.path} yet: {_MADE_BY}")
+    require_database(settings)
     async with open_database(settings, migrated=False) as database:
         if await check(database) is SchemaState.BEHIND:
             raise StorageUnavailable(f"the database has an older schema, or none: {_MADE_BY}")

@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 from bot.adapters.storage.migrations import check as check_schema
-from bot.app.basics import open_database, real_means
+from bot.app.basics import missing_file, open_database, real_means
 from bot.app.build import exchange_of, signer_of
 from bot.app.settings import BotSettings
 from bot.domain.errors import ConfigurationFault
@@ -20,6 +20,8 @@ async def examine(settings: BotSettings) -> tuple[doctor.Finding, ...]:
     has_key = settings.secrets.kalshi_key_id is not None
 
     async def schema() -> str:
+        if missing_file(settings) is not None:
+            return "absent"
         async with open_database(settings, migrated=False) as database:
             return (await check_schema(database)).value
 

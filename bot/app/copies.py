@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bot.adapters.storage.restores import restorer_for
 from bot.app.backups import backups_of, format_named, is_durable, quiet_or
-from bot.app.basics import open_database, real_means
+from bot.app.basics import open_database, real_means, require_database_to_copy
 from bot.app.progress import OnAdvance
 from bot.app.settings import BotSettings
 from bot.ops import hostlock
@@ -18,6 +18,7 @@ async def backup(
     settings: BotSettings, *, core: bool, nightly: bool, form: str, bar: OnAdvance | None
 ) -> dict[str, object]:
     """Make a checked backup."""
+    require_database_to_copy(settings)
     async with open_database(settings, migrated=True) as database:
         report = await backups_of(settings, database, real_means().clock).make(
             quiet_or(bar),

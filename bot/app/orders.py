@@ -11,7 +11,7 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.messages import SqlInbox, SqlOutbox
 from bot.adapters.storage.queries import command_number, led_scopes, replies_to
 from bot.adapters.storage.trading import SqlTradingStore
-from bot.app.basics import open_database, real_means
+from bot.app.basics import open_database, real_means, require_database
 from bot.app.build import exchange_of, signer_of
 from bot.app.settings import BotSettings
 from bot.domain.errors import ConfigurationFault, OrderRejected
@@ -43,6 +43,7 @@ async def give_command(
     own command line is not known here. So a halt without a named scope halts
     every scope that is led, and anything else goes to the wrong one in no case.
     """
+    require_database(settings)
     async with open_database(settings, migrated=True) as database:
         led = await led_scopes(database)
         if scope is not None:
@@ -124,6 +125,8 @@ async def _without_leader(database: Database, scope: Scope, line: str) -> Comman
     means = real_means()
     now_us = means.clock.now_us()
     halted = word == "/halt"
+    if not halted and not (await SqlTradingStore(database, scope).halt()).halted:
+        return CommandAnswer(text="There is no halt to end.", is_done=True)
     done = "halted" if halted else "the halt is ended"
     # Stored as a command first: it gives the act its number in the audit.
     inbox = SqlInbox(database, scope, means.clock)
@@ -158,6 +161,8 @@ async def cancel_orders(settings: BotSettings, *, including_exits: bool) -> dict
         raise ConfigurationFault(
             ["paper orders live in the running bot: `python -m bot halt` cancels its entries"]
         )
+    if not including_exits:
+        require_database(settings)  # it alone tells which orders are entries
     means = real_means()
     async with exchange_of(settings, means, signer_of(settings)).open() as exchange:
         resting = await exchange.orders(status=OrderStatus.RESTING)

@@ -28,6 +28,10 @@ from bot.ports.exchange import ExchangeStatus
 
 _SECOND_US = 1_000_000
 _MEBIBYTE = 1024 * 1024
+_BEFORE_STARTING = {
+    "absent": "there is no database there yet; starting makes it",
+    "behind": "the schema is older than this build; starting migrates it",
+}
 
 SKEW_WARN_US = 2 * _SECOND_US
 """Beyond this something is wrong with the machine's time keeping."""
@@ -157,7 +161,7 @@ def signing_key(
 def database(schema: Callable[[], Awaitable[str]]) -> Check:
     """Whether the database answers and has this code's schema.
 
-    ``schema`` says ``current``, ``behind``, ``ahead`` or ``incompatible``.
+    ``schema`` says ``absent``, ``current``, ``behind``, ``ahead`` or ``incompatible``.
     """
 
     async def look() -> Answer:
@@ -168,8 +172,8 @@ def database(schema: Callable[[], Awaitable[str]]) -> Check:
         match state:
             case "current":
                 return Level.OK, "reachable, schema is current"
-            case "behind":
-                return Level.WARN, "the schema is older than this build; starting migrates it"
+            case "absent" | "behind":
+                return Level.WARN, _BEFORE_STARTING[state]
             case "ahead":
                 return Level.WARN, "the schema is newer than this build, which may still use it"
             case _:

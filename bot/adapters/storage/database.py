@@ -78,7 +78,11 @@ class Database:
             await database.close()
             if is_misconfigured(fault.__cause__):
                 raise ConfigurationFault([f"database.url: {fault}"]) from fault
-            raise
+            where = address.url.set(query={}).render_as_string(hide_password=True)
+            raise StorageUnavailable(
+                f"cannot use the database {where}: {fault}; "
+                "check DATABASE_URL and that the database is up"
+            ) from fault
         return database
 
     @property

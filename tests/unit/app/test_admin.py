@@ -52,6 +52,8 @@ async def test_halt_and_unhalt_work_while_nobody_leads_and_nothing_else_does(
     assert (await store.halt()).reason == "lunch"
     assert (await orders.give_command(settings, "/unhalt", scope=None, wait_s=1)).is_done
     assert not (await store.halt()).halted
+    again = await orders.give_command(settings, "/unhalt", scope=None, wait_s=1)
+    assert (again.text, again.is_done) == ("There is no halt to end.", True)
     refused = await orders.give_command(settings, "/reset_breaker x", scope=None, wait_s=1)
     assert not refused.is_done
     assert "nobody leads" in refused.text

@@ -103,6 +103,7 @@ async def test_a_key_may_be_absent_broken_or_good() -> None:
     ("state", "level"),
     [
         ("current", Level.OK),
+        ("absent", Level.WARN),
         ("behind", Level.WARN),
         ("ahead", Level.WARN),
         ("incompatible", Level.FAIL),
