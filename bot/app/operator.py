@@ -65,6 +65,7 @@ from bot.ports.messages import AuditEntry, Channel
 
 logger = logging.getLogger(__name__)
 
+_NO_HALT = "There is no halt to end."
 _INSTANCES_SHOWN = 10
 _DECISIONS_SHOWN = 10
 _SAVED_WITHIN_S = 10.0
@@ -122,7 +123,7 @@ class BotOperator:
         """See ``Operator.unhalt``."""
         if self._desk is None:
             if not (await self._trading.halt()).halted:
-                return Done(text="There was no halt.")
+                return Done(text=_NO_HALT)
             act = self._act(authority, "/unhalt", "done: the halt is ended")
             await self._save_halt(authority, halted=False, reason="", act=act)
             await self._running.alerts.tell(AlertKind.HALT_CLEARED, {"by": authority.actor})
@@ -141,6 +142,8 @@ class BotOperator:
             answer = await self._ask(command)
         finally:
             del acts[authority.number]
+        if answer.text == "not halted":
+            return Done(text=_NO_HALT)
         return _outcome(answer, done="The halt is ended", remedy="/status shows what is missing")
 
     async def reset_breaker(self, authority: Authority, name: str, *, force: bool) -> Outcome:
@@ -156,7 +159,11 @@ class BotOperator:
                 is_forced=force,
             )
         )
-        outcome = _outcome(answer, done="", remedy=f"/breakers shows what holds {name}")
+        remedy = f"/breakers shows what holds {name}"
+        if authority.channel == Channel.CLI:  # where there is no /breakers
+            tripped = ", ".join(one.name for one in await self.breakers() if one.is_tripped)
+            remedy = f"tripped now: {tripped or 'none'}"
+        outcome = _outcome(answer, done="", remedy=remedy)
         if isinstance(outcome, Done):
             await self._until_saved(self._desk, name)
             line = f"/reset_breaker {name}{' force' if force else ''}"

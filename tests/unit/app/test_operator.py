@@ -2,14 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from typing_extensions import override
 
 from bot.app.operator import BotOperator
+from bot.app.replies import EngineReply
 from bot.app.running import Running
+from bot.app.trading import TradingDesk
 from bot.domain.errors import ExchangeUnavailable
-from bot.domain.operations import Done, Refused, StopKind
+from bot.domain.events import CommandEvent
+from bot.domain.operations import BreakerView, Done, Refused, StopKind
 from tests.unit.app.support import NUMBER, authority, running_at
 
 pytestmark = pytest.mark.looptime(False)
@@ -30,7 +37,7 @@ async def test_a_halt_and_its_end_are_stored(running: Running) -> None:
     assert not (await operator.halt_state()).is_halted
     again = await operator.unhalt(authority(3))
     assert isinstance(again, Done)
-    assert again.text == "There was no halt."
+    assert again.text == "There is no halt to end."
 
 
 async def test_an_unhalt_is_on_record_with_its_effect_and_happens_once(running: Running) -> None:
@@ -80,3 +87,41 @@ async def test_on_paper_the_real_account_is_never_shown(running: Running) -> Non
         with pytest.raises(ExchangeUnavailable, match="known in mode trade only"):
             await BotOperator(running, None).balance()
     assert running.parts.exchange.counter.take() == (0, 0)
+
+
+class Tripped(BotOperator):
+    """With an engine that refuses each act."""
+
+    said = ""
+
+    @override
+    async def breakers(self) -> tuple[BreakerView, ...]:
+        return (
+            BreakerView(
+                name="drawdown",
+                is_tripped=True,
+                why="",
+                value="",
+                limit="",
+                changed_us=None,
+                rearms="",
+            ),
+        )
+
+    @override
+    async def _ask(self, event: CommandEvent) -> EngineReply:
+        return EngineReply(text=self.said, is_refused=self.said.startswith("refused"))
+
+
+async def test_the_command_line_is_pointed_to_no_command_of_the_chat(running: Running) -> None:
+    operator = Tripped(running, cast(TradingDesk, SimpleNamespace(acts={})))
+    operator.said = "refused: no breaker 'bogus'; known: drawdown"
+    typed = replace(authority(), channel="cli")
+    refused = await operator.reset_breaker(typed, "bogus", force=False)
+    assert isinstance(refused, Refused)
+    assert refused.remedy == "tripped now: drawdown"
+    refused = await operator.reset_breaker(authority(), "bogus", force=False)
+    assert isinstance(refused, Refused)
+    assert "/breakers" in refused.remedy
+    operator.said = "not halted"
+    assert await operator.unhalt(typed) == Done(text="There is no halt to end.")
