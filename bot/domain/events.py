@@ -13,7 +13,7 @@ from typing import TypeAlias
 from bot.domain.ids import ClientOrderId, Epoch, MarketTicker, OrderGroupId
 from bot.domain.listing import Listing
 from bot.domain.market import MarketStatus
-from bot.domain.money import Money, Price, Quantity
+from bot.domain.money import Price, Quantity
 from bot.domain.orders import Balance, Fill, Order, OrderAck, Settlement, VenuePosition
 from bot.domain.quotes import Quote
 from bot.domain.records import HaltRecord, StoredState
@@ -232,15 +232,6 @@ class OrderGroupTripped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceRead:
-    """Cash at the venue. ``transferred`` is deposits less withdrawals since the last read."""
-
-    received_us: int
-    balance: Balance
-    transferred: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementReported:
     """A market paid out."""
 
@@ -395,7 +386,7 @@ OrderEvent: TypeAlias = (
     | FillReported
     | OrderGroupTripped
 )
-AccountEvent: TypeAlias = BalanceRead | SettlementReported | ExchangeRead
+AccountEvent: TypeAlias = SettlementReported | ExchangeRead
 ControlEvent: TypeAlias = RoleChanged | StateLoaded | TimeAdvanced | HaltSaved | HaltFound
 CommandEvent: TypeAlias = (
     HaltCommanded

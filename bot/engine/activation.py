@@ -8,20 +8,29 @@ exchange states it, reported, and left alone.
 from dataclasses import replace
 
 from bot.domain.errors import InvariantBroken
-from bot.domain.events import Event, ExchangeRead, FillReported, OrderEvent, SettlementReported
+from bot.domain.events import (
+    Event,
+    ExchangeRead,
+    ExchangeTruth,
+    FillReported,
+    OrderEvent,
+    SettlementReported,
+)
 from bot.domain.ids import MarketTicker
-from bot.domain.money import Money, Quantity, format_quantity
+from bot.domain.money import Money, Quantity, cost, format_quantity
 from bot.domain.orders import BookSide, VenuePosition
 from bot.domain.records import BracketRecord, StoredState
 from bot.domain.tradingday import trading_day
 from bot.engine import duty
 from bot.engine.draft import Draft
 from bot.engine.effects import NoticeKind
+from bot.engine.ledger import PEAK, peak_of, peak_record
 from bot.engine.order_events import on_order_event, on_settlement
 from bot.engine.reconcile import Mismatch, mismatches, missed_events, unexplained
 from bot.engine.work import keep, work_all
 from bot.engine.world import FOREIGN, World
 from bot.execution.bracket import with_outside_exit
+from bot.execution.pricing import own_price
 from bot.portfolio.pnl import Result
 from bot.portfolio.positions import Position
 from bot.risk import breakers
@@ -37,11 +46,7 @@ def load_state(world: World, state: StoredState, draft: Draft) -> None:
     for record in sorted(state.brackets, key=lambda one: one.closed_us or 0):
         if record.closed_us is not None and record.entered:
             world.ledger.closed(_result(record, record.closed_us))
-    known = [stored for stored in state.breakers if stored.name != FOREIGN]
-    for stored in state.breakers:
-        if stored.name == FOREIGN:
-            world.foreign.load(stored)
-    world.stance.breakers = breakers.from_records(known)
+    _load_breakers(world, state)
     if world.stance.halt is None:
         world.stance.halt = state.halt
     if world.is_unclean_start:
@@ -49,11 +54,22 @@ def load_state(world: World, state: StoredState, draft: Draft) -> None:
     duty.ask_now(world, "take-over", draft)
 
 
+def _load_breakers(world: World, state: StoredState) -> None:
+    """The breakers, and what else is kept beside them."""
+    others = {stored.name: stored for stored in state.breakers}
+    foreign, peak = others.pop(FOREIGN, None), others.pop(PEAK, None)
+    if foreign is not None:
+        world.foreign.load(foreign)
+    if peak is not None:
+        world.ledger.peak_equity = peak_of(peak)
+    world.stance.breakers = breakers.from_records(others.values())
+
+
 def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
     """Learn what was missed, then compare positions."""
     if not world.is_loaded:
         return
-    world.ledger.balance_read(read.truth.balance.cash, Money(0))
+    world.ledger.cash = read.truth.balance.cash
     learned = _learn(world, read, draft)
     found = mismatches(world.ledger.positions, read.truth.positions, read.requested_us)
     stated = {one.ticker: one.theirs for one in found}
@@ -65,6 +81,7 @@ def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
     by_ticker = {position.ticker: position for position in read.truth.positions}
     for mismatch in found:
         _take_their_word(world, mismatch, by_ticker.get(mismatch.ticker), draft)
+    _explain_cash(world, read.truth, draft, is_adopted=bool(found))
     for ticker, quantity in unexplained(
         world.ledger.open_positions(), world.held_by_brackets()
     ).items():
@@ -74,6 +91,24 @@ def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
         world.reconciled_us = world.now_us
         _tell_reconciled(world, learned, len(found), draft)
     work_all(world, draft)
+
+
+def _explain_cash(world: World, truth: ExchangeTruth, draft: Draft, *, is_adopted: bool) -> None:
+    """Tell trading from transfers. An adopted position explains the cash that went with it."""
+    ledger, stated = world.ledger, truth.balance.cash
+    if is_adopted:
+        ledger.explain_all(stated)
+        return
+    if world.desk.waiting:
+        return  # fills that are in the cash and not yet in a position
+    resting = (order for order in truth.orders if not order.status.is_final)
+    reserved = sum(cost(own_price(order.side, order.price), order.remaining) for order in resting)
+    transfer = ledger.transferred(stated, Money(reserved))
+    if not transfer:
+        return
+    draft.record(peak_record(ledger.peak_equity, world.now_us))
+    if ledger.baseline is not None:
+        draft.record(ledger.baseline)
 
 
 def _learn(world: World, read: ExchangeRead, draft: Draft) -> int:

@@ -14,7 +14,6 @@ from typing import assert_never
 
 from bot.domain.events import (
     ApiCallsCounted,
-    BalanceRead,
     BooksDistrusted,
     ClockCompared,
     CommandEvent,
@@ -102,7 +101,7 @@ def _dispatch(world: World, event: Event, draft: Draft) -> None:
             _on_role(world, event, draft)
         case StateLoaded():
             load_state(world, event.state, draft)
-        case BalanceRead() | SettlementReported() | ExchangeRead():
+        case SettlementReported() | ExchangeRead():
             _on_account(world, event, draft)
         case _:
             _dispatch_group(world, event, draft)
@@ -180,14 +179,8 @@ def _on_role(world: World, event: RoleChanged, draft: Draft) -> None:
     work_all(world, draft)
 
 
-def _on_account(
-    world: World, event: BalanceRead | SettlementReported | ExchangeRead, draft: Draft
-) -> None:
+def _on_account(world: World, event: SettlementReported | ExchangeRead, draft: Draft) -> None:
     match event:
-        case BalanceRead():
-            world.ledger.balance_read(event.balance.cash, event.transferred)
-            if event.transferred and world.ledger.baseline is not None:
-                draft.record(world.ledger.baseline)
         case SettlementReported():
             on_settlement(world, event.settlement, draft)
         case ExchangeRead():

@@ -11,7 +11,7 @@ from bot.engine.effects import (
     TriggerEntryGroups,
 )
 from bot.engine.entries import stakes
-from bot.engine.ledger import Valuation
+from bot.engine.ledger import Valuation, peak_record
 from bot.engine.world import World
 from bot.kit.times import DAY_US, MINUTE_US
 from bot.portfolio.exposure import total_exposure
@@ -156,6 +156,7 @@ def take_snapshot(world: World, draft: Draft) -> None:
     )
     world.ledger.last_snapshot = record
     draft.record(record)
+    draft.record(peak_record(world.ledger.peak_equity, world.now_us))
 
 
 def ask_for_account(world: World, draft: Draft) -> None:
@@ -165,7 +166,7 @@ def ask_for_account(world: World, draft: Draft) -> None:
     settings = world.settings
     every_us = (
         settings.reconcile_every_us
-        if world.stance.is_reconciled and not world.doubtful
+        if world.stance.is_reconciled and not world.doubtful and not world.ledger.unexplained
         else settings.reconcile_retry_us
     )
     if world.read_asked_us is None or world.now_us - world.read_asked_us >= every_us:

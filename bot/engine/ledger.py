@@ -1,22 +1,31 @@
 """The account as the engine keeps it: cash, positions, results, the day and its baseline.
 
-Cash is the venue's last word plus what our fills have moved since. Positions
+Cash is the venue's last word plus what our fills have moved since. What neither fills
+nor fees nor payouts explain was paid in or out, and is no gain and no loss. Positions
 are folds of fills and of settlements, ours and foreign ones alike, because the
 exchange nets them all together.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 
+from bot.domain.errors import InvariantBroken
 from bot.domain.ids import FillId, MarketTicker
 from bot.domain.market import FeeTerms
 from bot.domain.money import Money, Price
-from bot.domain.orders import Fill
-from bot.domain.records import BaselineRecord, SnapshotRecord, StoredState
+from bot.domain.orders import Fill, Purpose
+from bot.domain.records import BaselineRecord, BreakerRecord, SnapshotRecord, StoredState
 from bot.engine.markets import Markets
 from bot.portfolio.pnl import Mark, Result, entitled, liquidation
 from bot.portfolio.positions import Position, cash_change, flat, folded, paid_out, restored
 
+PEAK = "peak_equity"
+"""Kept beside the breakers."""
 _RESULTS_MAX = 1_000
+_ROUNDING = Money(1_000_000)
+"""A dollar: the venue rounds, and nobody's limits depend on less."""
+_RESERVED_FEE_PART = 20
+"""A fee may be set aside with an order: never more than this part of its cost."""
 _UNKNOWN_FEES = FeeTerms(fee_type="quadratic", multiplier_e6=1_000_000)
 """For a position in a market we have no terms of: the usual taker's fee."""
 
@@ -45,6 +54,11 @@ class Ledger:
         self.baseline: BaselineRecord | None = None
         self.last_snapshot: SnapshotRecord | None = None
         self.peak_equity = Money(0)
+        self.unexplained = Money(0)
+        """Cash of the last read that no fill, fee or payout accounts for. Until
+        another read says whether it stays it is neither a gain nor a loss."""
+        self._booked: Money | None = None
+        """The cash as far as what we know explains it."""
         self._seen: set[FillId] = set()
 
     def load(self, state: StoredState) -> None:
@@ -54,17 +68,41 @@ class Ledger:
         self.baseline = state.baseline
         self.last_snapshot = state.last_snapshot
         self.peak_equity = state.peak_equity
+        self._booked = _cash_of_a_quiet_account(state)
 
-    def balance_read(self, cash: Money, transferred: Money) -> None:
-        """The venue's word. Deposits and withdrawals move what losses are measured from."""
-        self.cash = cash
-        if transferred and self.baseline is not None:
-            self.baseline = BaselineRecord(
-                trading_day=self.baseline.trading_day,
-                equity=Money(self.baseline.equity + transferred),
-                taken_us=self.baseline.taken_us,
-            )
-        self.peak_equity = Money(max(0, self.peak_equity + transferred))
+    def explain_all(self, stated: Money) -> None:
+        """Cash and positions were both taken as the venue states them: nothing is left over."""
+        self._booked, self.unexplained = stated, Money(0)
+
+    def transferred(self, stated: Money, reserved: Money) -> Money:
+        """Deposits less withdrawals that the venue's cash shows; they move what losses count from.
+
+        The venue does not say whether its cash is without what resting orders may cost
+        (``reserved``), so anything between is explained. A difference counts once a second
+        read shows it alike: a fill may be in the cash before we hear of it.
+        """
+        if self._booked is None:
+            self._booked = stated
+        highest = Money(stated + reserved + reserved // _RESERVED_FEE_PART)
+        gap = Money(stated - self._booked if self._booked < stated else 0)
+        if self._booked > highest:
+            gap = Money(highest - self._booked)
+        if abs(gap) <= _ROUNDING:
+            self._booked = Money(self._booked + gap)
+            self.unexplained = Money(0)
+            return Money(0)
+        if abs(gap - self.unexplained) > _ROUNDING:
+            self.unexplained = gap
+            return Money(0)
+        self._booked, self.unexplained = Money(self._booked + gap), Money(0)
+        self._move(gap)
+        return gap
+
+    def _move(self, transfer: Money) -> None:
+        self.peak_equity = Money(max(0, self.peak_equity + transfer))
+        if self.baseline is not None:
+            equity = Money(self.baseline.equity + transfer)
+            self.baseline = replace(self.baseline, equity=equity)
 
     def has_seen(self, fill_id: FillId) -> bool:
         """Whether this execution is already in the positions."""
@@ -110,7 +148,7 @@ class Ledger:
         ]
         gains = [mark.value - position.cost for position, mark in marks]
         return Valuation(
-            equity=Money(self.cash + sum(mark.value for _, mark in marks)),
+            equity=Money(self.cash - self.unexplained + sum(mark.value for _, mark in marks)),
             unrealized=Money(sum(gains)),
             worst_loss=Money(max((-gain for gain in gains), default=0)),
             is_guessed=any(mark.is_guessed for _, mark in marks),
@@ -131,4 +169,46 @@ class Ledger:
         self.positions[after.ticker] = after
         if self.cash is not None:
             self.cash = Money(self.cash + cash_change(before, after))
+        if self._booked is not None:
+            self._booked = Money(self._booked + cash_change(before, after))
         return after
+
+
+def _cash_of_a_quiet_account(state: StoredState) -> Money | None:
+    """The cash of the last snapshot, when nothing that moves cash was stored after it."""
+    snapshot = state.last_snapshot
+    if snapshot is None or len(state.positions) != snapshot.open_positions:
+        return None
+    entries = [one.progress for one in state.orders if one.intent.purpose is Purpose.ENTRY]
+    moved_us = [
+        *(fill.executed_us for fill in state.recent_fills),
+        *(position.updated_us for position in state.positions),
+        *(bracket.updated_us for bracket in state.brackets),
+        *(entry.updated_us for entry in entries),
+    ]
+    is_resting = any(not entry.status.is_final for entry in entries)
+    is_quiet = max(moved_us, default=0) <= snapshot.taken_us and not is_resting
+    return snapshot.cash if is_quiet else None
+
+
+def peak_record(peak: Money, now_us: int) -> BreakerRecord:
+    """The highest equity, corrected by transfers: the highest snapshot alone does not know them."""
+    return BreakerRecord(
+        name=PEAK,
+        tripped=False,
+        reason="",
+        data_json=json.dumps({"equity_e6": peak}),
+        changed_us=now_us,
+    )
+
+
+def peak_of(record: BreakerRecord) -> Money:
+    """Read it back.
+
+    Raises:
+        InvariantBroken: it cannot be read.
+    """
+    try:
+        return Money(int(json.loads(record.data_json)["equity_e6"]))
+    except (ValueError, KeyError, TypeError) as fault:
+        raise InvariantBroken(f"stored peak equity cannot be read: {fault}") from fault

@@ -1,12 +1,14 @@
 """Breakers, days and snapshots as the engine keeps them."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.events import (
     ApiCallsCounted,
-    BalanceRead,
     BooksDistrusted,
     ClockCompared,
+    ExchangeRead,
     MarketPhaseChanged,
     OrderAcknowledged,
     OrderGroupTripped,
@@ -16,7 +18,7 @@ from bot.domain.events import (
 from bot.domain.ids import MarketTicker, OrderGroupId
 from bot.domain.market import MarketStatus
 from bot.domain.money import Money, Price, Quantity
-from bot.domain.orders import Balance, OrderAck
+from bot.domain.orders import OrderAck
 from bot.domain.quotes import Quote
 from bot.domain.records import SnapshotRecord
 from bot.domain.tradingday import day_start_us, trading_day
@@ -66,6 +68,7 @@ def test_the_baseline_is_the_equity_of_the_first_moment_of_the_day() -> None:
     desk.now_us = day_start_us(day) + DAY_US + 6 * HOUR_US
     desk.read()
     assert desk.store.baseline.trading_day > day
+    desk.read()
     assert desk.store.baseline.equity == CASH + 5_000_000
 
 
@@ -95,18 +98,78 @@ def test_after_a_night_down_the_baseline_is_the_last_snapshot_before_midnight() 
 
 def test_a_withdrawal_is_no_loss() -> None:
     desk = leading()
-    left = Money(CASH // 2)
-    desk.put(
-        BalanceRead(
-            received_us=desk.now_us,
-            balance=Balance(cash=left, portfolio_value=Money(0), by_shard=()),
-            transferred=Money(left - CASH),
-        )
-    )
+    desk.cash = Money(CASH // 2)
+    desk.read()
+    assert desk.engine.world.ledger.unexplained == CASH // 2 - CASH
+    alive(desk, 40)
+    assert tripped(desk) == [], "not judged before it is understood"
+    desk.read()
     alive(desk, 40)
     assert tripped(desk) == []
     assert desk.store.baseline is not None
-    assert desk.store.baseline.equity == left
+    assert desk.store.baseline.equity == CASH // 2
+    after = Desk(store=desk.store, epoch=2, now_us=desk.now_us)
+    after.cash = desk.cash
+    after.lead()
+    alive(after, 40)
+    assert tripped(after) == [], "the highest equity is remembered as corrected"
+
+
+def test_a_deposit_hides_no_loss() -> None:
+    desk = leading(settings=BIG, strategies=(Eager(stop_below=5_000),))
+    desk.bought()
+    desk.accept()
+    desk.cash = Money(desk.cash + CASH)
+    desk.read()
+    desk.quote(7_000)
+    alive(desk, 31)
+    assert "daily_loss" in tripped(desk), "not even before a second read confirms it"
+    desk.read()
+    assert desk.store.baseline is not None
+    assert desk.store.baseline.equity == 2 * CASH
+
+
+def test_a_deposit_while_nobody_led_is_found_by_the_cash_of_the_last_snapshot() -> None:
+    desk = leading()
+    alive(desk, 1)
+    after = Desk(store=desk.store, epoch=2, now_us=desk.now_us + HOUR_US)
+    after.cash = Money(CASH * 2)
+    after.lead()
+    alive(after, 10)
+    assert after.is_asking()
+    after.read()
+    assert after.store.baseline is not None
+    assert after.store.baseline.equity == CASH * 2
+
+
+def test_fills_and_what_resting_orders_set_aside_are_no_transfers() -> None:
+    desk = leading()
+    desk.quote()
+    intent = desk.accept()
+    set_aside = Money(intent.price * intent.quantity)
+    for _ in range(3):
+        truth = desk.truth()
+        balance = replace(truth.balance, cash=Money(desk.cash - set_aside))
+        truth = replace(truth, balance=balance)
+        desk.put(ExchangeRead(received_us=desk.now_us, requested_us=desk.now_us, truth=truth))
+        alive(desk, 10)
+    desk.execute(intent, intent.quantity)
+    for _ in range(3):
+        desk.read()
+        alive(desk, 10)
+    assert desk.store.baseline is not None
+    assert (desk.store.baseline.equity, desk.engine.world.ledger.unexplained) == (CASH, 0)
+
+
+def test_cash_that_went_into_an_adopted_position_is_no_withdrawal() -> None:
+    desk = leading()
+    desk.foreign_positions[MarketTicker(TICKER)] = 1_000
+    desk.cash = Money(CASH - 1_000 * 9_500)
+    for _ in range(4):
+        desk.read()
+        alive(desk, 10)
+    assert desk.store.baseline is not None
+    assert desk.store.baseline.equity == CASH
 
 
 def test_a_loss_on_paper_trips_after_lasting_and_cancels_what_rests() -> None:
