@@ -187,6 +187,7 @@ def _tell_reconciled(world: World, learned: int, adopted: int, draft: Draft) -> 
 
 def _result(record: BracketRecord, closed_us: int) -> Result:
     return Result(
+        bracket_id=record.bracket_id,
         contracts=record.entered,
         cost=record.entry_cost,
         fees=record.fees,

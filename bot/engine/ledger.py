@@ -131,7 +131,8 @@ class Ledger:
         return tuple(position for position in self.positions.values() if position.quantity)
 
     def closed(self, result: Result) -> None:
-        """One more result."""
+        """One more result, or a bracket's result anew after it was reopened by a late fill."""
+        self.results = [one for one in self.results if one.bracket_id != result.bracket_id]
         self.results.append(result)
         del self.results[:-_RESULTS_MAX]
 

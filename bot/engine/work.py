@@ -62,6 +62,7 @@ def _close(world: World, bracket: Bracket, draft: Draft) -> None:
     closed_us = bracket.closed_us if bracket.closed_us is not None else world.now_us
     world.ledger.closed(
         Result(
+            bracket_id=bracket.plan.bracket_id,
             contracts=bracket.entered,
             cost=bracket.entry_cost,
             fees=bracket.fees,

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.domain.fees import estimate_fee
+from bot.domain.ids import BracketId
 from bot.domain.market import FeeTerms
 from bot.domain.money import PAYOUT, Money, Price, Quantity, complement, cost
 from bot.domain.orders import BookSide
@@ -59,8 +60,9 @@ def entitled(position: Position, value: Price) -> Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One closed position, after fees."""
+    """One closed position, after fees. A late fill gives its bracket another, better one."""
 
+    bracket_id: BracketId
     contracts: Quantity
     cost: Money
     fees: Money

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.domain.events import (
     ApiCallsCounted,
     BooksDistrusted,
+    CancelAcknowledged,
     CloseCommanded,
     EntriesCancelCommanded,
     ExchangeRead,
@@ -441,6 +442,33 @@ def test_contracts_a_person_sold_are_never_sold_again() -> None:
     desk.wait(6)
     assert [one.quantity for one in desk.outgoing] == [profit.quantity - part]
     assert desk.store.brackets[intent.bracket_id].exited == part
+
+
+def test_a_late_fill_that_reopens_a_bracket_gives_it_one_result_not_two() -> None:
+    desk = leading()
+    intent = desk.bought(500)
+    desk.answer_cancels()
+    profit = desk.accept()
+    world = desk.engine.world
+    desk.put(
+        CancelAcknowledged(
+            received_us=desk.now_us,
+            client_order_id=intent.client_order_id,
+            reduced_by=Quantity(intent.quantity - 500),
+        )
+    )
+    desk.execute(profit, 500)
+    desk.wait(1)
+    assert len(world.ledger.results) == 1
+    desk.execute(intent, 200)
+    bracket = world.desk.brackets[intent.bracket_id]
+    assert (bracket.held, bracket.is_over) == (200, False)
+    desk.wait(5)
+    again = desk.accept()
+    desk.execute(again, 200)
+    desk.wait(1)
+    (result,) = world.ledger.results
+    assert result.contracts == 700
 
 
 def test_a_settlement_pays_the_position_and_closes_the_bracket_once() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.ids import MarketTicker
+from bot.domain.ids import BracketId, MarketTicker
 from bot.domain.market import FeeTerms
 from bot.domain.money import Money, Price, Quantity
 from bot.domain.quotes import Quote
@@ -38,6 +38,7 @@ def quote(bid: int | None, ask: int | None) -> Quote:
 
 def result(profit: int, contracts: int = 100) -> Result:
     return Result(
+        bracket_id=BracketId("b"),
         contracts=Quantity(contracts),
         cost=Money(950_000),
         fees=Money(0),
