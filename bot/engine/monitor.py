@@ -138,7 +138,13 @@ class MarketMonitor:
                 for told in self._translator.translate(event):
                     self._submit(told)
                 self._note(event)
+                if isinstance(event, BookDelta) and self._does_not_add_up(event.ticker):
+                    await self._feed.refresh((event.ticker,))
         raise ServiceEndedEarly("the feed ended")
+
+    def _does_not_add_up(self, ticker: MarketTicker) -> bool:
+        """Whether a change was wrong for its book. The feed has lost nothing and cannot know."""
+        return self._translator.books[ticker].needs_snapshot
 
     def _note(self, event: FeedEvent) -> None:
         match event:

@@ -299,3 +299,7 @@ class MarketFeed(Protocol):
     async def watch(self, tickers: Sequence[MarketTicker]) -> None:
         """Make this the set of markets whose books, tickers and trades are wanted."""
         ...
+
+    async def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+        """What was told of these books does not add up: nothing more until a new snapshot."""
+        ...

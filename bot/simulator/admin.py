@@ -41,6 +41,8 @@ def apply_rule(exchange: Exchange, rule: FaultRule) -> int:
             pause(exchange, duration_ms=rule.duration_ms, is_exchange=True)
         case ExchangeFault.GROUP_TRIGGER:
             trigger_groups(exchange, rule.order_group_id)
+        case ExchangeFault.CLOCK_SKEW:
+            exchange.skew_ms = rule.offset_ms
         case _:
             return exchange.faults.arm(rule)
     return 0

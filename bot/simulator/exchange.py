@@ -87,6 +87,8 @@ class Exchange:
         self.recorded: dict[MarketTicker, RecordedBook] = {}
         self.agenda = Agenda()
         self.world: World | None = None
+        self.skew_ms = 0
+        """How far its idea of the host's time is off: a fault."""
         self._publisher = Publisher(self, self.hub, self.accounts)
         self._listed: dict[MarketTicker, tuple[int, MarketView]] = {}
 
@@ -106,7 +108,8 @@ class Exchange:
     def identify(self, headers: Mapping[str, str], method: str, path: str) -> Identity:
         """Who signed a request. Raises ``WireError`` (401) where nobody did."""
         clock = self.clock if self.settings.auth.on_exchange_time else self.host
-        return self.keys.identify(headers, method, path, clock.now_us() // 1_000)
+        now_ms = clock.now_us() // 1_000 + self.skew_ms
+        return self.keys.identify(headers, method, path, now_ms)
 
     # What is shown
 

@@ -25,6 +25,8 @@ class CallFault(StrEnum):
 
     LATENCY = "latency"
     """Answered late: ``delay_ms`` plus up to ``jitter_ms``."""
+    NO_ANSWER = "no_answer"
+    """Not processed; the answer never comes, and after ``delay_ms`` the connection breaks."""
     LOST_ANSWER = "lost_answer"
     """Processed; the answer never comes, and after ``delay_ms`` the connection breaks."""
     RESET = "reset"
@@ -32,6 +34,10 @@ class CallFault(StrEnum):
     TOO_MANY = "429"
     SERVER_ERROR = "500"
     UNAVAILABLE = "503"
+    CANCEL_RACE = "cancel_race"
+    """The order that is to be canceled is filled first."""
+    PARTIAL_FILL = "partial_fill"
+    """Half of what rests of a new order is filled as soon as it is accepted."""
 
 
 class ExchangeFault(StrEnum):
@@ -40,6 +46,8 @@ class ExchangeFault(StrEnum):
     TRADING_PAUSE = "trading_pause"
     EXCHANGE_PAUSE = "exchange_pause"
     GROUP_TRIGGER = "group_trigger"
+    CLOCK_SKEW = "clock_skew"
+    """The exchange's idea of the host's time is ``offset_ms`` off, until told otherwise."""
 
 
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +71,8 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     duration_ms: int = 0
     """How long a pause or a silence lasts; 0 is until it is ended by hand."""
     order_group_id: str = ""
+    offset_ms: int = 0
+    """How far a skewed clock is ahead; below 0 it is behind."""
 
     def __post_init__(self) -> None:
         known = {*CallFault, *FrameFault, *ExchangeFault}
@@ -120,13 +130,13 @@ class Faults:
                 return rule
         return None
 
-    def on_frame(self, channel: str) -> FrameFault | None:
+    def on_frame(self, channel: str, kind: str) -> FrameFault | None:
         """What happens to a frame."""
         if not self._has_frame_rules:
             return None
         for armed in self._armed:
             rule = armed.rule
-            if rule.kind in _FRAME_KINDS and rule.channel in {"", channel} and self._fires(armed):
+            if _matches_frame(rule, channel, kind) and self._fires(armed):
                 return FrameFault(rule.kind)
         return None
 
@@ -165,6 +175,12 @@ def _matches_call(rule: FaultRule, method: str, path: str) -> bool:
     if rule.kind not in _CALL_KINDS:
         return False
     return rule.method.upper() in {"", method} and path.startswith(rule.path)
+
+
+def _matches_frame(rule: FaultRule, channel: str, kind: str) -> bool:
+    if rule.kind == FrameFault.WRONG_SNAPSHOT and kind != "orderbook_snapshot":
+        return False
+    return rule.kind in _FRAME_KINDS and rule.channel in {"", channel}
 
 
 def load_script(path: Path) -> list[FaultRule]:

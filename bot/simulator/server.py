@@ -8,12 +8,16 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from email.utils import formatdate
+from http import HTTPStatus
 from random import Random, SystemRandom
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from aiohttp import web
 
+from bot.domain.ids import OrderId
 from bot.domain.money import Money
 from bot.kit.clock import Clock, SystemClock
 from bot.simulator import (
@@ -31,6 +35,7 @@ from bot.simulator.errors import WireError, nested, too_many_requests
 from bot.simulator.exchange import Exchange
 from bot.simulator.faults import CallFault, FaultRule, in_order, load_script
 from bot.simulator.frames import encode
+from bot.simulator.races import fill_resting
 from bot.simulator.settings import SimulatorSettings
 from bot.simulator.sockets import PATH as SOCKET_PATH
 from bot.simulator.sockets import serve_socket
@@ -87,9 +92,11 @@ def _serve(exchange: Exchange, route: Route) -> Callable[[web.Request], Awaitabl
             if early is not None:
                 return early
         response = _answer(exchange, route, request, body)
-        if fault is not None and fault.kind == CallFault.LOST_ANSWER:
-            await asyncio.sleep(exchange.faults.delay_s(fault) or _LOST_ANSWER_S)
-            _break(request)
+        if fault is not None:
+            await _after(exchange, request, response, fault)
+        if exchange.skew_ms and not is_admin:
+            shown_s = exchange.host.now_us() // 1_000_000 + exchange.skew_ms // _MILLI
+            response.headers["Date"] = formatdate(shown_s, usegmt=True)
         return response
 
     return handler
@@ -99,22 +106,45 @@ async def _before(
     exchange: Exchange, request: web.Request, fault: FaultRule
 ) -> web.Response | None:
     """Act out a fault that comes before the work; an answer here replaces it."""
-    limits = exchange.settings.limits
     match fault.kind:
         case CallFault.LATENCY:
             await asyncio.sleep(exchange.faults.delay_s(fault))
-        case CallFault.RESET:
+        case CallFault.CANCEL_RACE:
+            fill_resting(exchange, OrderId(request.match_info.get("order_id", "")), parts=1)
+        case CallFault.NO_ANSWER | CallFault.RESET:
+            if fault.kind == CallFault.NO_ANSWER:
+                await asyncio.sleep(exchange.faults.delay_s(fault) or _LOST_ANSWER_S)
             _break(request)
             return web.Response(status=500)
-        case CallFault.TOO_MANY:
-            return _failure(too_many_requests(flat=limits.flat_body))
-        case CallFault.SERVER_ERROR:
-            return _failure(nested(500, "internal_server_error"))
-        case CallFault.UNAVAILABLE:
-            return _failure(nested(503, "service_unavailable"))
         case _:
-            pass
+            error = _status_of(exchange, fault)
+            return None if error is None else _failure(error)
     return None
+
+
+def _status_of(exchange: Exchange, fault: FaultRule) -> WireError | None:
+    match fault.kind:
+        case CallFault.TOO_MANY:
+            return too_many_requests(flat=exchange.settings.limits.flat_body)
+        case CallFault.SERVER_ERROR:
+            return nested(500, "internal_server_error")
+        case CallFault.UNAVAILABLE:
+            return nested(503, "service_unavailable")
+        case _:
+            return None
+
+
+async def _after(
+    exchange: Exchange, request: web.Request, response: web.Response, fault: FaultRule
+) -> None:
+    """Act out a fault that comes after the work."""
+    if fault.kind == CallFault.LOST_ANSWER:
+        await asyncio.sleep(exchange.faults.delay_s(fault) or _LOST_ANSWER_S)
+        _break(request)
+    elif fault.kind == CallFault.PARTIAL_FILL and response.status == HTTPStatus.CREATED:
+        assert isinstance(response.body, bytes)
+        made = msgspec.json.decode(response.body)
+        fill_resting(exchange, OrderId(str(made.get("order_id", ""))), parts=2)
 
 
 def _break(request: web.Request) -> None:

@@ -26,9 +26,12 @@ class _Outbox:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     silent_until_us: int = 0
     is_aborted: bool = False
+    is_frozen: bool = False
 
     def put(self, frame: bytes) -> bool:
         """Queue a frame; false where the reader owes too many."""
+        if self.is_frozen:
+            return True
         if len(self.frames) >= self.capacity:
             return False
         self.frames.append(frame)
@@ -37,8 +40,15 @@ class _Outbox:
 
     def put_always(self, frame: bytes) -> None:
         """Queue a frame whatever is owed."""
+        if self.is_frozen:
+            return
         self.frames.append(frame)
         self.ready.set()
+
+    def freeze(self) -> None:
+        """Send nothing ever again, what is queued included."""
+        self.is_frozen = True
+        self.frames.clear()
 
     def abort(self) -> None:
         """Ask the writer to break the connection."""
@@ -83,6 +93,7 @@ class _Connection:
             send_always=self._outbox.put_always,
             silence=self._silence,
             disconnect=self._outbox.abort,
+            freeze=self._outbox.freeze,
         )
         self._session = Session(
             exchange, exchange.hub, outlet, markets_max=settings.subscription_markets_max
@@ -108,6 +119,8 @@ class _Connection:
             await self._take(message)
 
     async def _take(self, message: WSMessage) -> None:
+        if self._outbox.is_frozen:
+            return
         match message.type:
             case WSMsgType.PING:
                 await self._socket.pong(message.data)
@@ -133,6 +146,8 @@ class _Connection:
         settings = self._exchange.settings
         while True:
             await asyncio.sleep(settings.ping_ms / _MILLI)
+            if self._outbox.is_frozen:
+                continue
             silent_us = self._exchange.host.monotonic_us() - self._heard_us
             if silent_us > settings.pong_timeout_ms * _MILLI:
                 self._break()

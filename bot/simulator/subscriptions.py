@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 from bot.domain.ids import MarketTicker
 from bot.simulator.frames import encode
 
@@ -44,15 +46,21 @@ class FrameFault(StrEnum):
     DUPLICATE = "duplicate_frame"
     OVERFLOW = "error_25"
     CHANNEL_ERROR = "error_10"
+    REORDER = "reorder_frame"
+    """Sent after the one that follows it."""
+    WRONG_SNAPSHOT = "wrong_snapshot"
+    """A book whose sizes are all too small; its deltas are right."""
     DISCONNECT = "disconnect"
     SILENCE = "silent"
+    HALF_OPEN = "half_open"
+    """From now on nothing is sent, nothing is read, and nothing is closed."""
 
 
 class FrameFaults(Protocol):
     """Decides about every frame."""
 
-    def on_frame(self, channel: str) -> FrameFault | None:
-        """What happens to the next frame of a channel; ``None`` is nothing."""
+    def on_frame(self, channel: str, kind: str) -> FrameFault | None:
+        """What happens to the next frame of a channel and type; ``None`` is nothing."""
         ...
 
 
@@ -69,6 +77,8 @@ class Outlet:
     """Stop sending anything for a while."""
     disconnect: Callable[[], None]
     """Drop the connection."""
+    freeze: Callable[[], None]
+    """Leave the connection open and say nothing on it ever again."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -83,6 +93,8 @@ class Subscription:
     skips_ack: bool = False
     seq: int = 0
     is_over: bool = field(default=False)
+    held: bytes | None = None
+    """A frame that waits for the next one to overtake it."""
 
     def envelope(
         self, kind: str, body: bytes | None, *, command_id: int | None = None, is_data: bool = True
@@ -105,6 +117,15 @@ class Subscription:
 class _Listeners:
     every: dict[Subscription, None] = field(default_factory=dict)
     by_ticker: dict[MarketTicker, dict[Subscription, None]] = field(default_factory=dict)
+
+
+def too_small(snapshot: bytes) -> bytes:
+    """A snapshot's body with a hundredth of a contract on each level."""
+    body = msgspec.json.decode(snapshot)
+    for leg in ("yes_dollars_fp", "no_dollars_fp"):
+        if leg in body:
+            body[leg] = [[price, "0.01"] for price, _ in body[leg]]
+    return encode(body)
 
 
 class Hub:
@@ -153,12 +174,17 @@ class Hub:
         """Send one data frame, unless a fault has it otherwise."""
         if subscription.is_over:
             return
+        fault = self._faults.on_frame(subscription.channel, kind)
+        if fault is FrameFault.WRONG_SNAPSHOT:
+            fault, body = None, too_small(body)
         frame = subscription.envelope(kind, body, command_id=command_id)
-        fault = self._faults.on_frame(subscription.channel)
+        held, subscription.held = subscription.held, None
         if fault is None:
             self._send(subscription, frame)
         else:
             self._send_faulty(subscription, frame, fault)
+        if held is not None:
+            self._send(subscription, held)
 
     def end(self, subscription: Subscription, code: int, message: str) -> None:
         """Kill a subscription with an error; its socket stays open."""
@@ -171,9 +197,18 @@ class Hub:
             self.end(subscription, 25, "Subscription buffer overflow")
 
     def _send_faulty(self, subscription: Subscription, frame: bytes, fault: FrameFault) -> None:
+        outlet = subscription.outlet
+        acts = {
+            FrameFault.SILENCE: outlet.silence,
+            FrameFault.DISCONNECT: outlet.disconnect,
+            FrameFault.HALF_OPEN: outlet.freeze,
+        }
+        if fault in acts:
+            acts[fault]()
+            return
         match fault:
-            case FrameFault.DROP:
-                return
+            case FrameFault.REORDER:
+                subscription.held = frame
             case FrameFault.DUPLICATE:
                 self._send(subscription, frame)
                 self._send(subscription, frame)
@@ -181,7 +216,5 @@ class Hub:
                 self.end(subscription, 25, "Subscription buffer overflow")
             case FrameFault.CHANNEL_ERROR:
                 self.end(subscription, 10, "Channel error")
-            case FrameFault.SILENCE:
-                subscription.outlet.silence()
-            case FrameFault.DISCONNECT:
-                subscription.outlet.disconnect()
+            case _:
+                return  # dropped

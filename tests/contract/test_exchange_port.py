@@ -16,7 +16,7 @@ import pytest
 from bot.adapters.kalshi.gateway import KalshiExchange, KalshiFeed
 from bot.adapters.kalshi.settings import RestSettings, SessionSettings, StreamSettings, hosts_of
 from bot.adapters.kalshi.signing import load_signer
-from bot.domain.errors import OrderRejected, OutcomeUnknown, RequestRefused
+from bot.domain.errors import CredentialsRefused, OrderRejected, OutcomeUnknown, RequestRefused
 from bot.domain.ids import ClientOrderId, Epoch, MarketTicker, OrderId, StrategyId
 from bot.domain.market import Market, MarketStatus
 from bot.domain.money import Price, Quantity, cost
@@ -29,6 +29,7 @@ from bot.domain.orders import (
 )
 from bot.domain.quotes import BookDelta, BookSnapshot, TickerUpdate
 from bot.kit.clock import SystemClock
+from bot.marketdata.feed import FeedTranslator
 from bot.ports.exchange import (
     Exchange,
     FeedDown,
@@ -53,6 +54,7 @@ REST = RestSettings(
     requests_per_second=1_000, write_timeout_s=0.5, backoff_base_s=0.01, backoff_cap_s=0.02
 )
 STREAM = StreamSettings(
+    silence_max_s=2.0,
     backoff_base_s=0.01,
     backoff_cap_s=0.05,
     tick_s=0.05,
@@ -110,7 +112,7 @@ class Stand:
 @asynccontextmanager
 async def standing(key_type: KeyType) -> AsyncIterator[Stand]:
     settings = SimulatorSettings(
-        speed=0, key_type=key_type, limits=RateLimits(is_on=False), tick_ms=20
+        speed=0, key_type=key_type, limits=RateLimits(is_on=False), tick_ms=20, ping_ms=200
     )
     async with SimulatedExchange(settings) as sim:
         hosts = hosts_of("demo", sim.base_url, sim.ws_url)
@@ -369,6 +371,61 @@ async def test_a_late_answer_is_unknown(stand: Stand) -> None:
         await stand.exchange.create_order(intent, order_group_id=None)
 
 
+async def test_a_write_that_was_never_taken_is_unknown_and_cannot_be_found(stand: Stand) -> None:
+    market = await liquid(stand)
+    intent = stand.resting(market)
+    stand.fault("no_answer", method="POST", delay_ms=50)
+    with pytest.raises(OutcomeUnknown):
+        await stand.exchange.create_order(intent, order_group_id=None)
+    found = await stand.exchange.find_order(
+        intent.client_order_id, market.ticker, intent.decided_us
+    )
+    assert found is None
+
+
+async def test_an_order_filled_while_it_is_being_canceled_counts_as_filled(stand: Stand) -> None:
+    market = await liquid(stand)
+    async with stand.feed.open() as events:
+        await until(events, of(FeedUp))
+        await asyncio.sleep(0.2)
+        ack = await stand.exchange.create_order(stand.resting(market), order_group_id=None)
+        stand.fault("cancel_race", method="DELETE")
+        with pytest.raises(OrderRejected) as caught:
+            await stand.exchange.cancel_order(ack.order_id, market.ticker)
+        assert caught.value.code == "not_found"
+        seen = await until(events, of(OwnFill))
+    assert isinstance(seen[-1], OwnFill)
+    assert (seen[-1].fill.order_id, seen[-1].fill.quantity) == (ack.order_id, 100)
+    (order,) = await stand.exchange.orders(ticker=market.ticker)
+    assert (order.status, order.filled) == (OrderStatus.EXECUTED, 100)
+    assert sum(one.quantity for one in await stand.exchange.fills(order_id=ack.order_id)) == 100
+
+
+async def test_a_partial_fill_leaves_the_rest_resting(stand: Stand) -> None:
+    market = await liquid(stand)
+    stand.fault("partial_fill", method="POST")
+    intent = stand.resting(market, quantity=Quantity(1_000))
+    ack = await stand.exchange.create_order(intent, order_group_id=None)
+    assert (ack.filled, ack.remaining) == (0, 1_000)
+    (order,) = await stand.exchange.orders(ticker=market.ticker)
+    assert (order.status, order.filled, order.remaining) == (OrderStatus.RESTING, 500, 500)
+    cancel = await stand.exchange.cancel_order(ack.order_id, market.ticker)
+    assert cancel.reduced_by == 500
+
+
+@pytest.mark.parametrize("offset_ms", [-60_000, 60_000])
+async def test_a_clock_that_is_off_is_refused_and_can_be_seen(stand: Stand, offset_ms: int) -> None:
+    market = await liquid(stand)
+    stand.sim.exchange.skew_ms = offset_ms
+    with pytest.raises(CredentialsRefused, match="header_timestamp_expired"):
+        await stand.exchange.create_order(stand.resting(market), order_group_id=None)
+    stand.sim.exchange.skew_ms = offset_ms // 10
+    status = await stand.exchange.status()
+    assert status.server_us is not None
+    ahead_us = status.server_us - SystemClock().now_us()
+    assert abs(ahead_us - offset_ms * 100) < 2_000_000
+
+
 async def test_an_order_refused_for_haste_does_not_exist(stand: Stand) -> None:
     market = await liquid(stand)
     intent = stand.resting(market)
@@ -486,6 +543,7 @@ async def settle(
     "kind, sign",
     [
         ("drop_frame", FeedGap),
+        ("reorder_frame", FeedGap),
         ("error_25", FeedGap),
         ("error_10", FeedGap),
         ("disconnect", FeedDown),
@@ -505,6 +563,42 @@ async def test_a_book_heals_by_itself_after_a_loss(stand: Stand, kind: str, sign
         for event in await until(events, of(sign)):
             rebuilt.apply(event, market.ticker)
         assert rebuilt.sides is None
+        await settle(stand, events, market, rebuilt)
+
+
+async def test_a_connection_that_is_only_half_there_is_replaced(stand: Stand) -> None:
+    market = await liquid(stand)
+    rebuilt = Rebuilt()
+    async with stand.feed.open() as events:
+        await until(events, of(FeedUp))
+        await stand.feed.watch([market.ticker])
+        for event in await until(events, of(BookSnapshot, market.ticker)):
+            rebuilt.apply(event, market.ticker)
+        stand.fault("half_open", channel="orderbook_delta")
+        await stand.exchange.create_order(stand.resting(market), order_group_id=None)
+        for event in await until(events, of(FeedDown)):
+            rebuilt.apply(event, market.ticker)
+        assert stand.sim.settings.ping_ms < 1_000, "pings alone would have kept it"
+        await settle(stand, events, market, rebuilt)
+
+
+async def test_a_wrong_snapshot_shows_in_what_follows_and_is_replaced_on_request(
+    stand: Stand,
+) -> None:
+    market = await liquid(stand)
+    translator, rebuilt = FeedTranslator(), Rebuilt()
+    stand.fault("wrong_snapshot")
+    async with stand.feed.open() as events:
+        await until(events, of(FeedUp))
+        await stand.feed.watch([market.ticker])
+        for event in await until(events, of(BookSnapshot, market.ticker)):
+            translator.translate(event)
+        assert translator.books[market.ticker].is_trusted
+        await stand.exchange.create_order(stand.intent(market), order_group_id=None)
+        for event in await until(events, of(BookDelta, market.ticker)):
+            translator.translate(event)
+        assert translator.unsynced() == (market.ticker,)
+        await stand.feed.refresh([market.ticker])
         await settle(stand, events, market, rebuilt)
 
 

@@ -133,6 +133,7 @@ class ScriptedFeed:
 
     def __init__(self) -> None:
         self.watched: tuple[MarketTicker, ...] = ()
+        self.refreshed: list[MarketTicker] = []
         self._events: asyncio.Queue[FeedEvent] = asyncio.Queue()
         self.is_open = False
 
@@ -150,6 +151,9 @@ class ScriptedFeed:
 
     async def watch(self, tickers: Sequence[MarketTicker]) -> None:
         self.watched = tuple(tickers)
+
+    async def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+        self.refreshed += tickers
 
     async def _all(self) -> AsyncIterator[FeedEvent]:
         while True:

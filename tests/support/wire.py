@@ -21,6 +21,7 @@ class Wire:
             send_always=lambda frame: self.sent.append(json.loads(frame)),
             silence=lambda: self.acts.append("silence"),
             disconnect=lambda: self.acts.append("disconnect"),
+            freeze=lambda: self.acts.append("freeze"),
         )
 
     def send(self, frame: bytes) -> bool:

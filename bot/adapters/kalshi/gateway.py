@@ -430,6 +430,10 @@ class KalshiFeed:
         """See :meth:`MarketFeed.watch`."""
         await self._socket.watch(tickers)
 
+    async def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+        """See :meth:`MarketFeed.refresh`. The snapshot is asked for within seconds."""
+        self._socket.refresh(tickers)
+
 
 def _certain(read: Callable[[], T]) -> T:
     """An accepted write whose answer cannot be read has happened somehow."""

@@ -91,6 +91,14 @@ class FeedSession:
             self._place(added)
             self._sync(now_us)
 
+    def refresh(self, tickers: Iterable[MarketTicker], now_us: int) -> None:
+        """Distrust these books. Their snapshots are asked for when overdue, so nothing can spin."""
+        for ticker in tickers:
+            subscription = self._by_ticker.get(ticker)
+            if subscription is not None and ticker in subscription.books:
+                subscription.forget_book(ticker, now_us)
+                self._note("websocket book refused", market=ticker)
+
     def connected(self, now_us: int) -> list[FeedEvent]:
         """A new socket is up: nothing of the last one counts any more."""
         self._subscriptions = [Subscription(channel) for channel in self._channels()]

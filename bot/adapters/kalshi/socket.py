@@ -104,6 +104,10 @@ class StreamSocket:
                 # The reader of the same socket meets the same end and reconnects.
                 logger.debug("websocket send failed", extra={"reason": _text(error)})
 
+    def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+        """See :meth:`MarketFeed.refresh`."""
+        self._session.refresh(tickers, self._clock.now_us())
+
     async def _events(self) -> AsyncGenerator[FeedEvent, None]:
         waits = self._waits()
         while True:

@@ -63,6 +63,10 @@ class PaperFeed:
         """See :meth:`MarketFeed.watch`."""
         await self._feed.watch(tickers)
 
+    async def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+        """See :meth:`MarketFeed.refresh`."""
+        await self._feed.refresh(tickers)
+
     async def _pump(
         self, waiting: asyncio.Queue[tuple[FeedEvent, bool]], room: asyncio.Semaphore
     ) -> None:

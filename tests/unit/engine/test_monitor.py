@@ -20,6 +20,9 @@ from bot.domain.events import (
     QuoteChanged,
     TimeAdvanced,
 )
+from bot.domain.money import Price, Quantity
+from bot.domain.orders import BookSide
+from bot.domain.quotes import BookDelta
 from bot.engine.monitor import MarketMonitor, MonitorSettings
 from bot.marketdata.universe import MarketFilter
 from bot.ports.exchange import FeedDown, ListedMarket
@@ -99,6 +102,21 @@ async def test_books_become_quotes_and_a_lost_feed_becomes_distrust() -> None:
     assert (quoted.quote.bid, quoted.quote.ask) == (9_000, 9_200)
     assert [one.tickers for one in watch.of(BooksDistrusted)] == [(TICKER,)]
     assert len(watch.of(FeedLost)) == 1
+
+
+async def test_a_book_that_does_not_add_up_is_asked_for_anew() -> None:
+    watch = Watch()
+    take = BookDelta(
+        ticker=TICKER, side=BookSide.BID, price=Price(9_000), change=Quantity(-60), received_us=2
+    )
+    async with watch.running():
+        watch.feed.push(snapshot([(9_000, 100)], [(9_200, 100)]), take)
+        await asyncio.sleep(0.1)
+        assert watch.feed.refreshed == []
+        watch.feed.push(take)
+        await asyncio.sleep(0.1)
+    assert watch.feed.refreshed == [TICKER]
+    assert [one.tickers for one in watch.of(BooksDistrusted)] == [(TICKER,)]
 
 
 async def test_a_market_that_leaves_the_listing_is_dropped() -> None:

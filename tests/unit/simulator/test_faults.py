@@ -37,9 +37,9 @@ def test_the_first_calls_may_pass() -> None:
 
 def test_a_frame_rule_minds_its_channel_and_call_rules_mind_no_frames() -> None:
     faults = armed(FaultRule(kind="drop_frame", channel="trade"), FaultRule(kind="500"))
-    assert faults.on_frame("ticker") is None
-    assert faults.on_frame("trade") is FrameFault.DROP
-    assert faults.on_frame("trade") is None
+    assert faults.on_frame("ticker", "ticker") is None
+    assert faults.on_frame("trade", "trade") is FrameFault.DROP
+    assert faults.on_frame("trade", "trade") is None
 
 
 def test_chance_is_seeded_and_near_its_probability() -> None:
@@ -56,7 +56,7 @@ def test_rules_are_listed_and_disarmed() -> None:
     assert [entry["id"] for entry in faults.listing()] == [1, 2]
     faults.disarm(1)
     assert faults.on_call("GET", "/x") is None
-    assert faults.on_frame("trade") is FrameFault.SILENCE
+    assert faults.on_frame("trade", "trade") is FrameFault.SILENCE
     assert faults.silence_ms() == 70
     faults.disarm()
     assert faults.listing() == []
@@ -91,3 +91,9 @@ def test_a_script_runs_in_the_order_of_its_times(tmp_path: Path) -> None:
     rules = [FaultRule(kind="500", at_ms=20), FaultRule(kind="503", at_ms=10)]
     path.write_bytes(msgspec.json.encode(rules))
     assert [rule.kind for rule in in_order(load_script(path))] == ["503", "500"]
+
+
+def test_a_wrong_snapshot_waits_for_a_snapshot() -> None:
+    faults = armed(FaultRule(kind="wrong_snapshot"))
+    assert faults.on_frame("orderbook_delta", "orderbook_delta") is None
+    assert faults.on_frame("orderbook_delta", "orderbook_snapshot") is FrameFault.WRONG_SNAPSHOT

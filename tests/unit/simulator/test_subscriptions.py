@@ -11,7 +11,7 @@ class Script:
     def __init__(self, *faults: FrameFault | None) -> None:
         self.faults = list(faults)
 
-    def on_frame(self, channel: str) -> FrameFault | None:
+    def on_frame(self, channel: str, kind: str) -> FrameFault | None:
         return self.faults.pop(0) if self.faults else None
 
 
@@ -64,13 +64,29 @@ def test_faults_lose_repeat_and_end() -> None:
     assert hub.listeners(Channel.TRADE, A) == []
 
 
-def test_faults_reach_the_connection() -> None:
-    faults = Script(FrameFault.SILENCE, FrameFault.DISCONNECT, FrameFault.CHANNEL_ERROR)
-    hub, wire = Hub(faults), Wire()
+def test_a_held_frame_comes_after_the_next_one() -> None:
+    hub, wire = Hub(Script(FrameFault.REORDER)), Wire()
     subscription = listening(hub, wire, Channel.TRADE, None)
     for _ in range(3):
         hub.push(subscription, "trade", b"{}")
-    assert wire.acts == ["silence", "disconnect"]
+    assert [frame["seq"] for frame in wire.sent] == [2, 1, 3]
+
+
+def test_a_wrong_snapshot_keeps_its_number_and_its_prices() -> None:
+    hub, wire = Hub(Script(FrameFault.WRONG_SNAPSHOT)), Wire()
+    subscription = listening(hub, wire, Channel.ORDERBOOK, {A: None})
+    hub.push(subscription, "orderbook_snapshot", b'{"yes_dollars_fp":[["0.4700","3.00"]]}')
+    assert wire.sent[0]["seq"] == 1
+    assert wire.sent[0]["msg"] == {"yes_dollars_fp": [["0.4700", "0.01"]]}
+
+
+def test_faults_reach_the_connection() -> None:
+    acts = (FrameFault.SILENCE, FrameFault.DISCONNECT, FrameFault.HALF_OPEN)
+    hub, wire = Hub(Script(*acts, FrameFault.CHANNEL_ERROR)), Wire()
+    subscription = listening(hub, wire, Channel.TRADE, None)
+    for _ in range(4):
+        hub.push(subscription, "trade", b"{}")
+    assert wire.acts == ["silence", "disconnect", "freeze"]
     assert wire.sent[-1]["msg"]["code"] == 10
 
 

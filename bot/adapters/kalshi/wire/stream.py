@@ -6,6 +6,7 @@ for a payload that cannot be read or a type that did not exist yet.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import msgspec
 
@@ -249,8 +250,9 @@ class UsualCounts(dict[str, Quantity]):
         return count
 
 
+@cache
 def usual_prices(*, uses_yes_price: bool) -> Mapping[str, tuple[BookSide, Mapping[str, Price]]]:
-    """For each leg the side it is, and every text of a price as a YES price."""
+    """For each leg the side it is, and every text of a price as a YES price. Made once."""
     inner = [Price(number) for number in range(1, PAYOUT)]
     asks = inner if uses_yes_price else [complement(price) for price in inner]
     texts = [format_price(price) for price in inner]

@@ -389,6 +389,21 @@ def test_repeats_do_not_add_up_over_a_calm_time() -> None:
         assert kinds(session.receive(change("usual", usual), 0)) == []
 
 
+def test_a_refused_book_is_silent_until_its_next_snapshot_which_is_asked_for() -> None:
+    session, _ = watching(A, B)
+    session.receive(snapshot(1), 0)
+    session.receive(snapshot(2, "B"), 0)
+    session.refresh([A, C], S)
+    assert kinds(session.receive(delta(3), S)) == []
+    assert kinds(session.receive(delta(4, "B"), S)) == [BookDelta]
+    commands(session)
+    session.tick(S + BOOKS_ONLY.snapshot_timeout_us + 1)
+    (asked,) = [one for one in commands(session) if one["params"].get("action") == "get_snapshot"]
+    assert asked["params"]["market_tickers"] == ["A"]
+    assert kinds(session.receive(snapshot(5), S)) == [BookSnapshot]
+    assert kinds(session.receive(delta(6), S)) == [BookDelta]
+
+
 # --- books --------------------------------------------------------------------------------------
 
 
