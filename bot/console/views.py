@@ -27,8 +27,7 @@ from bot.domain.operations import (
     VersionView,
     WhyView,
 )
-from bot.domain.orders import BookSide
-from bot.execution.pricing import own_price
+from bot.domain.orders import BookSide, own_price
 from bot.kit.markup import ago, bold, code, escape, moment, span
 
 STOPS_NEED_A_LEADER = (

@@ -15,7 +15,7 @@ from bot.domain.ids import (
     SignalId,
     StrategyId,
 )
-from bot.domain.money import Money, Price, Quantity
+from bot.domain.money import Money, Price, Quantity, complement
 
 
 class BookSide(StrEnum):
@@ -28,6 +28,11 @@ class BookSide(StrEnum):
     def opposite(self) -> "BookSide":
         """The other side."""
         return BookSide.ASK if self is BookSide.BID else BookSide.BID
+
+
+def own_price(side: BookSide, price: Price) -> Price:
+    """A YES-leg price as the price of the held side, and back: it is its own inverse."""
+    return price if side is BookSide.BID else complement(price)
 
 
 class TimeInForce(StrEnum):

@@ -18,7 +18,7 @@ from bot.domain.events import (
 )
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Money, Quantity, cost, format_quantity
-from bot.domain.orders import BookSide, VenuePosition
+from bot.domain.orders import BookSide, VenuePosition, own_price
 from bot.domain.records import BracketRecord, StoredState
 from bot.domain.tradingday import trading_day
 from bot.engine import duty
@@ -30,7 +30,6 @@ from bot.engine.reconcile import Mismatch, mismatches, missed_events, unexplaine
 from bot.engine.work import keep, work_all
 from bot.engine.world import FOREIGN, World
 from bot.execution.bracket import with_outside_exit
-from bot.execution.pricing import own_price
 from bot.portfolio.pnl import Result
 from bot.portfolio.positions import Position
 from bot.risk import breakers

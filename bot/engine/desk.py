@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bot.domain.events import FillReported
 from bot.domain.ids import BracketId, ClientOrderId, MarketTicker, OrderId
-from bot.domain.orders import BookSide, Purpose
+from bot.domain.orders import BookSide
 from bot.domain.records import BracketRecord, StoredOrder
 from bot.engine.draft import Draft
 from bot.execution.bracket import Bracket, OrderChange, with_order
@@ -170,11 +170,6 @@ class Desk:
         self._client_of = {
             order_id: client for order_id, client in self._client_of.items() if client not in gone
         }
-
-
-def is_entry(order: TrackedOrder) -> bool:
-    """Whether it opens risk."""
-    return order.intent.purpose is Purpose.ENTRY
 
 
 def _progress(bracket: Bracket) -> dict[ClientOrderId, TrackedOrder]:

@@ -5,7 +5,7 @@ Every refusal is kept with its reason, but the same one not on every tick.
 
 from bot.domain.ids import BracketId, ClientOrderId, EventTicker, MarketTicker
 from bot.domain.money import Money, Price, Quantity, cost
-from bot.domain.orders import OrderIntent, Purpose, TimeInForce
+from bot.domain.orders import OrderIntent, Purpose, TimeInForce, own_price
 from bot.domain.signals import Signal, SignalRecord, Verdict
 from bot.engine.draft import Draft
 from bot.engine.markets import MarketNow
@@ -13,7 +13,7 @@ from bot.engine.work import work
 from bot.engine.world import World
 from bot.execution.bracket import Bracket, Plan, opened
 from bot.execution.order_state import submitted
-from bot.execution.pricing import entry_limit, own_bid, own_price
+from bot.execution.pricing import entry_limit, own_bid
 from bot.kit.times import SECOND_US
 from bot.portfolio.exposure import Exposure, Stake, exposure_around
 from bot.risk.checks import Denial, RiskView, first_denial

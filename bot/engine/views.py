@@ -1,7 +1,7 @@
 """The engine's knowledge as operators see it. Reads only; nothing here changes the world."""
 
 from bot.domain.ids import MarketTicker
-from bot.domain.money import Money, Price
+from bot.domain.money import Money, Price, cost
 from bot.domain.operations import (
     AccountView,
     ApiView,
@@ -12,6 +12,7 @@ from bot.domain.operations import (
     PositionView,
     StopReason,
 )
+from bot.domain.orders import own_price
 from bot.domain.tradingday import day_start_us, trading_day
 from bot.engine.duty import readings
 from bot.engine.entries import stakes
@@ -158,8 +159,7 @@ def _position(world: World, position: Position, *, is_ours: bool) -> PositionVie
 
 
 def _gain(position: Position, mark: Price) -> Money:
-    own = mark if position.quantity > 0 else 10_000 - mark
-    return Money(own * position.size - position.cost)
+    return Money(cost(own_price(position.side, mark), position.size) - position.cost)
 
 
 def _or_none(price: Price | None) -> Price | None:

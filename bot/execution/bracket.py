@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 from bot.domain.ids import BracketId, ClientOrderId, EventTicker, MarketTicker, SignalId, StrategyId
 from bot.domain.money import Money, Price, Quantity, cost
-from bot.domain.orders import BookSide, Fill
+from bot.domain.orders import BookSide, Fill, own_price
 from bot.domain.records import BracketState, ExitReason
 from bot.execution.order_state import TrackedOrder, closed_by_venue, filled_by
-from bot.execution.pricing import own_price, own_value
+from bot.execution.pricing import own_value
 
 OrderChange = Callable[[TrackedOrder], TrackedOrder]
 
@@ -145,12 +145,6 @@ class Bracket:
     def is_over_closed(self) -> bool:
         """Whether more left than ever came: two facts contradict each other."""
         return self.entered < self.exited + self.outside
-
-    @property
-    def at_risk(self) -> Money:
-        """What can be lost: the cost of what is held and of what the entry may still buy."""
-        own = own_price(self.plan.side, self.plan.entry_price)
-        return cost(own, Quantity(self.held + self.entry.remaining))
 
     @property
     def entry_cost(self) -> Money:

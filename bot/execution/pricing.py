@@ -8,13 +8,8 @@ exits so that they are never less willing.
 
 from bot.domain.market import PriceGrid
 from bot.domain.money import PAYOUT, Money, Price, Quantity, complement
-from bot.domain.orders import BookSide
+from bot.domain.orders import BookSide, own_price
 from bot.domain.quotes import Quote
-
-
-def own_price(side: BookSide, price: Price) -> Price:
-    """A YES-leg price as the price of the held side, and back: it is its own inverse."""
-    return price if side is BookSide.BID else complement(price)
 
 
 def own_value(side: BookSide, yes_value: Money, quantity: Quantity) -> Money:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from bot.domain.ids import ClientOrderId, Epoch
 from bot.domain.market import PriceGrid
 from bot.domain.money import Price, Quantity
-from bot.domain.orders import OrderIntent, OrderStatus, Purpose, TimeInForce
+from bot.domain.orders import OrderIntent, OrderStatus, Purpose, TimeInForce, own_price
 from bot.domain.quotes import Quote
 from bot.domain.records import ExitReason
 from bot.execution.actions import Action, Alarm, Cancel, FetchFills, LookUp, Place
@@ -28,7 +28,7 @@ from bot.execution.order_state import (
     looked_up,
     submitted,
 )
-from bot.execution.pricing import exit_limit, own_ask, own_bid, own_price, take_profit_limit
+from bot.execution.pricing import exit_limit, own_ask, own_bid, take_profit_limit
 from bot.execution.rules import BracketRules
 from bot.kit.times import SECOND_US
 

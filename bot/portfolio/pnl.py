@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from bot.domain.fees import estimate_fee
 from bot.domain.ids import BracketId
 from bot.domain.market import FeeTerms
-from bot.domain.money import PAYOUT, Money, Price, Quantity, complement, cost
-from bot.domain.orders import BookSide
+from bot.domain.money import PAYOUT, Money, Price, Quantity, cost
+from bot.domain.orders import BookSide, own_price
 from bot.domain.quotes import Quote
 from bot.domain.signals import MILLION
 from bot.portfolio.positions import Position
@@ -54,8 +54,7 @@ def liquidation(position: Position, quote: Quote | None, fees: FeeTerms, *, is_l
 
 def entitled(position: Position, value: Price) -> Mark:
     """A determined market is worth what it will pay, whatever its last bid was."""
-    own = value if position.side is BookSide.BID else complement(value)
-    return Mark(cost(own, position.size), is_stale=False)
+    return Mark(cost(own_price(position.side, value), position.size), is_stale=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +123,5 @@ def loss_streak(results: Iterable[Result], streak: int = 0) -> int:
 
 
 def _own_bid(position: Position, quote: Quote) -> Price | None:
-    if position.side is BookSide.BID:
-        return quote.bid
-    return complement(quote.ask) if quote.ask is not None else None
+    price = quote.bid if position.side is BookSide.BID else quote.ask
+    return own_price(position.side, price) if price is not None else None

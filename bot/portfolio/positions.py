@@ -8,8 +8,8 @@ side's own prices, as the venue books them.
 from dataclasses import dataclass, replace
 
 from bot.domain.ids import MarketTicker
-from bot.domain.money import Money, Price, Quantity, complement, cost
-from bot.domain.orders import BookSide, Fill
+from bot.domain.money import Money, Price, Quantity, cost
+from bot.domain.orders import BookSide, Fill, own_price
 from bot.domain.records import PositionRecord
 
 
@@ -80,7 +80,7 @@ def folded(position: Position, fill: Fill) -> Position:
     closing = Quantity(0)
     if position.quantity and position.side is not fill.side:
         closing = Quantity(min(position.size, fill.quantity))
-        after = _reduced(after, closing, _own(position.side, fill.price))
+        after = _reduced(after, closing, own_price(position.side, fill.price))
     opening = Quantity(fill.quantity - closing)
     if not opening:
         return after
@@ -88,7 +88,7 @@ def folded(position: Position, fill: Fill) -> Position:
     return replace(
         after,
         quantity=Quantity(after.quantity + signed),
-        cost=Money(after.cost + cost(_own(fill.side, fill.price), opening)),
+        cost=Money(after.cost + cost(own_price(fill.side, fill.price), opening)),
     )
 
 
@@ -96,7 +96,7 @@ def paid_out(position: Position, value: Price, at_us: int) -> Position:
     """The market settled: every YES contract was worth ``value``."""
     if not position.quantity:
         return position
-    after = _reduced(position, position.size, _own(position.side, value))
+    after = _reduced(position, position.size, own_price(position.side, value))
     return replace(after, updated_us=max(position.updated_us, at_us))
 
 
@@ -119,7 +119,3 @@ def _reduced(position: Position, closing: Quantity, own: Price) -> Position:
         cost=Money(position.cost - released),
         realized=Money(position.realized + cost(own, closing) - released),
     )
-
-
-def _own(side: BookSide, price: Price) -> Price:
-    return price if side is BookSide.BID else complement(price)

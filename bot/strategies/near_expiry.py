@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from bot.domain.fees import estimate_fee
 from bot.domain.ids import StrategyId
 from bot.domain.money import PAYOUT, Money, Price, Quantity, complement
-from bot.domain.orders import BookSide
+from bot.domain.orders import BookSide, own_price
 from bot.domain.quotes import Quote
 from bot.domain.signals import MILLION, Signal
 from bot.kit.times import HOUR_US, MINUTE_US, SECOND_US
@@ -127,10 +127,10 @@ class NearExpiry:
             strategy_id=self.strategy_id,
             ticker=quote.ticker,
             side=side,
-            price=_yes(side, own),
+            price=own_price(side, own),
             chance_e6=chance_e6,
-            target_price=_yes(side, target) if target < PAYOUT else None,
-            stop_price=_yes(side, stop) if params.stop_below_e4 else None,
+            target_price=own_price(side, target) if target < PAYOUT else None,
+            stop_price=own_price(side, stop) if params.stop_below_e4 else None,
             lifetime_us=params.lifetime_us,
             inputs=(
                 ("bid_e4", str(quote.bid)),
@@ -143,7 +143,3 @@ class NearExpiry:
 def build(given: Mapping[str, object]) -> Strategy:
     """The strategy with these parameters."""
     return NearExpiry(parameters(NearExpiryParams, given))
-
-
-def _yes(side: BookSide, own: Price) -> Price:
-    return own if side is BookSide.BID else complement(own)
