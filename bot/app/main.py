@@ -1,7 +1,7 @@
 """Running the bot: one cycle for cron, or the managed process that leads, trades and answers.
 
 The managed start is a sequence of named steps. What is wrong for certain
-(configuration, key, port, lock, schema) ends it before the working leader
+(configuration, key, lock, port, schema) ends it before the working leader
 elsewhere is touched; what may pass (database, exchange, Telegram) is waited for.
 """
 
@@ -105,17 +105,20 @@ async def _managed(settings: BotSettings) -> int:
     means = real_means()
     preflight(settings)
     stop = asyncio.Event()
-    stop_on_signals(stop)
     async with contextlib.AsyncExitStack() as stack:
+        if settings.database.is_sqlite:
+            # Before the port: a running bot has that too, and only the lock tells who it is.
+            lock = settings.lock_file or hostlock.default_path()
+            if settings.lock_wait_s:
+                logger.info("waiting for the host lock", extra={"limit_s": settings.lock_wait_s})
+            stack.enter_context(await hostlock.acquire(lock, means.clock, settings.lock_wait_s))
+        stop_on_signals(stop)  # not earlier: nothing would end a wait for the lock
         token = settings.secrets.portal_token
         web = WebServer(
             settings.web.host, settings.web.port, token.get_secret_value() if token else None
         )
         await web.start()
         stack.push_async_callback(web.stop)
-        if settings.database.is_sqlite:
-            lock = settings.lock_file or hostlock.default_path()
-            stack.enter_context(await hostlock.acquire(lock, means.clock, settings.lock_wait_s))
         database = await _database(stack, settings, means, stop)
         if database is None:
             return 0  # told to stop while waiting for the database

@@ -1,5 +1,6 @@
 """One machine, SQLite: double starts, ``--force-kill``, interrupts."""
 
+import asyncio
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -35,6 +36,43 @@ async def test_a_second_railway_start_on_sqlite_meets_the_lock(home: Home) -> No
     assert second.code == 1
     assert "Failed to acquire lock" in second.err
     assert str(first.process.pid) in second.err
+    assert is_led_by(home, first)
+
+
+async def port_of(bot: Program) -> str:
+    await bot.reach("leading")
+    await bot.until_said("page open")
+    return bot.log("page open")[0]["address"].rpartition(":")[2]
+
+
+async def test_a_second_start_on_the_same_port_meets_the_lock_not_the_port(home: Home) -> None:
+    first = home.bot()
+    port = await port_of(first)
+    second = await home.start("-m", "bot", "run", PORT=port).ended()
+    assert second.code == 1
+    assert f"the bot runs as PID {first.process.pid} since" in second.err
+    assert "cannot listen" not in second.said
+
+
+async def test_waiting_for_the_lock_takes_over_the_port_too(home: Home) -> None:
+    first = home.bot()
+    port = await port_of(first)
+    second = home.start("-m", "bot", "run", "--lock-wait", "60", PORT=port)
+    await second.until_said("waiting for the host lock")
+    await asyncio.sleep(0.5)
+    assert second.is_running, second.story()
+    assert (await first.told(signal.SIGTERM)).code == 0
+    assert await port_of(second) == port
+    assert is_led_by(home, second)
+
+
+async def test_waiting_for_the_lock_is_interrupted_at_once(home: Home) -> None:
+    first = home.bot()
+    port = await port_of(first)
+    second = home.start("-m", "bot", "run", "--lock-wait", "60", PORT=port)
+    await second.until_said("waiting for the host lock")
+    await asyncio.sleep(0.5)
+    assert (await second.told(signal.SIGINT, limit_s=15)).code == 130
     assert is_led_by(home, first)
 
 
