@@ -2,14 +2,24 @@
 
 python check_bot_running.py               start, or exit 1 if the bot runs already
 python check_bot_running.py --force-kill  end the running bot first, and no other program
+
+Further options are those of: python -m bot run --help
 """
 
 import asyncio
 import sys
 from pathlib import Path
 
-from bot.cli import main
-from bot.ops import processes
+try:
+    from bot.cli import main
+    from bot.ops import processes
+except ModuleNotFoundError as fault:
+    if __name__ != "__main__":
+        raise
+    sys.stderr.write(
+        f"{sys.executable} lacks {fault.name}: use .venv/bin/python check_bot_running.py\n"
+    )
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parent
 GRACE_S = 15.0
@@ -35,6 +45,9 @@ def check(*, is_forced: bool) -> str | None:
 
 def start(arguments: list[str]) -> None:
     """Check, then run; exits with the documented code."""
+    if {"--help", "-h"} & set(arguments):
+        sys.stdout.write(__doc__ or "")
+        return
     obstacle = check(is_forced=FORCE in arguments)
     if obstacle is not None:
         sys.stderr.write(f"{obstacle}\n")

@@ -126,6 +126,38 @@ def test_each_door_leads_to_its_command(house: House, words: list[str], command:
     assert said == command
 
 
+@pytest.mark.parametrize("spelling", ["--help", "-h"])
+@pytest.mark.parametrize(
+    ("door", "named"),
+    [
+        ("instance_manager.py", ("--list", "--activate ID", "--deactivate-all")),
+        ("check_bot_running.py", ("--force-kill",)),
+    ],
+)
+def test_a_doors_help_names_its_own_options_and_starts_nothing(
+    house: House, door: str, named: tuple[str, ...], spelling: str
+) -> None:
+    said = []
+    for is_running in (False, True):
+        if is_running:
+            house.start_and_wait("railway_startup.py")
+        asked = house.start(door, spelling)
+        out, err = asked.communicate(timeout=30)
+        assert (asked.returncode, err) == (0, "")
+        said.append(out)
+    assert said[0] == said[1]
+    assert all(one in said[0] for one in named)
+
+
+@pytest.mark.parametrize("door", ["instance_manager.py", "check_bot_running.py"])
+def test_a_python_without_the_dependencies_is_told_which_to_use(house: House, door: str) -> None:
+    (house.root / "bot/cli/__init__.py").write_text("import no_such_dependency\n")
+    asked = house.start(door, "--help")
+    _, err = asked.communicate(timeout=30)
+    assert asked.returncode == 2
+    assert err == (f"{sys.executable} lacks no_such_dependency: use .venv/bin/python {door}\n")
+
+
 @pytest.mark.parametrize(
     "name", ["check_bot_running.py", "railway_startup.py", "instance_manager.py"]
 )
