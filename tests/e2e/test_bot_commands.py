@@ -295,7 +295,7 @@ async def test_a_database_that_is_gone_for_a_while_shuts_the_gate_and_loses_noth
         home.settings |= TRADING
         chat = Chat(telegram, home)
         market.quote(8_000, 8_100)  # nothing to buy before the halt
-            bot = home.bot(DATABASE_URL=postgres_url.replace(f":{port}/", f":{network.port}/"))
+        bot = home.bot(DATABASE_URL=postgres_url.replace(f":{port}/", f":{network.port}/"))
         await bot.reach("leading")
         await chat.hears("Leading")
         network.is_open = False
