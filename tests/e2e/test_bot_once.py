@@ -175,7 +175,7 @@ async def test_the_bot_told_to_stop_while_it_waits_for_its_database_ends_with_ze
 async def test_an_interrupted_cycle_exits_130_and_the_next_one_completes(
     home: Home, exchange: SimulatedExchange
 ) -> None:
-    exchange.exchange.faults.arm(FaultRule(kind=CallFault.LATENCY, count=0, delay_ms=3_000))
+    exchange.exchange.faults.arm(FaultRule(kind=CallFault.LATENCY, count=0, delay_ms=4_500))
     running = home.start("-m", "bot", "run-once", "--mode", "collect")
     await home.until_rows("SELECT count(*) FROM collect_cycles", lambda rows: rows[0][0] == 1)
     done = await running.told(signal.SIGINT)
