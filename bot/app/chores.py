@@ -10,15 +10,15 @@ from bot.app.backups import make_backup
 from bot.app.build import collect_settings
 from bot.app.running import Running
 from bot.collect.gaps import GapCheck, GapReport
-from bot.collect.snapshots import Collector
+from bot.collect.snapshots import MODE, Collector
 from bot.domain.alerts import AlertKind
-from bot.domain.errors import BotError, ExchangeUnavailable
+from bot.domain.errors import BotError, ExchangeUnavailable, StorageUnavailable
 from bot.domain.ids import Epoch
 from bot.jobs.registry import JobFunctions, JobSettings, leader_jobs
 from bot.jobs.runs import JobFailure
 from bot.jobs.schedule import LeaderJobs
 from bot.jobs.triggers import Daily
-from bot.kit.times import DAY_US, HOUR_US, SECOND_US
+from bot.kit.times import DAY_US, HOUR_US, SECOND_US, hour_key
 from bot.ops.backup import BackupKind
 from bot.ports.backups import BackupContents
 from bot.ports.collection import CycleOutcome
@@ -64,7 +64,13 @@ class Chores:
         )
 
     async def collect(self, slot_us: int) -> None:
-        """The hour's cycle, tried again while the hour lasts: what is missed then is gone."""
+        """The hour's cycle, tried again while the hour lasts: what is missed then is gone.
+
+        A leader killed between the end of its cycle and the end of its slot leaves the slot to
+        its successor, though the hour has been read.
+        """
+        if await self._is_collected(slot_us):
+            return
         retry_s = self._running.settings.collect.retry_s
         last_try_us = slot_us + HOUR_US - round(retry_s * SECOND_US)
         while True:
@@ -82,6 +88,16 @@ class Chores:
             if self._running.clock.now_us() >= last_try_us:
                 raise ExchangeUnavailable(error)
             await asyncio.sleep(retry_s)
+
+    async def _is_collected(self, slot_us: int) -> bool:
+        hour = hour_key(slot_us)
+        try:
+            cycles = await self._collection.cycles(hour, hour)
+        except StorageUnavailable:
+            return False  # the cycle meets the same fault, reports it and is tried again
+        return any(
+            cycle.mode == MODE and cycle.outcome is CycleOutcome.COMPLETE for cycle in cycles
+        )
 
     async def _check_gaps(self, _slot_us: int) -> None:
         await self._gaps.run()

@@ -69,6 +69,18 @@ async def test_a_complete_cycle_says_nothing(database: Database, tmp_path: Path)
     assert await bench.alerts() == []
 
 
+async def test_a_slot_whose_cycle_a_killed_leader_completed_is_not_collected_again(
+    database: Database, tmp_path: Path
+) -> None:
+    listing = ScriptedListing({"KXCPI": paged("KXCPI", [3])})
+    bench = Bench(database, tmp_path, listing)
+    await bench.chores.collect(bench.slot_us)
+    asked = len(listing.asked)
+    bench.clock.advance(1)
+    await bench.chores.collect(bench.slot_us)
+    assert len(listing.asked) == asked
+
+
 async def test_a_failed_cycle_is_tried_again_within_its_hour_and_told_when_it_recovers(
     database: Database, tmp_path: Path
 ) -> None:
