@@ -205,7 +205,7 @@ async def test_an_unhalt_that_was_killed_before_its_reply_is_reported_and_not_re
     halted = await home.command("halt", "meanwhile")
     assert halted.code == 0, halted.said
     home.bot(RAILWAY_DEPLOYMENT_ID="d1", BOT_TRADING__STARTS_UNHALTED="false")
-    await chat.hears("done: the halt is ended (this was done before a restart)")
+    await chat.hears("ended, unless another came meanwhile (this was done before a restart)")
     assert await home.rows(HALT) == [(True, "meanwhile")]
 
 
