@@ -13,6 +13,7 @@ from bot.adapters.storage.queries import (
     SqlQueries,
     last_leader_of,
     leader_of,
+    led_scopes,
 )
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.basics import open_database, open_existing_database, real_means
@@ -20,7 +21,7 @@ from bot.app.settings import BotSettings
 from bot.app.staleness import judge_staleness
 from bot.collect.gaps import GapReport, find_gaps, gap_lines
 from bot.domain.ids import InstanceId, SeriesTicker
-from bot.domain.leadership import InstanceRow
+from bot.domain.leadership import InstanceRow, Roster
 from bot.kit.times import HOUR_US, format_seconds, hour_key
 
 _INSTANCES_SHOWN = 20
@@ -52,7 +53,7 @@ class GapAnswer:
 class InstanceAnswer:
     """Instances for people and for machines."""
 
-    rows: list[dict[str, object]]
+    facts: dict[str, object]
     lines: list[str]
 
 
@@ -130,23 +131,51 @@ async def instances(
     settings: BotSettings, *, activate: str | None, deactivate_all: bool
 ) -> InstanceAnswer:
     """List instances of this scope, after standing one down or choosing another if asked."""
+    facts: dict[str, object] = {"scope": settings.scope}
+    done: list[str] = []
     async with open_existing_database(settings) as database:
         desk = SqlLeaseStore(database)
         if activate:
             await desk.activate(InstanceId(activate))
+            facts["activated"] = activate
+            done.append(f"{activate} is wanted now; it leads once the present leader let go")
         if deactivate_all:
-            await desk.deactivate_all(settings.scope)
-        rows = await desk.instances(settings.scope, _INSTANCES_SHOWN)
-    return InstanceAnswer(
-        rows=[asdict(row) for row in rows],
-        lines=[_instance_line(row) for row in rows] or ["no instance has registered yet"],
-    )
+            facts["deactivated"] = stood_down = await desk.deactivate_all(settings.scope)
+            done.append(f"stood down: {', '.join(stood_down) or 'nobody was wanted'}")
+        roster = await desk.roster(settings.scope, _INSTANCES_SHOWN)
+        others = [one for one in await led_scopes(database) if one != settings.scope]
+    facts["instances"] = [_instance_facts(roster, row) for row in roster.rows]
+    lines = [_instance_line(roster, row) for row in roster.rows]
+    if not lines:
+        elsewhere = f"; led here: {', '.join(others)}" if others else ""
+        lines = [f"no instance of {settings.scope} has registered yet{elsewhere}"]
+    return InstanceAnswer(facts=facts, lines=[*done, *lines])
 
 
-def _instance_line(row: InstanceRow) -> str:
-    wanted = "wanted" if row.is_active else "      "
-    ended = f" stopped {format_seconds(row.stopped_us)}" if row.stopped_us else ""
+def _instance_facts(roster: Roster, row: InstanceRow) -> dict[str, object]:
+    since_us = roster.leads_since_us(row)
+    return {
+        **asdict(row),
+        "is_alive": roster.is_alive(row),
+        "has_lease": since_us is not None,
+        "leads_since_utc": format_seconds(since_us) if since_us is not None else None,
+    }
+
+
+def _instance_line(roster: Roster, row: InstanceRow) -> str:
+    since_us = roster.leads_since_us(row)
+    marks = [
+        word
+        for word, holds in (
+            (f"leads since {format_seconds(since_us or 0)}", since_us is not None),
+            ("wanted", row.is_active),
+            ("not alive", row.stopped_us is None and not roster.is_alive(row)),
+            (f"stopped {format_seconds(row.stopped_us or 0)}", row.stopped_us is not None),
+        )
+        if holds
+    ]
     return (
-        f"{row.instance_id}  {wanted}  {row.state.value:<10}  epoch {row.epoch or '-'}  "
-        f"{row.host} pid {row.pid}  heartbeat {format_seconds(row.heartbeat_us)}{ended}"
+        f"{row.instance_id}  {row.state.value:<10}  {', '.join(marks) or 'waits'}  "
+        f"epoch {row.epoch or '-'}  deployment {row.deployment_id}  {row.host} pid {row.pid}  "
+        f"heartbeat {format_seconds(row.heartbeat_us)}"
     )

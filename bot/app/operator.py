@@ -10,12 +10,12 @@ import platform
 
 from bot import __version__
 from bot.adapters.storage.collection import SqlCollectionStore
-from bot.adapters.storage.leases import SqlLeaseStore
 from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.backups import make_backup
 from bot.app.reasons import funnel_of, opinion_of
 from bot.app.replies import EngineReply
+from bot.app.roster import InstanceRoll
 from bot.app.running import Running
 from bot.app.trading import TradingDesk
 from bot.collect.gaps import find_gaps, hours_between
@@ -30,8 +30,7 @@ from bot.domain.events import (
     HaltCommanded,
     UnhaltCommanded,
 )
-from bot.domain.ids import MarketTicker
-from bot.domain.leadership import InstanceRow
+from bot.domain.ids import InstanceId, MarketTicker
 from bot.domain.money import Money
 from bot.domain.operations import (
     AccountView,
@@ -66,7 +65,6 @@ from bot.ports.messages import AuditEntry, Channel
 logger = logging.getLogger(__name__)
 
 _NO_HALT = "There is no halt to end."
-_INSTANCES_SHOWN = 10
 _DECISIONS_SHOWN = 10
 _SAVED_WITHIN_S = 10.0
 _LOOK_S = 0.05
@@ -84,6 +82,7 @@ class BotOperator:
         self._desk = desk
         self._trading = SqlTradingStore(running.parts.database, running.scope)
         self._collection = SqlCollectionStore(running.parts.database)
+        self._roll = InstanceRoll(running)
 
     # --- acts -------------------------------------------------------------------------------
 
@@ -199,6 +198,10 @@ class BotOperator:
         )
         return await self._carry_out(authority, "/cancel", event)
 
+    async def hand_over(self, authority: Authority, successor: InstanceId) -> Outcome:
+        """See ``Operator.hand_over``."""
+        return await self._roll.hand_over(authority, successor)
+
     async def backup(self, authority: Authority) -> BackupFile:
         """See ``Operator.backup``."""
         running = self._running
@@ -301,10 +304,7 @@ class BotOperator:
 
     async def instances(self) -> tuple[InstanceView, ...]:
         """See ``Operator.instances``."""
-        running = self._running
-        desk = SqlLeaseStore(running.parts.database)
-        rows = await desk.instances(running.scope, _INSTANCES_SHOWN)
-        return tuple(self._instance(row) for row in rows)
+        return await self._roll.views()
 
     async def gaps(self) -> GapsView:
         """See ``Operator.gaps``."""
@@ -418,22 +418,6 @@ class BotOperator:
 
     async def _unsent(self) -> int:
         return await self._running.outbox.waiting(Channel.TELEGRAM)
-
-    def _instance(self, row: InstanceRow) -> InstanceView:
-        standing = self._running.standing
-        return InstanceView(
-            instance=row.instance_id,
-            state=row.state.value,
-            is_wanted=row.is_active,
-            is_leading=row.epoch is not None and row.epoch == standing.epoch,
-            generation=row.generation,
-            epoch=row.epoch,
-            host=row.host,
-            version=row.code_version,
-            started_us=row.started_us,
-            heartbeat_us=row.heartbeat_us,
-            is_me=row.instance_id == self._running.parts.candidate.instance_id,
-        )
 
     def left_out(self) -> tuple[tuple[str, int], ...]:
         """How many markets each reason left out of the watch list, largest first."""

@@ -59,7 +59,7 @@ def instances(
         raise click.UsageError("--activate and --deactivate-all exclude each other")
     told = asyncio.run(admin.instances(settings, activate=activate, deactivate_all=deactivate_all))
     if as_json:
-        show({"instances": told.rows}, as_json=True)
+        show(told.facts, as_json=True)
     else:
         for line in told.lines:
             click.echo(line)

@@ -118,6 +118,12 @@ MARKET_OR_ALL = ArgumentSpec(
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
     example="KXFED-26DEC-T4.25",
 )
+INSTANCE = ArgumentSpec(
+    name="id",
+    shape=Shape.WORD,
+    pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+    example="the first word of a line of /instances",
+)
 TOPIC = ArgumentSpec(
     name="command", shape=Shape.WORD, pattern=r"/?[A-Za-z_]{1,32}", example="reset_breaker"
 )

@@ -12,6 +12,7 @@ from bot.console import views
 from bot.console.commands import (
     BREAKER,
     FORCE,
+    INSTANCE,
     MARKET_OR_ALL,
     REASON,
     TICKER,
@@ -22,8 +23,9 @@ from bot.console.commands import (
     CommandTable,
     Invocation,
 )
+from bot.console.handover import ask_handover
 from bot.domain.errors import StorageUnavailable
-from bot.domain.ids import MarketTicker
+from bot.domain.ids import InstanceId, MarketTicker
 from bot.domain.money import format_quantity
 from bot.domain.operations import AccessLevel, BreakerView, Done, HaltView, Outcome, Refused
 from bot.kit.markup import bold, code, escape
@@ -217,6 +219,13 @@ async def _acknowledge(call: Invocation) -> Answer:
     return _told(await call.operator.acknowledge(call.authority, ticker))
 
 
+async def _hand_over(call: Invocation) -> Answer:
+    # Without an id the question was about the only one there is.
+    others = [one for one in await call.operator.instances() if one.is_alive and not one.is_me]
+    typed = call.arguments.get(INSTANCE.name) or (others[0].instance if len(others) == 1 else "")
+    return _told(await call.operator.hand_over(call.authority, InstanceId(typed)))
+
+
 async def _breakers(call: Invocation) -> Answer:
     return Answer(text=views.breakers(await call.operator.breakers(), call.now_us), outcome="shown")
 
@@ -316,7 +325,11 @@ def _seeing() -> tuple[CommandSpec, ...]:
             help="Why there was no trade, in general or in one market",
         ),
         row(name="gaps", handler=_gaps, help="Hours that the collection missed"),
-        row(name="instances", handler=_instances, help="Who is registered and who leads"),
+        row(
+            name="instances",
+            handler=_instances,
+            help="Who is registered, who is wanted, who leads since when",
+        ),
     )
 
 
@@ -375,6 +388,15 @@ def _acting() -> tuple[CommandSpec, ...]:
             arguments=(TICKER,),
             increases_risk=True,
             help="Accept what is not ours in a market, so that entries go on there",
+        ),
+        row(
+            name="handover",
+            handler=_hand_over,
+            asker=partial(ask_handover, run_prefix=RUN_PREFIX),
+            level=_ADMIN,
+            arguments=(INSTANCE,),
+            increases_risk=True,
+            help="Give the lead to another living instance",
         ),
         row(
             name="backup",

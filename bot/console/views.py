@@ -356,8 +356,9 @@ def _instance_line(instance: InstanceView, now_us: int) -> str:
     marks = [
         word
         for word, holds in (
-            ("LEADS", instance.is_leading),
+            (f"LEADS since {moment(instance.leads_since_us or 0)}", instance.leads_since_us),
             ("wanted", instance.is_wanted),
+            ("not alive", not instance.is_alive),
             ("this one", instance.is_me),
         )
         if holds
@@ -366,6 +367,7 @@ def _instance_line(instance: InstanceView, now_us: int) -> str:
     epoch = "" if instance.epoch is None else f", epoch {instance.epoch}"
     return (
         f"{code(instance.instance)} {escape(instance.state)}{shown}\n"
-        f"  generation {instance.generation}{epoch}, {escape(instance.host)}, "
-        f"version {escape(instance.version)}, heartbeat {ago(instance.heartbeat_us, now_us)}"
+        f"  deployment {escape(instance.deployment)}, generation {instance.generation}{epoch}, "
+        f"{escape(instance.host)}, version {escape(instance.version)}, "
+        f"heartbeat {ago(instance.heartbeat_us, now_us)}"
     )

@@ -13,6 +13,9 @@ from bot.domain.ids import Epoch, InstanceId, Scope
 OPERATOR = "operator"
 """``decided_by`` of a row whose ``is_active`` was typed by a person."""
 
+ALIVE_US = 15_000_000
+"""An instance whose last heartbeat is older cannot be activated."""
+
 
 class InstanceState(StrEnum):
     """What an instance last said about itself."""
@@ -87,6 +90,28 @@ class Reading:
     """``None`` when the row was deleted, e.g. by a restore."""
     active: InstanceRow | None
     database_now_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """The instances of a scope and its lease, read in one transaction, for people."""
+
+    rows: tuple[InstanceRow, ...]
+    """The living first, then by start, newest first."""
+    lease: LeaseRow | None
+    """``None`` for a scope nobody has registered in."""
+    database_now_us: int
+
+    def is_alive(self, row: InstanceRow) -> bool:
+        """Whether it could be made the leader now."""
+        return row.stopped_us is None and row.heartbeat_us >= self.database_now_us - ALIVE_US
+
+    def leads_since_us(self, row: InstanceRow) -> int | None:
+        """Since when it has the lease; ``None`` if it has not, or no longer."""
+        lease = self.lease
+        if lease is None or lease.holder != row.instance_id:
+            return None
+        return lease.acquired_us if lease.expires_us > self.database_now_us else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -222,7 +222,11 @@ class InstanceView:
     instance: InstanceId
     state: str
     is_wanted: bool
-    is_leading: bool
+    leads_since_us: int | None
+    """Since when it has the lease; ``None`` while it has not."""
+    is_alive: bool
+    """Whether it could be made the leader now."""
+    deployment: str
     generation: int
     epoch: Epoch | None
     host: str

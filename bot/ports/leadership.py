@@ -16,6 +16,7 @@ from bot.domain.leadership import (
     LeaseRow,
     Reading,
     Renewal,
+    Roster,
 )
 
 
@@ -80,8 +81,8 @@ class LeaseStore(Protocol):
 class InstanceDesk(Protocol):
     """What an operator may do from outside any instance."""
 
-    async def instances(self, scope: Scope | None, limit: int) -> list[InstanceRow]:
-        """Newest first; every scope when ``None``."""
+    async def roster(self, scope: Scope, limit: int) -> Roster:
+        """The instances of a scope, at most ``limit``, and who has the lease."""
         ...
 
     async def activate(self, instance_id: InstanceId) -> None:

@@ -9,7 +9,7 @@ the console after a crash, finds out that it already happened.
 
 from typing import Protocol
 
-from bot.domain.ids import MarketTicker
+from bot.domain.ids import InstanceId, MarketTicker
 from bot.domain.operations import (
     AccountView,
     Authority,
@@ -75,6 +75,10 @@ class Operator(Protocol):
         """Cancel every resting entry of ours; take-profits stay."""
         ...
 
+    async def hand_over(self, authority: Authority, successor: InstanceId) -> Outcome:
+        """Give the lead to another living instance; refused where that one cannot take it."""
+        ...
+
     async def backup(self, authority: Authority) -> BackupFile:
         """Make and check a backup small enough for a chat.
 
@@ -108,7 +112,7 @@ class Operator(Protocol):
         ...
 
     async def instances(self) -> tuple[InstanceView, ...]:
-        """Registered instances of this scope, newest first."""
+        """Registered instances of this scope, the living first."""
         ...
 
     async def gaps(self) -> GapsView:

@@ -121,8 +121,8 @@ async def lead(bench: Bench, instance_id: InstanceId, deployment_id: str = "d1")
 
 
 async def row(bench: Bench, instance_id: InstanceId) -> InstanceRow:
-    rows = await bench.store.instances(SCOPE, 50)
-    return next(one for one in rows if one.instance_id == instance_id)
+    roster = await bench.store.roster(SCOPE, 50)
+    return next(one for one in roster.rows if one.instance_id == instance_id)
 
 
 async def test_deployments_rank_in_the_order_they_were_first_seen(bench: Bench) -> None:
@@ -381,4 +381,5 @@ async def test_simultaneous_claims_and_acquisitions_leave_one_holder(bench: Benc
     async with asyncio.TaskGroup() as group:
         tries = [group.create_task(contend(name)) for name in names]
     assert [one.result() for one in tries].count(True) == 1
-    assert len([one for one in await bench.store.instances(SCOPE, 9) if one.is_active]) == 1
+    roster = await bench.store.roster(SCOPE, 9)
+    assert len([one for one in roster.rows if one.is_active]) == 1

@@ -7,6 +7,7 @@ from dataclasses import replace
 from bot.domain.errors import ActivationRefused, StorageUnavailable
 from bot.domain.ids import Epoch, InstanceId, Scope
 from bot.domain.leadership import (
+    ALIVE_US,
     OPERATOR,
     Acquisition,
     Candidate,
@@ -15,11 +16,11 @@ from bot.domain.leadership import (
     LeaseRow,
     Reading,
     Renewal,
+    Roster,
     next_epoch,
 )
 from bot.kit.clock import Clock
 
-ALIVE_US = 15_000_000
 _FREE = LeaseRow(
     epoch=Epoch(0),
     holder=None,
@@ -232,10 +233,16 @@ class MemoryLeaseStore:
         finally:
             self.tables.listeners.remove(wake)
 
-    async def instances(self, scope: Scope | None, limit: int) -> list[InstanceRow]:
-        rows = [row for row in self.tables.rows.values() if scope in (None, row.scope)]
-        rows.sort(key=lambda row: (row.started_us, row.instance_id), reverse=True)
-        return rows[:limit]
+    async def roster(self, scope: Scope, limit: int) -> Roster:
+        now_us = self.tables.clock.now_us()
+        rows = [row for row in self.tables.rows.values() if row.scope == scope]
+        roster = Roster(
+            rows=tuple(rows), lease=self.tables.leases.get(scope), database_now_us=now_us
+        )
+        rows.sort(
+            key=lambda row: (roster.is_alive(row), row.started_us, row.instance_id), reverse=True
+        )
+        return replace(roster, rows=tuple(rows[:limit]))
 
     async def activate(self, instance_id: InstanceId) -> None:
         if instance_id not in self.tables.rows:

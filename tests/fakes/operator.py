@@ -155,7 +155,9 @@ INSTANCE = InstanceView(
     instance=InstanceId("inst-7f"),
     state="leading",
     is_wanted=True,
-    is_leading=True,
+    leads_since_us=NOW_US - 90 * MINUTE_US,
+    is_alive=True,
+    deployment="d12",
     generation=12,
     epoch=Epoch(7),
     host="host-a",
@@ -163,6 +165,17 @@ INSTANCE = InstanceView(
     started_us=NOW_US - 90 * MINUTE_US,
     heartbeat_us=NOW_US - 2_000_000,
     is_me=True,
+)
+RELEASED = replace(
+    INSTANCE,
+    instance=InstanceId("inst-6e"),
+    is_me=False,
+    leads_since_us=None,
+    is_wanted=False,
+    deployment="d11",
+    generation=11,
+    epoch=None,
+    state="released",
 )
 WHY = WhyView(
     ticker=None,
@@ -192,6 +205,7 @@ class FakeOperator:
     acts: list[tuple[str, int]] = field(default_factory=list)
     halts_now: list[tuple[int, str]] = field(default_factory=list)
     backup_path: str = "backups/kalshi_20261121_071500.sqlite"
+    instance_views: tuple[InstanceView, ...] = (INSTANCE, RELEASED)
 
     def banner(self) -> Banner:
         return self.the_banner
@@ -231,6 +245,9 @@ class FakeOperator:
     async def cancel_entries(self, authority: Authority) -> Outcome:
         return self._act("cancel", authority, "cancelling 2 entries; take-profits stay")
 
+    async def hand_over(self, authority: Authority, successor: InstanceId) -> Outcome:
+        return self._act(f"hand over to {successor}", authority, f"handing over to {successor}")
+
     async def backup(self, authority: Authority) -> BackupFile:
         self._check()
         self.acts.append(("backup", authority.number))
@@ -262,18 +279,7 @@ class FakeOperator:
         return ACCOUNT
 
     async def instances(self) -> tuple[InstanceView, ...]:
-        return (
-            INSTANCE,
-            replace(
-                INSTANCE,
-                instance=InstanceId("inst-6e"),
-                is_me=False,
-                is_leading=False,
-                is_wanted=False,
-                epoch=None,
-                state="released",
-            ),
-        )
+        return self.instance_views
 
     async def gaps(self) -> GapsView:
         return GapsView(

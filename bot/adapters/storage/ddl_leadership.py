@@ -13,12 +13,10 @@ The documented pair of statements works in either order and as one statement.
 """
 
 from bot.adapters.storage.sql_terms import NOW_US
+from bot.domain.leadership import ALIVE_US
 
 CHANNEL = "bot_leadership"
 """PostgreSQL notifies the scope here whenever who leads may have changed."""
-
-ALIVE_US = 15_000_000
-"""An instance whose last heartbeat is older cannot be activated."""
 
 _POSTGRES_CREATE = (
     """

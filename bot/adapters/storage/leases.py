@@ -14,11 +14,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.ddl_leadership import ALIVE_US, CHANNEL
+from bot.adapters.storage.ddl_leadership import CHANNEL
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.domain.errors import ActivationRefused
 from bot.domain.ids import Epoch, InstanceId, Scope
 from bot.domain.leadership import (
+    ALIVE_US,
     Acquisition,
     Candidate,
     InstanceRow,
@@ -26,6 +27,7 @@ from bot.domain.leadership import (
     LeaseRow,
     Reading,
     Renewal,
+    Roster,
     next_epoch,
 )
 
@@ -59,9 +61,11 @@ INSTANCE_COLUMNS = (
 )
 INSTANCE = f"{INSTANCE_COLUMNS} WHERE instance_id = :me"
 CONCERNED = f"{INSTANCE_COLUMNS} WHERE scope = :scope AND (instance_id = :me OR is_active)"
-NEWEST = (
-    f"{INSTANCE_COLUMNS} WHERE :scope = '' OR scope = :scope"
-    " ORDER BY started_us DESC, instance_id DESC LIMIT :limit"
+# The living first, so that a list cut short by restart loops never hides one.
+LISTED = (
+    f"{INSTANCE_COLUMNS} WHERE scope = :scope ORDER BY"
+    " CASE WHEN stopped_us IS NULL AND heartbeat_us >= :alive_us THEN 0 ELSE 1 END,"
+    " started_us DESC, instance_id DESC LIMIT :limit"
 )
 LEASE = (
     "SELECT epoch, holder, generation, renew_seq, acquired_us, renewed_us, expires_us,"
@@ -270,11 +274,19 @@ class SqlLeaseStore:
 
     # --- InstanceDesk ----------------------------------------------------------------------
 
-    async def instances(self, scope: Scope | None, limit: int) -> list[InstanceRow]:
+    async def roster(self, scope: Scope, limit: int) -> Roster:
         """See the port."""
         async with self._database.read() as connection:
-            found = await self._run(connection, NEWEST, {"scope": scope or "", "limit": limit})
-            return [_instance(row) for row in found.mappings()]
+            now_us = (await self._run(connection, "SELECT @now", {})).scalar_one()
+            lease = await self._run(connection, LEASE, {"scope": scope})
+            held = lease.mappings().one_or_none()
+            given = {"scope": scope, "limit": limit, "alive_us": now_us - ALIVE_US}
+            found = await self._run(connection, LISTED, given)
+            return Roster(
+                rows=tuple(_instance(row) for row in found.mappings()),
+                lease=_lease(held) if held else None,
+                database_now_us=now_us,
+            )
 
     async def activate(self, instance_id: InstanceId) -> None:
         """See the port."""

@@ -1,16 +1,20 @@
 """Commands beside the bot: what they read, and what they do while nobody leads."""
 
+import json
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.leases import SqlLeaseStore
 from bot.adapters.storage.messages import SqlInbox
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app import admin, orders
 from bot.app.settings import BotSettings
-from bot.domain.errors import ConfigurationFault, StorageUnavailable
-from bot.domain.ids import Epoch, Scope
+from bot.domain.errors import ActivationRefused, ConfigurationFault, StorageUnavailable
+from bot.domain.ids import Epoch, InstanceId, Scope
+from bot.domain.leadership import Candidate
 from bot.kit.clock import SystemClock
 from tests.support.rows import SCOPE as LED
 from tests.support.rows import grant_lease
@@ -84,6 +88,54 @@ async def test_paper_orders_cannot_be_cancelled_at_the_exchange(settings: BotSet
         await orders.cancel_orders(settings, including_exits=True)
 
 
-async def test_without_instances_the_list_says_so(settings: BotSettings) -> None:
+async def test_without_instances_the_list_says_so(
+    settings: BotSettings, database: Database
+) -> None:
     told = await admin.instances(settings, activate=None, deactivate_all=True)
-    assert (told.rows, told.lines) == ([], ["no instance has registered yet"])
+    assert told.facts == {"scope": "paper:main:0", "deactivated": [], "instances": []}
+    nobody = "no instance of paper:main:0 has registered yet"
+    assert told.lines == ["stood down: nobody was wanted", nobody]
+    await grant_lease(database, scope="live:main:0")
+    told = await admin.instances(settings, activate=None, deactivate_all=False)
+    assert told.lines == [f"{nobody}; led here: live:main:0"]
+
+
+async def test_the_list_tells_who_is_wanted_who_leads_and_which_deployment(
+    settings: BotSettings, database: Database
+) -> None:
+    store, scope = SqlLeaseStore(database), settings.scope
+    for name, deployment in (("old", "d1"), ("new", "d2")):
+        await store.register(
+            Candidate(
+                instance_id=InstanceId(name),
+                scope=scope,
+                deployment_id=deployment,
+                replica_id=None,
+                host="box",
+                pid=7,
+                code_version="0",
+            )
+        )
+    reading = await store.read(scope, InstanceId("old"))
+    assert await store.claim(scope, InstanceId("old"), None)
+    assert await store.acquire(scope, InstanceId("old"), reading.lease, 15_000_000)
+    told = await admin.instances(settings, activate="new", deactivate_all=False)
+    rows = {row["instance_id"]: row for row in cast(list[dict[str, Any]], told.facts["instances"])}
+    assert told.facts["activated"] == "new"
+    assert (rows["old"]["has_lease"], rows["old"]["is_active"]) == (True, False)
+    assert str(rows["old"]["leads_since_utc"]).endswith("Z")
+    assert (rows["new"]["has_lease"], rows["new"]["is_active"]) == (False, True)
+    assert rows["new"]["deployment_id"] == "d2"
+    json.dumps(told.facts)
+    lines = {line.split()[0]: line for line in told.lines[1:]}
+    assert "leads since 20" in lines["old"]
+    assert "wanted" not in lines["old"]
+    assert "  wanted  " in lines["new"]
+    assert "deployment d2" in lines["new"]
+
+
+async def test_activating_what_is_dead_or_mistyped_is_refused(
+    settings: BotSettings,
+) -> None:
+    with pytest.raises(ActivationRefused, match="no instance nobody"):
+        await admin.instances(settings, activate="nobody", deactivate_all=False)

@@ -10,12 +10,15 @@ from typing import cast
 import pytest
 from typing_extensions import override
 
+from bot.adapters.storage.leases import SqlLeaseStore
 from bot.app.operator import BotOperator
 from bot.app.replies import EngineReply
 from bot.app.running import Running
 from bot.app.trading import TradingDesk
 from bot.domain.errors import ExchangeUnavailable
 from bot.domain.events import CommandEvent
+from bot.domain.ids import InstanceId, Scope
+from bot.domain.leadership import Candidate
 from bot.domain.operations import BreakerView, Done, Refused, StopKind
 from tests.unit.app.support import NUMBER, authority, running_at
 
@@ -87,6 +90,55 @@ async def test_on_paper_the_real_account_is_never_shown(running: Running) -> Non
         with pytest.raises(ExchangeUnavailable, match="known in mode trade only"):
             await BotOperator(running, None).balance()
     assert running.parts.exchange.counter.take() == (0, 0)
+
+
+def other(running: Running, name: str, scope: str | None = None) -> Candidate:
+    mine = running.parts.candidate
+    return replace(
+        mine,
+        instance_id=InstanceId(name),
+        deployment_id=name,
+        scope=Scope(scope) if scope else mine.scope,
+    )
+
+
+async def test_the_lead_is_given_to_another_living_instance_once(running: Running) -> None:
+    store, operator = SqlLeaseStore(running.parts.database), BotOperator(running, None)
+    me, scope = running.parts.candidate.instance_id, running.scope
+    await store.register(running.parts.candidate)
+    await store.register(other(running, "b"))
+    reading = await store.read(scope, me)
+    assert await store.claim(scope, me, None)
+    assert await store.acquire(scope, me, reading.lease, 15_000_000)
+    views = {view.instance: view for view in await operator.instances()}
+    assert views[me].is_me
+    assert views[me].leads_since_us is not None
+    assert (views[InstanceId("b")].is_alive, views[InstanceId("b")].leads_since_us) == (True, None)
+    assert isinstance(await operator.hand_over(authority(), InstanceId("b")), Done)
+    reading = await store.read(scope, me)
+    assert reading.active is not None
+    assert reading.active.instance_id == "b"
+    assert reading.lease.holder == me, "it is released when it has drained"
+    entry = await running.audit.find(NUMBER)
+    assert entry is not None
+    assert entry.command == "/handover b"
+    # The successor finds the command of the one that died over it.
+    assert await operator.hand_over(authority(), me) == Done(text=f"{me} leads")
+
+
+async def test_a_dead_a_mistyped_and_a_foreign_instance_do_not_get_the_lead(
+    running: Running,
+) -> None:
+    store, operator = SqlLeaseStore(running.parts.database), BotOperator(running, None)
+    await store.register(running.parts.candidate)
+    await store.register(other(running, "stopped"))
+    await store.retire(InstanceId("stopped"), "ended")
+    await store.register(other(running, "foreign", "live:main:0"))
+    for name in ("stopped", "mistyped", "foreign"):
+        refused = await operator.hand_over(authority(), InstanceId(name))
+        assert isinstance(refused, Refused), name
+        assert name in refused.why
+    assert await running.audit.find(NUMBER) is None
 
 
 class Tripped(BotOperator):

@@ -22,7 +22,7 @@ GOLDEN = {
         "/breakers - Every breaker with its value and limit\n"
         "/why [ticker] - Why there was no trade, in general or in one market\n"
         "/gaps - Hours that the collection missed\n"
-        "/instances - Who is registered and who leads\n"
+        "/instances - Who is registered, who is wanted, who leads since when\n"
         "Act\n"
         "/halt [reason] - Stop new entries at once; positions stay open\n"
         "/unhalt - End the halt\n"
@@ -30,6 +30,7 @@ GOLDEN = {
         "/cancel - Cancel every resting entry; take-profits stay\n"
         "/close [ticker|all] - Sell what the bot holds in one market, or everywhere\n"
         "/acknowledge [ticker] - Accept what is not ours in a market, so that entries go on there\n"
+        "/handover [id] - Give the lead to another living instance\n"
         "/backup - Back up the trading records and send them here\n"
         "Know\n"
         "/start - Say hello\n"
@@ -114,6 +115,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "cancel",
         "close",
         "acknowledge",
+        "handover",
         "backup",
         "positions",
         "pnl",
@@ -138,6 +140,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "cancel",
         "close",
         "acknowledge",
+        "handover",
         "backup",
     }
 

@@ -149,13 +149,19 @@ def test_breakers_list_the_tripped_ones_first():
 
 def test_instances_say_who_leads():
     other = replace(
-        INSTANCE, state="released", is_leading=False, is_wanted=False, is_me=False, epoch=None
+        INSTANCE,
+        state="released",
+        leads_since_us=None,
+        is_wanted=False,
+        is_me=False,
+        epoch=None,
+        is_alive=False,
     )
     assert views.instances((INSTANCE, other), NOW_US) == (
-        "<code>inst-7f</code> leading (LEADS, wanted, this one)\n"
-        "  generation 12, epoch 7, host-a, version 0.1.0, heartbeat 2 s ago\n"
-        "<code>inst-7f</code> released\n"
-        "  generation 12, host-a, version 0.1.0, heartbeat 2 s ago"
+        "<code>inst-7f</code> leading (LEADS since 21 Nov 00:45:00 ET, wanted, this one)\n"
+        "  deployment d12, generation 12, epoch 7, host-a, version 0.1.0, heartbeat 2 s ago\n"
+        "<code>inst-7f</code> released (not alive)\n"
+        "  deployment d12, generation 12, host-a, version 0.1.0, heartbeat 2 s ago"
     )
     assert views.instances((), NOW_US) == "No instance is registered."
 
