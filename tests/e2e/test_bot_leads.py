@@ -1,13 +1,14 @@
 """Deployments of the whole bot on one PostgreSQL: hand-over, kills, double starts."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bot.simulator.server import SimulatedExchange
-from tests.e2e.support.bot import ADMIN, SLACK_S, Home, Program, home_of
+from tests.e2e.support.bot import ADMIN, ROOT, SLACK_S, Home, Program, home_of
 from tests.e2e.support.chat import Chat
 from tests.fakes.telegram_server import FakeTelegram
 
@@ -125,6 +126,50 @@ async def test_deactivation_by_sql_ends_the_bot_and_the_chat_says_that_nobody_le
     listed = await home.command("instances")
     assert "wanted" not in listed.out
     assert (await home.command("status")).out.count("nobody") == 1
+
+
+async def test_an_activation_that_gets_nowhere_is_handed_back_from_the_chat(
+    home: Home, telegram: FakeTelegram
+) -> None:
+    home.settings |= {"BOT_MODE": "trade", "ENABLE_LIVE_TRADING": "true"}
+    chat = Chat(telegram, home)
+    old = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+    await old.reach("leading")
+    new = home.bot(RAILWAY_DEPLOYMENT_ID="d2", KALSHI_REST_URL="http://127.0.0.1:9")
+    await new.reach("activating")
+    ids = {bot: bot.log("lease acquired")[0]["instance"] for bot in (old, new)}
+    listed = await chat.asks("/instances", "LEADS since")
+    assert ids[old] in listed.text
+    refused = await chat.asks(f"/handover {ids[old][:-1]}x", "Did you mean")
+    assert "there is no instance" in refused.text
+    asked = await chat.asks(f"/handover {ids[old]}", "Hand the lead to")
+    await chat.presses(asked, "Hand over", f"handing over to {ids[old]}")
+    await old.reach("leading", times=2)
+    assert (await new.ended()).code == 0
+    assert "leading" not in new.roles()
+    acted = await home.rows(
+        "SELECT count(*) FROM command_audit WHERE outcome LIKE 'done: handing over%'"
+    )
+    assert acted == [(1,)]
+
+
+async def test_the_front_door_lists_activates_and_stands_down(home: Home) -> None:
+    door = str(ROOT / "instance_manager.py")
+    bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+    await bot.reach("leading")
+    listed = await home.start(door, "--list", "--json").ended()
+    (row,) = json.loads(listed.out)["instances"]
+    assert (row["has_lease"], row["is_alive"], row["deployment_id"]) == (True, True, "d1")
+    refused = await home.start(door, "--activate", "mistyped").ended()
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith("activation refused: no instance mistyped;")
+    assert bot.is_running
+    stood_down = await home.start(door, "--deactivate-all", "--json").ended()
+    assert json.loads(stood_down.out)["deactivated"] == [row["instance_id"]]
+    assert (await bot.ended()).code == 0
+    dead = await home.start(door, "--activate", row["instance_id"], "--json").ended()
+    assert dead.code == 1
+    assert "is not alive" in dead.err
 
 
 def _leads(bot: Program) -> bool:
