@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typing_extensions import override
 
 from benchmarks.tick_exchange import MARKETS
-from bot.adapters.kalshi.gateway import KalshiExchange, KalshiFeed, SignatureKeeper
+from bot.adapters.kalshi.gateway import KalshiExchange, KalshiFeed
+from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.kalshi.settings import RestSettings, StreamSettings, hosts_of
 from bot.adapters.kalshi.signing import Signer
 from bot.adapters.storage.database import Database
@@ -205,7 +206,7 @@ async def _bot(name: str, port: int, directory: Path) -> None:
         )
         runner = EngineRunner(engine, EffectExecutor(around, inbox.put), inbox)
         group.create_task(runner.run())
-        group.create_task(SignatureKeeper(exchange).run())
+        group.create_task(OrderPathKeeper(exchange).run())
         group.create_task(_seconds(inbox, clock))
         await _lead(engine, inbox, store, clock)
         await feed.watch([MarketTicker(market) for market in MARKETS])

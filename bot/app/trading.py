@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
-from bot.adapters.kalshi.gateway import SignatureKeeper
+from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.lifecycle import Tenure
 from bot.app.replies import ReplyBoard
@@ -112,7 +112,7 @@ class TradingDesk:
         """In starting order; drained the other way round, so trading is let go first."""
         signed: Sequence[Service] = ()
         if self._running.settings.trading_mode != "paper":
-            signed = (SignatureKeeper(self._running.parts.exchange),)
+            signed = (OrderPathKeeper(self._running.parts.exchange),)
         return (*signed, self.runner, self.monitor, self.activation)
 
     def _messages_of(self, notice: Notice) -> Sequence[OutgoingMessage]:

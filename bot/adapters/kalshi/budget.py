@@ -64,6 +64,17 @@ class TokenBucket:
         self._tokens_e6 = min(self._tokens_e6, self._capacity_e6)
         self._wake()
 
+    def take_now(self, cost: int) -> bool:
+        """Use ``cost`` tokens if they are there and nobody waits; whether that was so."""
+        cost_e6 = min(cost * _MICRO, self._capacity_e6)
+        if self._waiting:
+            return False
+        self._refill()
+        if self._tokens_e6 < cost_e6:
+            return False
+        self._tokens_e6 -= cost_e6
+        return True
+
     async def take(self, cost: int, priority: Priority) -> None:
         """Wait for ``cost`` tokens and use them. Cancelling the wait uses none."""
         # A cost above the capacity would wait for ever.
@@ -140,6 +151,10 @@ class RequestBudget:
         self._buckets[Lane.WRITE].resize(
             per_second=limits.write_rate, capacity=limits.write_capacity
         )
+
+    def take_now(self, cost: Cost) -> bool:
+        """Take without waiting, if nobody is before us; whether the call may be made."""
+        return self._buckets[cost.lane].take_now(cost.tokens)
 
     async def take(self, cost: Cost, priority: Priority) -> None:
         """Wait until the call may be made."""

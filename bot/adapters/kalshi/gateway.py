@@ -5,7 +5,6 @@ others' business. What is ours at the venue is returned completely or not at
 all: a listing that cannot be finished raises.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
@@ -60,7 +59,6 @@ _EVENT_PAGE_LIMIT = "200"
 _SURELY_LIVE_US = DAY_US
 # A lookup by our clock must not miss an order stamped by theirs.
 _CLOCK_MARGIN_US = MINUTE_US
-_REFRESH_S = 0.25
 
 
 class KalshiExchange:
@@ -98,12 +96,20 @@ class KalshiExchange:
 
     @property
     def signed_inline(self) -> int:
-        """Creates that found no signature ready; 0 while ``SignatureKeeper`` keeps up."""
+        """Creates that found no signature ready; 0 while ``OrderPathKeeper`` keeps up."""
         return self._rest.signed_inline
 
     def refresh_signatures(self) -> int:
         """Renew the signatures kept ready for creates; returns how many were made."""
         return self._rest.refresh_signatures()
+
+    async def warm(self) -> None:
+        """See that an order finds a connection.
+
+        Raises:
+            ExchangeUnavailable: none can be made now.
+        """
+        await self._rest.warm()
 
     async def adopt_limits(self) -> limits.RateLimits | None:
         """Pace calls by the account's own limits. ``None`` without a key."""
@@ -381,24 +387,6 @@ class KalshiExchange:
             return False
         cutoff = limits.read_cutoff((await self._public("/historical/cutoff")).body)
         return since_us is None or since_us < border(cutoff)
-
-
-class SignatureKeeper:
-    """A service that keeps signatures ready, so that no order waits for one."""
-
-    name = "signatures"
-
-    def __init__(self, exchange: KalshiExchange) -> None:
-        self._exchange = exchange
-
-    async def run(self) -> None:
-        """Refresh for ever."""
-        while True:
-            self._exchange.refresh_signatures()
-            await asyncio.sleep(_REFRESH_S)
-
-    async def drain(self) -> None:
-        """Nothing here can be lost."""
 
 
 class KalshiFeed:

@@ -1,5 +1,8 @@
 """HTTP to Kalshi: paced, signed, timed out, counted. Reads are tried again, writes never.
 
+Reads go through aiohttp, writes over connections of our own (``write_lines``), so that a
+read never makes an order wait for a connection and an order pays for nothing it does not need.
+
 It raises our classes only and parses no body but an error's. From a write,
 ``ExchangeUnavailable`` says that nothing was sent; anything less certain is
 ``OutcomeUnknown``.
@@ -13,7 +16,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from random import Random
-from urllib.parse import urlsplit
+from typing import TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -29,6 +33,7 @@ from bot.adapters.kalshi.wire.refusals import (
     request_fault,
 )
 from bot.adapters.kalshi.wire.requests import EMPTY_BODY, Params
+from bot.adapters.kalshi.write_lines import WriteLines
 from bot.domain.errors import (
     BotError,
     CredentialsRefused,
@@ -43,8 +48,9 @@ from bot.kit.times import SECOND_US
 logger = logging.getLogger(__name__)
 
 CREATE_ORDER_PATH = "/portfolio/events/orders"
-_JSON = {"Content-Type": "application/json"}
+Held = TypeVar("Held", aiohttp.ClientSession, WriteLines)
 _USER_AGENT = {"User-Agent": "kalshi-bot"}
+_WITH_BODY = frozenset({"POST", "PUT"})
 _KEEPALIVE_S = 20.0
 _DNS_CACHE_S = 60
 
@@ -100,10 +106,7 @@ class CallCounter:
 
 
 class RestClient:
-    """Two connection pools, so that a read never makes an order wait for a connection.
-
-    Use inside ``async with client.open()``.
-    """
+    """Use inside ``async with client.open()``."""
 
     def __init__(
         self,
@@ -121,7 +124,12 @@ class RestClient:
         self._clock = clock
         self._random = random
         self._reads: aiohttp.ClientSession | None = None
-        self._writes: aiohttp.ClientSession | None = None
+        self._writes: WriteLines | None = None
+        host = urlsplit(self._base_url).netloc.rpartition("@")[2]
+        self._fixed_head = (
+            f" HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {_USER_AGENT['User-Agent']}\r\n"
+            "Accept: application/json\r\n"
+        )
         self.budget = RequestBudget(clock, settings.requests_per_second)
         self.counter = CallCounter()
         self._presigned = (
@@ -133,12 +141,23 @@ class RestClient:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Hold the connection pools; leaving closes them."""
-        async with (
-            _pool(self._settings.connections) as self._reads,
-            _pool(self._settings.connections) as self._writes,
-        ):
-            yield
-        self._reads = self._writes = None
+        connections = self._settings.connections
+        async with _pool(connections) as reads:
+            self._reads = reads
+            self._writes = lines = WriteLines(self._base_url, connections)
+            try:
+                yield
+            finally:
+                lines.close()
+                self._reads = self._writes = None
+
+    async def warm(self) -> None:
+        """See that a write finds a connection.
+
+        Raises:
+            ExchangeUnavailable: none can be made now.
+        """
+        await self._open(self._writes).warm(self._settings.write_timeout_s)
 
     def refresh_signatures(self) -> int:
         """Renew the headers kept ready for creates; returns how many were signed."""
@@ -194,7 +213,7 @@ class RestClient:
         await self.budget.take(call.cost, call.priority)
         try:
             async with asyncio.timeout(self._settings.request_timeout_s):
-                reply = await self._send(self._open_pool(self._reads), call)
+                reply = await self._send(self._open(self._reads), call)
         except TimeoutError as error:
             self.counter.add("timeout", is_failure=True)
             raise ExchangeUnavailable(f"no answer to {call.method} {call.path}") from error
@@ -204,36 +223,44 @@ class RestClient:
         return self._judged(call, reply, read_fault)
 
     async def _write(self, call: Call, fault: Callable[[Refusal], BotError]) -> Reply:
+        lines = self._open(self._writes)
         deadline = asyncio.get_running_loop().time() + self._settings.write_timeout_s
-        pool = self._open_pool(self._writes)
+        if not self.budget.take_now(call.cost):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self.budget.take(call.cost, call.priority)
+            except TimeoutError as error:
+                raise RateLimited(f"not sent: no request left for {call.path} in time") from error
         try:
-            async with asyncio.timeout_at(deadline):
-                await self.budget.take(call.cost, call.priority)
-        except TimeoutError as error:
-            raise RateLimited(f"not sent: no request left for {call.path} in time") from error
-        try:
-            async with asyncio.timeout_at(deadline):
-                reply = await self._send(pool, call)
-        except aiohttp.ClientConnectorError as error:
+            answer = await lines.ask(self._request(call), deadline)
+        except (ExchangeUnavailable, OutcomeUnknown):
             self.counter.add("connection", is_failure=True)
-            raise ExchangeUnavailable(f"not sent: {error}") from error
+            raise
         except TimeoutError as error:
             self.counter.add("timeout", is_failure=True)
             raise OutcomeUnknown(f"no answer to {call.method} {call.path} in time") from error
-        except aiohttp.ClientError as error:
-            self.counter.add("connection", is_failure=True)
-            raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
+        headers = answer.headers
+        server_us = _server_us(headers.get("date"), headers.get("age"))
+        reply = Reply(status=answer.status, body=answer.body, server_us=server_us)
         return self._judged(call, reply, fault)
+
+    def _request(self, call: Call) -> bytes:
+        """The bytes of a write. No part holds a line break: paths are encoded, keys checked."""
+        query = f"?{urlencode(call.params)}" if call.params else ""
+        body = _body(call)
+        signed = self._signature(call) if call.is_signed else {}
+        lines = "".join([f"{name}: {value}\r\n" for name, value in signed.items()])
+        if body is not None:
+            lines += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        target = f"{call.method} {self._base_path}{call.path}{query}"
+        return f"{target}{self._fixed_head}{lines}\r\n".encode("ascii") + (body or b"")
 
     async def _send(self, pool: aiohttp.ClientSession, call: Call) -> Reply:
         headers = dict(self._signature(call)) if call.is_signed else {}
-        if call.method in ("POST", "PUT"):
-            headers |= _JSON
         url = URL(self._base_url + call.path, encoded=True)
         async with pool.request(
             call.method,
             url.with_query(call.params) if call.params else url,
-            data=_body(call),
             headers=headers,
             allow_redirects=False,
         ) as response:
@@ -260,10 +287,10 @@ class RestClient:
             return reply
         raise fault(read_refusal(reply.status, reply.body))
 
-    def _open_pool(self, pool: aiohttp.ClientSession | None) -> aiohttp.ClientSession:
-        if pool is None:
+    def _open(self, held: Held | None) -> Held:
+        if held is None:
             raise ExchangeUnavailable("the client is not open")
-        return pool
+        return held
 
     def _now_ms(self) -> int:
         return self._clock.now_us() // 1_000
@@ -282,14 +309,14 @@ def _pool(connections: int) -> aiohttp.ClientSession:
     pool = aiohttp.ClientSession(
         connector=connector, timeout=aiohttp.ClientTimeout(total=None), headers=_USER_AGENT
     )
-    # aiohttp sends GET, PUT and DELETE a second time when the connection drops. A write
-    # goes once, and a read is tried again by us, within its pace and its count.
+    # aiohttp sends a GET a second time when the connection drops. A read is tried again by
+    # us, within its pace and its count.
     pool._retry_connection = False  # noqa: SLF001 - it has no public switch
     return pool
 
 
 def _body(call: Call) -> bytes | None:
-    return call.body or (EMPTY_BODY if call.method in ("POST", "PUT") else None)
+    return call.body or (EMPTY_BODY if call.method in _WITH_BODY else None)
 
 
 def _server_us(date: str | None, age: str | None) -> int | None:

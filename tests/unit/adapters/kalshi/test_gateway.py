@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bot.adapters.kalshi.gateway import KalshiExchange, SignatureKeeper
+from bot.adapters.kalshi.gateway import KalshiExchange
+from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.kalshi.settings import RestSettings, hosts_of
 from bot.adapters.kalshi.signing import load_signer
 from bot.domain.errors import (
@@ -360,7 +361,7 @@ async def test_the_accounts_own_limits_are_adopted(server: ScriptedServer) -> No
 async def test_kept_signatures_leave_none_to_the_order(server: ScriptedServer) -> None:
     server.answers(answer(json.dumps(CREATED), 201))
     async with opened(server) as exchange, asyncio.TaskGroup() as group:
-        keeper = group.create_task(SignatureKeeper(exchange).run())
+        keeper = group.create_task(OrderPathKeeper(exchange).run())
         await asyncio.sleep(0)
         await exchange.create_order(INTENT, order_group_id=None)
         keeper.cancel()
