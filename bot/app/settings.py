@@ -238,6 +238,8 @@ class TradingSection(_Section):
     release_group_max_pct: Percent = Decimal(20)
     total_max_pct: Percent = Decimal(30)
     max_concurrent: Count = 10
+    max_open_orders: Count = 40
+    max_entries_per_minute: Count = 20
     price_min: UnitPrice = Decimal("0.02")
     price_max: UnitPrice = Decimal("0.98")
     group_contracts_max: Count | None = None

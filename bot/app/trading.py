@@ -32,14 +32,14 @@ from bot.engine.rivals import Rival, find_rival, take_note
 from bot.engine.runner import EngineRunner
 from bot.engine.sending import Surroundings
 from bot.kit.backoff import Backoff
-from bot.kit.tasks import Service
+from bot.kit.tasks import Service, together
 from bot.ports.exchange import Exchange, MarketFeed
 from bot.ports.messages import AuditEntry, OutgoingMessage
 
 logger = logging.getLogger(__name__)
 
 _RETRY = Backoff(base_s=0.5, cap_s=10.0)
-_LOOK_S = 0.05
+_LOOK_S = 0.005
 
 
 class TradingDesk:
@@ -159,10 +159,14 @@ class Activation:
         desk, tenure = self._desk, self._desk.tenure
         is_clean = tenure.acquisition.previous.clean_release
         self._become(Role.ACTIVATING, is_clean=is_clean)
-        fenced = await self._fence(is_clean=is_clean)
-        await self._begin_unhalted()
-        if self._running.settings.trading_mode != "paper":
-            await self._halt_beside_rivals()
+        # Nobody trades meanwhile: what does not depend on one another is asked together.
+        async with together() as group:
+            fencing = group.create_task(self._fence(is_clean=is_clean), name="fence")
+            looking = group.create_task(self._find_rival(), name="look for other bots")
+            await self._begin_unhalted()
+        fenced, rival = fencing.result(), looking.result()
+        if rival is not None:
+            await self._halt_beside(rival)
         now_us = self._running.clock.now_us()
         desk.submit(StateLoaded(received_us=now_us, state=await desk.store.load(now_us)))
         # Stops of what we hold are watched only once their markets are.
@@ -198,12 +202,9 @@ class Activation:
             await asyncio.sleep(wait_s)
         raise AssertionError("the waits never end")
 
-    async def _halt_beside_rivals(self) -> None:
+    async def _halt_beside(self, rival: Rival) -> None:
         """Across databases the exchange is the judge: a second bot there keeps us halted."""
         desk, clock = self._desk, self._running.clock
-        rival = await self._find_rival()
-        if rival is None:
-            return
         logger.error("halted beside another bot", extra={"reason": rival.why})
         before = await desk.store.halt()
         reason = f"{before.reason}; {rival.why}" if before.halted else rival.why
@@ -215,6 +216,8 @@ class Activation:
         self._running.alerts.post(AlertKind.HALT_SET, {"reason": rival.why, "by": by})
 
     async def _find_rival(self) -> Rival | None:
+        if self._running.settings.trading_mode == "paper":
+            return None
         for wait_s in _RETRY.waits(self._running.parts.means.random):
             with contextlib.suppress(BotError):
                 return await find_rival(

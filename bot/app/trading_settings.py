@@ -38,6 +38,8 @@ def engine_settings(settings: BotSettings) -> EngineSettings:
                 release_group_max_bp=_bp(section.release_group_max_pct),
                 total_max_bp=_bp(section.total_max_pct),
                 concurrent_max=section.max_concurrent,
+                open_orders_max=section.max_open_orders,
+                entries_per_minute_max=section.max_entries_per_minute,
                 price_min_e4=_e4(section.price_min),
                 price_max_e4=_e4(section.price_max),
                 close_distance_min_us=_us(section.min_minutes_to_close * 60),

@@ -2,6 +2,7 @@
 
 from bot.domain.events import ExchangeTruth
 from bot.domain.orders import OrderStatus
+from bot.kit.tasks import together
 from bot.kit.times import HOUR_US, MINUTE_US
 from bot.ports.exchange import ExchangeReads
 
@@ -23,18 +24,22 @@ async def read_account(
     known_us = now_us - _FIRST_LOOK_US if fill_cursor_us is None else fill_cursor_us
     since_us = known_us - _OVERLAP_US
     settled_from = since_us - _FIRST_LOOK_US
-    positions = await exchange.positions()
-    resting = await exchange.orders(status=OrderStatus.RESTING)
-    recent = await exchange.orders(min_created_us=since_us)
-    fills = await exchange.fills(since_us=since_us)
-    settlements = await exchange.settlements(since_us=settled_from)
+    # Fills after the positions they are part of, and the balance last: the other way round, what
+    # happens in between would look like a difference. Within a step nothing depends on the order.
+    async with together() as asking:
+        positions = asking.create_task(exchange.positions())
+        resting = asking.create_task(exchange.orders(status=OrderStatus.RESTING))
+    async with together() as asking:
+        recent = asking.create_task(exchange.orders(min_created_us=since_us))
+        fills = asking.create_task(exchange.fills(since_us=since_us))
+        settlements = asking.create_task(exchange.settlements(since_us=settled_from))
     balance = await exchange.balance()
     # What was read later is newer.
-    orders = {order.order_id: order for order in (*resting, *recent)}
+    orders = {order.order_id: order for order in (*resting.result(), *recent.result())}
     return ExchangeTruth(
-        positions=tuple(positions),
+        positions=tuple(positions.result()),
         orders=tuple(orders.values()),
-        fills=tuple(fills),
-        settlements=tuple(settlements),
+        fills=tuple(fills.result()),
+        settlements=tuple(settlements.result()),
         balance=balance,
     )

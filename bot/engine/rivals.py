@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bot.domain.ids import ClientOrderId, Epoch, OrderGroupId
 from bot.domain.orders import OrderStatus, Purpose
+from bot.kit.tasks import together
 from bot.kit.times import HOUR_US, MINUTE_US
 from bot.ports.exchange import Exchange
 from bot.ports.trading import StoredGroup, TradingStore
@@ -42,12 +43,14 @@ async def find_rival(exchange: Exchange, store: TradingStore, now_us: int) -> Ri
     Raises:
         BotError: a part could not be read, so nothing is known.
     """
-    groups = await exchange.order_groups()
-    resting = await exchange.orders(status=OrderStatus.RESTING)
-    recent = await exchange.orders(min_created_us=now_us - _CREATED_US)
+    async with together() as asking:
+        listing = asking.create_task(exchange.order_groups())
+        resting = asking.create_task(exchange.orders(status=OrderStatus.RESTING))
+        recent = asking.create_task(exchange.orders(min_created_us=now_us - _CREATED_US))
+    groups = listing.result()
     named = {
         order.client_order_id
-        for order in (*resting, *recent)
+        for order in (*resting.result(), *recent.result())
         if order.client_order_id is not None
         and _OUR_NAME.fullmatch(order.client_order_id)
         and (order.status is OrderStatus.RESTING or order.updated_us >= now_us - _RECENT_US)

@@ -151,14 +151,14 @@ def concurrent_positions(view: RiskView, limits: RiskLimits) -> str | None:
 
 
 def open_orders(view: RiskView, limits: RiskLimits) -> str | None:
-    """How many orders may rest or be on their way."""
+    """How many orders may rest or be on their way (``max_open_orders``)."""
     if view.open_orders < limits.open_orders_max:
         return None
     return f"{view.open_orders} orders are open, the limit is {limits.open_orders_max}"
 
 
 def order_rate(view: RiskView, limits: RiskLimits) -> str | None:
-    """A runaway strategy is stopped before the exchange does it."""
+    """A runaway strategy is stopped before the exchange does it (``max_entries_per_minute``)."""
     if view.entries_last_minute < limits.entries_per_minute_max:
         return None
     return f"{view.entries_last_minute} entries within a minute"

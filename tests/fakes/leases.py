@@ -97,6 +97,7 @@ class MemoryLeaseStore:
         """Statements hang, as against a network that drops everything."""
         self.is_refused = False
         """Statements fail at once, as against a server that is down."""
+        self.reads = 0
 
     async def register(self, candidate: Candidate) -> InstanceRow:
         await self._reach()
@@ -125,6 +126,7 @@ class MemoryLeaseStore:
         return tables.rows.setdefault(candidate.instance_id, row)
 
     async def read(self, scope: Scope, me: InstanceId) -> Reading:
+        self.reads += 1
         await self._reach()
         tables = self.tables
         if me in tables.rows:

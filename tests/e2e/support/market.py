@@ -1,4 +1,4 @@
-"""A market of the simulated exchange that does what a test says, and nothing else."""
+"""Markets of the simulated exchange that do what a test says, and nothing else."""
 
 from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
 from bot.domain.market import CENT_GRID, FeeTerms
@@ -13,35 +13,36 @@ from bot.venue.orders import OrderReceipt, OrderRequest
 
 SERIES = SeriesTicker("KXFED")
 TICKER = MarketTicker("KXFED-26DEC-T1")
-_HOUSE, _CROWD = AccountId("house"), AccountId("crowd")
 _CONTRACTS = 20_000
 
 
 class Market:
-    """Quoted by one house account; closes in two hours, so that near-expiry favourites trade."""
+    """Quoted by its own house account; closes in two hours, so that near-expiry favourites trade."""
 
-    def __init__(self, server: SimulatedExchange) -> None:
+    def __init__(self, server: SimulatedExchange, ticker: MarketTicker = TICKER) -> None:
+        self.ticker = ticker
         self._exchange = server.exchange
+        self._house, crowd = AccountId(f"house of {ticker}"), AccountId(f"crowd of {ticker}")
         now_us = self._exchange.now_us()
-        for account in (_HOUSE, _CROWD):
+        for account in (self._house, crowd):
             terms = AccountTerms(account=account, checks_funds=False, keeps_records=False)
             self._exchange.apply(self._exchange.venue.open_account(terms, now_us))
         self._list(now_us)
         # Without a day's volume no strategy looks at it.
         self.quote(9_400, 9_500)
-        self._order(_CROWD, BookSide.BID, 9_500)
+        self._order(crowd, BookSide.BID, 9_500)
         self.quote(9_400, 9_500)
 
     def quote(self, bid: int, ask: int) -> None:
         """Replace the house's orders: prices in $0.0001, 20,000 contracts on each side."""
         exchange = self._exchange
-        exchange.apply(exchange.venue.cancel_all(_HOUSE, exchange.now_us()))
-        self._order(_HOUSE, BookSide.BID, bid)
-        self._order(_HOUSE, BookSide.ASK, ask)
+        exchange.apply(exchange.venue.cancel_all(self._house, exchange.now_us()))
+        self._order(self._house, BookSide.BID, bid)
+        self._order(self._house, BookSide.ASK, ask)
 
     def _order(self, account: AccountId, side: BookSide, price: int) -> None:
         request = OrderRequest(
-            ticker=TICKER, side=side, price=Price(price), quantity=Quantity(_CONTRACTS * 100)
+            ticker=self.ticker, side=side, price=Price(price), quantity=Quantity(_CONTRACTS * 100)
         )
         made = self._exchange.venue.create_order(account, request, self._exchange.now_us())
         assert isinstance(self._exchange.apply(made), OrderReceipt)
@@ -57,7 +58,7 @@ class Market:
             source="Test",
         )
         event = Event(
-            ticker=EventTicker(TICKER.rpartition("-")[0]),
+            ticker=EventTicker(self.ticker.rpartition("-")[0]),
             series_ticker=SERIES,
             title="Test event",
             sub_title="",
@@ -67,7 +68,7 @@ class Market:
             exchange_index=0,
         )
         info = MarketInfo(
-            ticker=TICKER,
+            ticker=self.ticker,
             event_ticker=event.ticker,
             series_ticker=SERIES,
             title="Test market",
@@ -81,7 +82,7 @@ class Market:
             floor_strike=1.0,
         )
         terms = MarketTerms(
-            ticker=TICKER,
+            ticker=self.ticker,
             event_ticker=event.ticker,
             open_us=now_us - HOUR_US,
             close_us=closes_us,

@@ -31,12 +31,15 @@ def test_amounts_keep_every_place() -> None:
             min_minutes_to_close=12.5,
             daily_loss_pct=Decimal("4.5"),
             websocket_silence_s=12.25,
+            max_open_orders=7,
+            max_entries_per_minute=3,
         )
     )
     assert made.limits.order_cost_max_e6 == 12_345_678
     assert made.limits.market_max_bp == 225
     assert made.limits.price_min_e4 == 301
     assert made.limits.close_distance_min_us == 750_000_000
+    assert (made.limits.open_orders_max, made.limits.entries_per_minute_max) == (7, 3)
     assert made.breakers.daily_loss_bp == 450
     assert made.breakers.silence_us == 12_250_000
 

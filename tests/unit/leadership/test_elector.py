@@ -160,6 +160,33 @@ async def test_a_new_deployment_takes_over_within_two_seconds_of_the_release(loo
         assert a.changes[-1].move is Move.YIELD
 
 
+async def test_a_hand_over_waits_for_no_poll_and_no_pause(looptime) -> None:
+    async with running() as cluster:
+        a = cluster.start("a")
+        await asyncio.sleep(3.3)
+        await a.elector.confirm(a.elector.gate.epoch)
+        b = cluster.start("b", "d2")
+        await asyncio.sleep(0.01)
+        assert isinstance(a.changes[-1], Resigning)
+        await asyncio.sleep(0.5)
+        await a.elector.release(is_clean=True, is_leaving=False)
+        await asyncio.sleep(0.01)
+        assert isinstance(b.changes[-1], Elected)
+
+
+async def test_a_storm_of_hints_costs_twenty_readings_a_second(looptime) -> None:
+    async with running() as cluster:
+        cluster.start("a")
+        b = cluster.start("b", "d2")
+        await asyncio.sleep(1)
+        before = b.store.reads
+        for _ in range(1_000):
+            for wake in cluster.tables.listeners:
+                wake()
+            await asyncio.sleep(0.001)
+        assert b.store.reads - before <= 22
+
+
 async def test_the_old_one_takes_the_lead_back_when_its_successor_dies_first(looptime) -> None:
     async with running() as cluster:
         a = cluster.start("a")
