@@ -8,6 +8,7 @@ from random import Random, SystemRandom
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import SchemaState, check, migrate
+from bot.adapters.storage.preflight import require_rights
 from bot.adapters.storage.urls import parse_address
 from bot.app.settings import BotSettings
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
@@ -80,7 +81,8 @@ async def open_database(settings: BotSettings, *, migrated: bool) -> AsyncIterat
     """The database, brought to this version's schema where asked.
 
     Raises:
-        ConfigurationFault: the address is wrong, or the schema needs newer code.
+        ConfigurationFault: the address is wrong, the role may not do the bot's work, or the
+            schema needs newer code.
         StorageUnavailable: it cannot be reached.
     """
     database = await Database.open(
@@ -90,6 +92,7 @@ async def open_database(settings: BotSettings, *, migrated: bool) -> AsyncIterat
     try:
         if migrated:
             await migrate(database)
+            await require_rights(database)
         yield database
     finally:
         await database.close()

@@ -25,6 +25,7 @@ from bot.app.build import (
     lease_terms,
     signer_of,
 )
+from bot.app.clocks import require_clock
 from bot.app.leading import Leading, access_settings, telegram_settings
 from bot.app.lifecycle import Lifecycle, stop_on_signals
 from bot.app.log_keeper import LogKeeper
@@ -124,6 +125,7 @@ async def _managed(settings: BotSettings) -> int:
             return 0  # told to stop while waiting for the database
         exchange = exchange_of(settings, means, signer_of(settings))
         await stack.enter_async_context(exchange.open())
+        await require_clock(database, exchange.status, means.clock)
         parts = Parts(
             settings=settings,
             means=means,

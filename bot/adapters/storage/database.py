@@ -8,16 +8,19 @@ may have happened.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.adapters.storage.faults import FAULTS, is_misconfigured, translated
+from bot.adapters.storage.sessions import refuse_shared_sessions
 from bot.adapters.storage.urls import Address, Dialect, parse_address
-from bot.domain.errors import ConfigurationFault, StorageUnavailable
+from bot.domain.errors import BotError, ConfigurationFault, StorageUnavailable
 
 Synchronous = Literal["FULL", "NORMAL"]
 
@@ -27,17 +30,14 @@ _POSTGRES_POOL = 8
 _POOL_WAIT_S = 10.0
 _CONNECT_S = 5.0
 _COMMAND_S = 10.0
-_POSTGRES_SETTINGS = {
-    "application_name": "kalshi-bot",
-    "timezone": "UTC",
-    "statement_timeout": "9000",
-    "lock_timeout": "5000",
+_STARTUP = {"application_name": "kalshi-bot", "timezone": "UTC"}
+# Set once connected: a session pooler refuses a start with settings it does not know.
+_SESSION = (
+    "SET statement_timeout = 9000; SET lock_timeout = 5000;"
     # A frozen process must not hold the fence's row locks for as long as it is frozen.
-    "idle_in_transaction_session_timeout": "5000",
-    "tcp_keepalives_idle": "15",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-}
+    " SET idle_in_transaction_session_timeout = 5000;"
+    " SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+)
 
 
 class Database:
@@ -60,6 +60,7 @@ class Database:
         """
         address = parse_address(url)
         if address.dialect == "sqlite":
+            _prepare_place(address.path)
             database = cls(
                 address,
                 _sqlite_engine(address, sqlite_synchronous, is_writer=True),
@@ -71,19 +72,22 @@ class Database:
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
             database = cls(address, writer, reader)
-        try:
-            async with database.begin() as connection:
-                await connection.exec_driver_sql("SELECT 1")
-        except StorageUnavailable as fault:
-            await database.close()
-            if is_misconfigured(fault.__cause__):
-                raise ConfigurationFault([f"database.url: {fault}"]) from fault
-            where = address.url.set(query={}).render_as_string(hide_password=True)
-            raise StorageUnavailable(
-                f"cannot use the database {where}: {fault}; "
-                "check DATABASE_URL and that the database is up"
-            ) from fault
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(database.close)
+            try:
+                await database._look()
+            except StorageUnavailable as fault:
+                raise _unusable(address, fault) from fault
+            undo.pop_all()
         return database
+
+    async def _look(self) -> None:
+        """Connect, and see that a connection is what the bot needs."""
+        with _in_our_words():
+            if self.dialect == "postgresql":
+                await refuse_shared_sessions(self._writer)
+            async with self.begin() as connection:
+                await connection.exec_driver_sql("SELECT 1")
 
     @property
     def dialect(self) -> Dialect:
@@ -169,6 +173,16 @@ class Database:
                 self._owner = None
 
 
+def _unusable(address: Address, fault: StorageUnavailable) -> BotError:
+    where = address.url.set(query={}).render_as_string(hide_password=True)
+    if is_misconfigured(fault.__cause__):
+        told = f"database.url: cannot use {where}: {fault}; correct DATABASE_URL"
+        return ConfigurationFault([told])
+    return StorageUnavailable(
+        f"cannot use the database {where}: {fault}; check DATABASE_URL and that the database is up"
+    )
+
+
 @contextmanager
 def _in_our_words() -> Iterator[None]:
     try:
@@ -180,8 +194,26 @@ def _in_our_words() -> Iterator[None]:
         raise said from fault
 
 
+def _prepare_place(path: Path) -> None:
+    """Make the directory of a SQLite file, and see that the file can be used.
+
+    Raises:
+        ConfigurationFault: the place is wrong, which waiting would not mend.
+    """
+    wrong = f"database.url: cannot use the SQLite file {path}: "
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        told = f"{wrong}{fault.strerror or fault}; correct DATABASE_URL"
+        raise ConfigurationFault([told]) from fault
+    if path.is_dir():
+        raise ConfigurationFault([f"{wrong}it is a directory; add the file's name to DATABASE_URL"])
+    # The log and its index are made beside the file.
+    if not all(os.access(each, os.W_OK) for each in (path, path.parent) if each.exists()):
+        raise ConfigurationFault([f"{wrong}it or its directory is not writable by this user"])
+
+
 def _sqlite_engine(address: Address, synchronous: Synchronous, *, is_writer: bool) -> AsyncEngine:
-    address.path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
         address.url,
         pool_size=1 if is_writer else _SQLITE_READERS,
@@ -221,9 +253,13 @@ def _postgres_engine(address: Address) -> AsyncEngine:
         connect_args={
             "timeout": _CONNECT_S,
             "command_timeout": _COMMAND_S,
-            "server_settings": _POSTGRES_SETTINGS,
+            "server_settings": _STARTUP,
         },
     )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.run_async(lambda driver: driver.execute(_SESSION))
 
     @event.listens_for(engine.sync_engine, "invalidate")
     def end_at_once(connection: Any, _record: object, _fault: object) -> None:

@@ -35,8 +35,16 @@ _REFUSALS: tuple[tuple[tuple[str, str], type[BotError]], ...] = (
 )
 # Connection, serialisation, resources, object state, operator, system, internal; read-only.
 _AWAY_CLASSES = ("08", "40", "53", "55", "57", "58", "XX")
-_AWAY_CODES = ("25006", "25P03")
+_MISSING_RIGHT = "42501"
+_AWAY_CODES = ("25006", "25P03", _MISSING_RIGHT)
 _WRONG_ADDRESS = ("3D000", "28000", "28P01")
+# Nothing that waiting would mend.
+_SQLITE_MISPLACED = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_PERM,
+}
 _SQLITE_AWAY = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -72,9 +80,11 @@ def translated(fault: Exception) -> BotError | None:
 
 
 def is_misconfigured(fault: BaseException | None) -> bool:
-    """Whether the server answered that the database, the user or the password is wrong."""
+    """Whether the answer was that the database, the user, its password or rights are wrong."""
     origin = fault.orig if isinstance(fault, DBAPIError) else fault
-    return getattr(origin, "sqlstate", None) in _WRONG_ADDRESS
+    if getattr(origin, "sqlstate", None) in (*_WRONG_ADDRESS, _MISSING_RIGHT):
+        return True
+    return getattr(origin, "sqlite_errorcode", 0) & 0xFF in _SQLITE_MISPLACED
 
 
 def _refusal(text: str, code: str | None) -> BotError | None:

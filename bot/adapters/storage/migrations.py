@@ -12,15 +12,21 @@ from typing import Any
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from alembic import command
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.faults import is_misconfigured
 from bot.adapters.storage.sql_terms import NOW_US
-from bot.domain.errors import ConfigurationFault
+from bot.domain.errors import ConfigurationFault, StorageUnavailable
 
 _HOME = Path(__file__).resolve().parents[3] / "alembic"
 # Any number that nothing else locks; PostgreSQL's advisory locks share one space per database.
 _MIGRATION_LOCK = 7_364_120_251
+_OWNER = "let the owner run `python -m bot migrate`, or grant this role CREATE on the schema"
+_FOREIGN = (
+    "another program's database, or a migration undone by hand: give the bot a database of its own"
+)
 
 
 class SchemaState(StrEnum):
@@ -54,12 +60,24 @@ async def migrate(database: Database) -> SchemaState:
     Raises:
         ConfigurationFault: the database needs newer code than this.
     """
-    async with database.begin() as connection:
-        await connection.run_sync(_lock)
-        state = await connection.run_sync(_state)
-        if state is SchemaState.BEHIND:
-            await connection.run_sync(upgrade, "head")
+    try:
+        async with database.begin() as connection:
+            await connection.run_sync(_lock)
             state = await connection.run_sync(_state)
+            if state is SchemaState.BEHIND:
+                await connection.run_sync(upgrade, "head")
+                state = await connection.run_sync(_state)
+    except DBAPIError as fault:
+        if "already exists" not in str(fault.orig):
+            raise
+        told = str(fault.orig).partition("\n")[0]
+        raise ConfigurationFault([f"database.url: cannot migrate: {told}; {_FOREIGN}"]) from fault
+    except StorageUnavailable as fault:
+        if is_misconfigured(fault.__cause__):
+            raise ConfigurationFault(
+                [f"database.url: cannot migrate: {fault}; {_OWNER}"]
+            ) from fault
+        raise
     if state is SchemaState.INCOMPATIBLE:
         raise ConfigurationFault(
             [

@@ -120,7 +120,7 @@ def _pooler_hint(
     if "-pooler." in host:
         return f"use the direct host {host.replace('-pooler.', '.', 1)}"
     if port == 6543:  # noqa: PLR2004 - Supabase's transaction port
-        return "use port 5432 (session mode) of the same host"
+        return f"use port 5432 (session mode) of the same host: postgresql://USER@{host}:5432/NAME"
     if str(query.get("pgbouncer", "")).lower() == "true":
         return "use the address without pgbouncer=true, straight to PostgreSQL"
     return None

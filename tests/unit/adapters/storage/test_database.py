@@ -166,11 +166,19 @@ async def test_sqlite_writes_through_a_log_as_durably_as_asked(
     await database.close()
 
 
-async def test_a_sqlite_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+async def test_a_sqlite_file_that_is_no_database_is_a_wrong_setting(tmp_path: Path) -> None:
     path = tmp_path / "k.sqlite"
     path.write_bytes(b"something else entirely" * 100)
-    with pytest.raises(StorageUnavailable, match="not a database"):
+    with pytest.raises(ConfigurationFault, match="not a database; correct DATABASE_URL"):
         await Database.open(f"sqlite:///{path}")
+
+
+async def test_a_place_no_sqlite_file_can_be_in_is_a_wrong_setting(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationFault, match="it is a directory; add the file's name"):
+        await Database.open(f"sqlite:///{tmp_path}")
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationFault, match="correct DATABASE_URL"):
+        await Database.open(f"sqlite:///{tmp_path / 'file' / 'k.sqlite'}")
 
 
 async def test_a_foreign_lock_on_sqlite_is_waited_for(sqlite_url: str) -> None:
