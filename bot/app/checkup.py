@@ -3,7 +3,9 @@
 import contextlib
 from pathlib import Path
 
+from bot.adapters.storage.migrations import SchemaState
 from bot.adapters.storage.migrations import check as check_schema
+from bot.adapters.storage.preflight import require_rights
 from bot.app.basics import missing_file, open_database, real_means
 from bot.app.build import exchange_of, signer_of
 from bot.app.settings import BotSettings
@@ -23,7 +25,10 @@ async def examine(settings: BotSettings) -> tuple[doctor.Finding, ...]:
         if missing_file(settings) is not None:
             return "absent"
         async with open_database(settings, migrated=False) as database:
-            return (await check_schema(database)).value
+            state = await check_schema(database)
+            if state is not SchemaState.BEHIND:
+                await require_rights(database)
+            return state.value
 
     async with exchange_of(settings, means, signer).open() as exchange:
         return await doctor.examine(

@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TypeVar
 
+from bot.adapters.kalshi.gateway import KalshiExchange
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.leases import SqlLeaseStore
@@ -120,12 +121,11 @@ async def _managed(settings: BotSettings) -> int:
         )
         await web.start()
         stack.push_async_callback(web.stop)
-        database = await _database(stack, settings, means, stop)
-        if database is None:
-            return 0  # told to stop while waiting for the database
         exchange = exchange_of(settings, means, signer_of(settings))
         await stack.enter_async_context(exchange.open())
-        await require_clock(database, exchange.status, means.clock)
+        database = await _database(stack, settings, means, exchange, stop)
+        if database is None:
+            return 0  # told to stop while waiting for the database
         parts = Parts(
             settings=settings,
             means=means,
@@ -157,12 +157,25 @@ def preflight(settings: BotSettings) -> None:
 
 
 async def _database(
-    stack: contextlib.AsyncExitStack, settings: BotSettings, means: Means, stop: asyncio.Event
+    stack: contextlib.AsyncExitStack,
+    settings: BotSettings,
+    means: Means,
+    exchange: KalshiExchange,
+    stop: asyncio.Event,
 ) -> Database | None:
-    """The migrated database, waited for as long as it cannot be reached."""
+    """The migrated database, waited for as long as it cannot be reached.
+
+    Raises:
+        ConfigurationFault: it cannot be used, or this machine's clock is minutes off.
+    """
     for wait_s in _DATABASE_RETRY.waits(means.random):
         try:
-            return await stack.enter_async_context(open_database(settings, migrated=True))
+            async with contextlib.AsyncExitStack() as attempt:
+                opening = open_database(settings, migrated=True)
+                database = await attempt.enter_async_context(opening)
+                await require_clock(database, exchange.status, means.clock)
+                stack.push_async_callback(attempt.pop_all().aclose)
+                return database
         except StorageUnavailable as fault:
             logger.warning("database unreachable, waiting", extra={"reason": str(fault)})
         with contextlib.suppress(TimeoutError):

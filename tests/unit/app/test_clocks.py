@@ -26,6 +26,7 @@ class Venue:
         return ExchangeStatus(
             is_exchange_active=True,
             is_trading_active=True,
+            resume_us=None,
             server_us=SystemClock().now_us() + self.off_us,
         )
 
