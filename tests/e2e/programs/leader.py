@@ -1,8 +1,10 @@
 """A bot that only leads: the real store, elector, lifecycle and watchdog around a tiny service.
 
 Speaks JSON lines on standard output: every change of role, and one ``trade`` for
-each tenth of a second in which the gate is open. ``block`` on standard input
-blocks the event loop for good.
+each tenth of a second in which the gate is open. With ``--venue`` the trades are
+orders instead: sent to that port of the loopback under the epoch, after the older
+epochs were shut out there. ``block`` on standard input blocks the event loop for
+good; ``freeze`` stops the process between the gate's answer and the next order.
 """
 
 import argparse
@@ -10,11 +12,14 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
+
+from typing_extensions import override
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.leases import SqlLeaseStore
@@ -42,7 +47,9 @@ SHORT = LeaseTerms(
     drain_us=4_000_000,
     settle_us=2_000_000,
 )
+TERMS = {"short": SHORT, "default": LeaseTerms()}
 CLOCK = SystemClock()
+_PACE_S = 0.1
 
 
 def say(kind: str, **facts: object) -> None:
@@ -51,28 +58,75 @@ def say(kind: str, **facts: object) -> None:
     sys.stdout.flush()
 
 
+class Orders:
+    """What a process was told on standard input."""
+
+    def __init__(self) -> None:
+        self.is_to_freeze = False
+
+    def obey(self, loop: asyncio.AbstractEventLoop) -> None:
+        for line in sys.stdin:
+            if line.strip() == "block":
+                loop.call_soon_threadsafe(threading.Event().wait)
+            self.is_to_freeze = line.strip() == "freeze"
+
+
 class Ticker:
     name = "ticker"
 
-    def __init__(self, tenure: Tenure, activation_s: float) -> None:
+    def __init__(self, tenure: Tenure, activation_s: float, orders: Orders) -> None:
         self._tenure = tenure
         self._activation_s = activation_s
+        self._orders = orders
 
     async def run(self) -> None:
         await asyncio.sleep(self._activation_s)
+        await self.begin()
         await self._tenure.confirm()
         while True:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_PACE_S)
             if self._tenure.gate.may_trade():
-                say("trade", epoch=self._tenure.epoch)
+                if self._orders.is_to_freeze:
+                    self._orders.is_to_freeze = False
+                    os.kill(os.getpid(), signal.SIGSTOP)
+                await self.trade()
+
+    async def begin(self) -> None:
+        """What comes before the gate opens."""
+
+    async def trade(self) -> None:
+        say("trade", epoch=self._tenure.epoch)
 
     async def drain(self) -> None:
         await asyncio.sleep(0.1)
 
 
-def obey(loop: asyncio.AbstractEventLoop) -> None:
-    if sys.stdin.readline().strip() == "block":
-        loop.call_soon_threadsafe(threading.Event().wait)
+class Trader(Ticker):
+    """Its trades are orders that arrive somewhere, one at a time."""
+
+    def __init__(self, tenure: Tenure, activation_s: float, orders: Orders, port: int) -> None:
+        super().__init__(tenure, activation_s, orders)
+        self._port = port
+        self._turn = asyncio.Lock()
+
+    @override
+    async def begin(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        await self._send("fence")
+
+    @override
+    async def trade(self) -> None:
+        async with self._turn:
+            await self._send("order")
+
+    @override
+    async def drain(self) -> None:
+        async with self._turn:
+            return
+
+    async def _send(self, verb: str) -> None:
+        self._writer.write(f"{verb} {self._tenure.epoch}\n".encode())
+        await self._reader.readline()
 
 
 async def open_database(url: str) -> Database:
@@ -84,6 +138,7 @@ async def open_database(url: str) -> Database:
 
 
 async def run(given: argparse.Namespace) -> int:
+    terms = TERMS[given.terms]
     stop = asyncio.Event()
     stop_on_signals(stop)
     random = SystemRandom()
@@ -101,23 +156,28 @@ async def run(given: argparse.Namespace) -> int:
     elector = Elector(
         store=SqlLeaseStore(database),
         candidate=candidate,
-        terms=SHORT,
+        terms=terms,
         means=Means(clock=CLOCK, random=Random(), watchdog=watchdog),
     )
 
+    orders = Orders()
+
     @asynccontextmanager
     async def lead(tenure: Tenure) -> AsyncIterator[Sequence[Service]]:
-        yield [Ticker(tenure, given.activation_s)]
+        if given.venue is None:
+            yield [Ticker(tenure, given.activation_s, orders)]
+        else:
+            yield [Trader(tenure, given.activation_s, orders, given.venue)]
 
     def told(change: RoleChange) -> None:
         say("role", role=change.role, reason=change.reason, epoch=change.epoch)
 
     lifecycle = Lifecycle(
-        elector=elector, lead=lead, terms=SHORT, clock=CLOCK, stop=stop, told=told
+        elector=elector, lead=lead, terms=terms, clock=CLOCK, stop=stop, told=told
     )
     say("start", instance=candidate.instance_id)
     loop = asyncio.get_running_loop()
-    threading.Thread(target=obey, args=(loop,), daemon=True).start()
+    threading.Thread(target=orders.obey, args=(loop,), daemon=True).start()
     code = await lifecycle.run()
     await database.close()
     return code
@@ -128,4 +188,6 @@ if __name__ == "__main__":
     parser.add_argument("database")
     parser.add_argument("--deployment", default="d1")
     parser.add_argument("--activation-s", type=float, default=0.1)
+    parser.add_argument("--terms", choices=sorted(TERMS), default="short")
+    parser.add_argument("--venue", type=int)
     sys.exit(asyncio.run(run(parser.parse_args())))
