@@ -10,7 +10,7 @@ from chaos.rows import Outcome, Row, Seen
 from tests.support.postgres import Server, running_server
 
 ROWS: tuple[Row, ...] = (*deploys.ROWS, *stops.ROWS, *networks.ROWS)
-_AT_A_TIME = 5
+_AT_A_TIME = 3
 
 
 class Progress:
