@@ -28,7 +28,7 @@ from bot.kit.clock import SystemClock
 
 HOME = Path("var/demo")
 _ROOT = Path(__file__).resolve().parents[2]
-_START_S = 30.0
+_START_S = 60.0
 _STOP_S = 30.0
 _POLL_S = 0.5
 _PACE_S = 0.4
@@ -52,7 +52,7 @@ class DemoFailed(Exception):
 
 
 def run_demo(options: DemoOptions) -> int:
-    """Run until the time is up or Ctrl-C; 0 if markets were collected."""
+    """Run until Ctrl-C (0), or until the time is up: then 0 if markets were collected, else 1."""
     if options.fresh:
         shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ class _Demo:
             with view:
                 await self._watch(http, bot, view, stop)
         view.summary(self._last)
-        return 0 if self._is_success() else 1
+        return 0 if stop.is_set() or self._is_success() else 1
 
     @property
     def _page(self) -> str:

@@ -32,6 +32,7 @@ class DemoView:
 
     def __enter__(self) -> Self:
         self._console.print(f"Simulated exchange, paper money. Page: {self._page}")
+        self._console.print("It starts without a halt; a real installation waits for /unhalt.")
         self._console.print("Ctrl-C ends it.")
         if self._console.is_terminal:
             self._live.start()
@@ -67,6 +68,7 @@ class DemoView:
         """The last words, on every kind of output."""
         collect, pnl = status.get("collect") or {}, status.get("pnl") or {}
         account, totals = status.get("account") or {}, status.get("totals") or {}
+        stored = _counted(collect.get("snapshots", 0), "snapshot")
         lines = [
             (
                 "collected",
@@ -78,14 +80,11 @@ class DemoView:
                     else "no cycle has finished yet"
                 ),
             ),
-            (
-                "stored",
-                f"{collect.get('snapshots', 0)} snapshots in {self._paths / 'kalshi.sqlite'}",
-            ),
+            ("stored", f"{stored} in {self._paths / 'kalshi.sqlite'}"),
             (
                 "paper trading",
                 (
-                    f"{totals.get('brackets_opened', 0)} brackets opened, "
+                    f"{_counted(totals.get('brackets_opened', 0), 'bracket')} opened, "
                     f"{totals.get('brackets_closed', 0)} closed, "
                     f"equity {account.get('equity', '-')}, "
                     f"today {pnl.get('realized', '-')} realised"
@@ -125,7 +124,10 @@ class DemoView:
 
     def _tell_changes(self, status: dict[str, Any]) -> None:
         banner, collect = status.get("banner") or {}, status.get("collect") or {}
-        facts = [f"role: {banner.get('role')} epoch {banner.get('epoch')}"]
+        epoch = f" epoch {banner['epoch']}" if banner.get("epoch") else ""
+        facts = [f"role: {banner.get('role')}{epoch}"]
+        if epoch and (why := status.get("why_not_trading")):
+            facts.append(f"not trading: {why}")
         if collect.get("last_cycle_id"):
             facts.append(
                 f"cycle {collect['last_cycle_id']}: scanned={collect.get('scanned')} "
@@ -135,6 +137,10 @@ class DemoView:
             if fact not in self._said:
                 self._said.add(fact)
                 self._console.print(fact)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def first_line(text: str) -> str:

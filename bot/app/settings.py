@@ -1,6 +1,6 @@
 """Settings: defaults, then a file, then the environment, then the command line.
 
-The only module that reads the environment or a configuration file. Secrets come
+The only module that reads the environment; ``settings_file`` reads the file. Secrets come
 from the environment (or ``config/secrets.env``) alone; one found in the file is
 an error. Every fault is found at once and told with its fix. People write
 dollars, percent and seconds here; the packages get integers with units.
@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -21,6 +20,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDi
 from pydantic_settings.sources import PydanticBaseSettingsSource
 from typing_extensions import override
 
+from bot.adapters.storage.urls import parse_address
+from bot.app.settings_file import DEFAULT_SECRETS_FILE, read_file
 from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import Scope
 
@@ -30,9 +31,6 @@ Dollars = Annotated[Decimal, Field(ge=0, decimal_places=6)]
 UnitPrice = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-
-DEFAULT_CONFIG_FILES = ("config/config.yaml", "config/config.json")
-DEFAULT_SECRETS_FILE = "config/secrets.env"
 
 # The names the operations documents use, and where each belongs. Earlier names win.
 DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
@@ -77,7 +75,6 @@ _LISTS = {
     "telegram.viewer_ids",
     "telegram.alert_chat_ids",
 }
-_SECRET_WORDS = ("api_key", "apikey", "private_key", "token", "password", "secret", "key_id")
 
 
 class _Section(BaseModel):
@@ -305,7 +302,7 @@ def load_settings(
     """
     faults: list[str] = []
     environ = _environment(faults)
-    from_file = _without_secrets(_read_file(config_file, faults), "", faults)
+    from_file = read_file(config_file, faults)
     documented = _documented(environ)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     try:
@@ -358,49 +355,6 @@ def _environment(faults: list[str]) -> dict[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             faults.append(f"{path}: cannot be read ({error}); fix its permissions or encoding")
     return values | dict(os.environ)
-
-
-def _read_file(path: Path | None, faults: list[str]) -> dict[str, object]:
-    found = path or next((Path(one) for one in DEFAULT_CONFIG_FILES if Path(one).is_file()), None)
-    if found is None:
-        return {}
-    try:
-        content = yaml.safe_load(found.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        faults.append(f"{found}: {_unreadable(error)}")
-        return {}
-    if not isinstance(content, dict | None):
-        faults.append(f"{found}: must hold sections of settings, not a {type(content).__name__}")
-        return {}
-    return content or {}
-
-
-def _unreadable(error: Exception) -> str:
-    match error:
-        case FileNotFoundError():
-            return "no such file; copy config/config.example.yaml there"
-        case yaml.YAMLError():
-            return f"not valid YAML or JSON: {' '.join(str(error).split())}"
-        case _:
-            return f"cannot be read ({error}); fix its permissions or encoding"
-
-
-def _without_secrets(
-    values: Mapping[str, object], prefix: str, faults: list[str]
-) -> dict[str, object]:
-    kept: dict[str, object] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if key == "secrets" or any(word in str(key).lower() for word in _SECRET_WORDS):
-            faults.append(
-                f"{name}: secrets do not belong in the configuration file; "
-                f"move it to {DEFAULT_SECRETS_FILE} or the environment, and renew it"
-            )
-        elif isinstance(value, dict):
-            kept[key] = _without_secrets(value, f"{name}.", faults)
-        else:
-            kept[key] = value
-    return kept
 
 
 def _documented(environ: Mapping[str, str]) -> dict[str, object]:
@@ -464,7 +418,7 @@ def _nearest(path: list[str]) -> str:
 
 
 def _inconsistencies(settings: BotSettings) -> list[str]:
-    faults: list[str] = []
+    faults = _address_faults(settings)
     secrets, trading = settings.secrets, settings.trading
     has_key = secrets.kalshi_private_key or secrets.kalshi_private_key_path
     if bool(secrets.kalshi_key_id) != bool(has_key):
@@ -490,6 +444,14 @@ def _inconsistencies(settings: BotSettings) -> list[str]:
     if settings.mode == "analyze" and not (secrets.openai_api_key or secrets.anthropic_api_key):
         faults.append("mode analyze needs OPENAI_API_KEY or ANTHROPIC_API_KEY in the environment")
     return faults
+
+
+def _address_faults(settings: BotSettings) -> list[str]:
+    try:
+        parse_address(settings.database.url.get_secret_value())
+    except ConfigurationFault as fault:
+        return list(fault.faults)
+    return []
 
 
 def _live_faults(settings: BotSettings) -> list[str]:

@@ -26,9 +26,6 @@ def _run(arguments: list[str]) -> int:
         outcome = cli.main(arguments, prog_name="python -m bot", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.USAGE
-    except (click.Abort, KeyboardInterrupt, BotError, OSError) as fault:
+    except (click.ClickException, click.Abort, KeyboardInterrupt, BotError, OSError) as fault:
         return report(fault)
     return outcome if isinstance(outcome, int) else ExitCode.DONE

@@ -22,6 +22,8 @@ class ExitCode(IntEnum):
 def report(fault: BaseException) -> int:
     """Print the fault, one line for each part of it, and return the exit code."""
     match fault:
+        case click.ClickException():
+            return _usage(fault)
         case ConfigurationFault():
             for one in fault.faults:
                 click.echo(f"configuration: {one}", err=True)
@@ -38,6 +40,16 @@ def report(fault: BaseException) -> int:
         case _:
             click.echo(str(fault), err=True)
     return ExitCode.FAILED
+
+
+def _usage(fault: click.ClickException) -> int:
+    if isinstance(fault, click.exceptions.NoArgsIsHelpError):
+        fault.show()  # the help itself
+        return ExitCode.USAGE
+    context = fault.ctx if isinstance(fault, click.UsageError) else None
+    command = context.command_path if context else "python -m bot"
+    click.echo(f"usage: {fault.format_message()} See {command} --help", err=True)
+    return ExitCode.USAGE
 
 
 def not_built(what: str, instead: str) -> NoReturn:

@@ -17,6 +17,7 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
+from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import OrderId
 from bot.domain.money import Money
 from bot.kit.clock import Clock, SystemClock
@@ -237,7 +238,11 @@ class SimulatedExchange:
         return self.exchange.clock
 
     async def __aenter__(self) -> Self:
-        """Fund the first account, build the world, listen."""
+        """Fund the first account, build the world, listen.
+
+        Raises:
+            ConfigurationFault: the port is taken or may not be used, or a file is not usable.
+        """
         self._fund()
         self.exchange.world = open_world(self.exchange)
         self.exchange.catch_up()
@@ -251,7 +256,7 @@ class SimulatedExchange:
             )
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
-            await web.TCPSite(runner, self.settings.host, self.settings.port).start()
+            await self._listen(runner)
             self.port = runner.addresses[0][1]
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             pump = tasks.create_task(self._run_pump(), name="simulator-pump")
@@ -273,6 +278,16 @@ class SimulatedExchange:
         self.exchange.clock.advance(seconds * 1_000_000 + ms * _MILLI)
         self.exchange.catch_up()
         await asyncio.sleep(0)
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        host, port = self.settings.host, self.settings.port
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            fault = (
+                f"cannot listen on {host}:{port} ({error.strerror or error}); set another --port"
+            )
+            raise ConfigurationFault([fault]) from None
 
     async def _run_pump(self) -> None:
         while True:

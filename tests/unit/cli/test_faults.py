@@ -97,10 +97,21 @@ def test_a_wrong_setting_is_one_line_that_names_it_and_repeats_no_secret(
         (b"mode: [collect", "not valid YAML or JSON"),
         (b"- collect", "must hold sections"),
         (b"\xff\xfe", "cannot be read"),
+        (b"a: 1\nnote: [verysecretvalue\nb: ]", "at line 3, column"),
+        (b"a: \x07", "no text"),
         (b"telegram:\n  token: 123456789:AAabcdefghijklmnopqrstuvwxyz0123456\n", "telegram.token"),
         (b"kalshi_api_key: verysecretvalue\n", "kalshi_api_key"),
     ],
-    ids=["missing", "broken", "a list", "no text", "token inside", "key inside"],
+    ids=[
+        "missing",
+        "broken",
+        "a list",
+        "no text",
+        "secret in a broken line",
+        "a bell",
+        "token inside",
+        "key inside",
+    ],
 )
 def test_a_faulty_file_is_one_line_and_no_secret_is_repeated(
     content: bytes | None,
@@ -126,3 +137,13 @@ def test_every_fault_is_told_at_once(
     place.setenv("LOG_LEVEL", "LOUD")
     place.setenv("BOT_WEB__PORT", "123456")
     assert len(told(["run"], capsys)) == 3
+
+
+def test_the_database_address_is_checked_with_everything_else(
+    place: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.setenv("DATABASE_URL", "mysql://root:hunter2@db/x")
+    place.setenv("ENABLE_LIVE_TRADING", "1")
+    lines = told(["run"], capsys)
+    assert len(lines) == 2
+    assert "database.url" in lines[0]

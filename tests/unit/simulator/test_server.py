@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bot.domain.errors import ConfigurationFault
 from bot.simulator.faults import FaultRule
 from bot.simulator.server import FIRST_USER, SimulatedExchange
 from bot.simulator.settings import KeyType, RateLimits, SimulatorSettings
@@ -84,6 +85,6 @@ async def test_late_answers_are_late() -> None:
 async def test_a_port_that_is_taken_leaves_nothing_running() -> None:
     async with SimulatedExchange(small()) as one:
         other = SimulatedExchange(small(port=one.port))
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(ConfigurationFault, match=f"cannot listen on 127.0.0.1:{one.port}"):
             await other.__aenter__()
         assert not [task for task in asyncio.all_tasks() if task.get_name() == "simulator-pump"][1:]
