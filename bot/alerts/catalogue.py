@@ -216,6 +216,24 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
         advice="Entries in this market wait for a person.",
     ),
     AlertKind.RECONCILED: AlertText(severity=_INFO, title="Reconciled"),
+    AlertKind.PANIC_BEGUN: AlertText(
+        severity=_CRITICAL,
+        title="Getting out of everything",
+        headline="by {by}",
+        advice="Halted. Entries are cancelled, positions are sold round by round; the proof "
+        "follows.",
+        is_limited=False,
+    ),
+    AlertKind.PANIC_WAITS: AlertText(
+        severity=_CRITICAL,
+        title="Not out yet",
+        headline="{why}",
+        advice="It goes on by itself as soon as that changes.",
+        is_limited=False,
+    ),
+    AlertKind.PANIC_ENDED: AlertText(
+        severity=_CRITICAL, title="Out", headline="{outcome}", is_limited=False
+    ),
     AlertKind.COLLECT_FAILED: AlertText(
         severity=_WARNING, title="Collection failed", headline="{error}"
     ),

@@ -350,6 +350,16 @@ class CloseCommanded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PanicCommanded:
+    """Halt, cancel and sell all that is ours; with ``is_everything`` a person's as well."""
+
+    received_us: int
+    command_id: int
+    actor: str
+    is_everything: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesCancelCommanded:
     """Cancel every resting entry of ours; take-profits stay."""
 
@@ -393,6 +403,7 @@ CommandEvent: TypeAlias = (
     | UnhaltCommanded
     | BreakerResetCommanded
     | CloseCommanded
+    | PanicCommanded
     | EntriesCancelCommanded
     | ForeignAcknowledged
 )

@@ -21,7 +21,7 @@ from bot.domain.money import Money, Quantity, cost, format_quantity
 from bot.domain.orders import BookSide, VenuePosition, own_price
 from bot.domain.records import BracketRecord, StoredState
 from bot.domain.tradingday import trading_day
-from bot.engine import duty
+from bot.engine import duty, panic
 from bot.engine.draft import Draft
 from bot.engine.effects import NoticeKind
 from bot.engine.ledger import PEAK, peak_of, peak_record
@@ -30,6 +30,7 @@ from bot.engine.reconcile import Mismatch, mismatches, missed_events, unexplaine
 from bot.engine.work import keep, work_all
 from bot.engine.world import FOREIGN, World
 from bot.execution.bracket import with_outside_exit
+from bot.execution.panic import PANIC, from_record
 from bot.portfolio.pnl import Result
 from bot.portfolio.positions import Position
 from bot.risk import breakers
@@ -48,6 +49,7 @@ def load_state(world: World, state: StoredState, draft: Draft) -> None:
     _load_breakers(world, state)
     if world.stance.halt is None:
         world.stance.halt = state.halt
+    panic.halt_again(world, draft)
     if world.is_unclean_start:
         duty.count_takeover(world, draft)
     duty.ask_now(world, "take-over", draft)
@@ -57,6 +59,8 @@ def _load_breakers(world: World, state: StoredState) -> None:
     """The breakers, and what else is kept beside them."""
     others = {stored.name: stored for stored in state.breakers}
     foreign, peak = others.pop(FOREIGN, None), others.pop(PEAK, None)
+    if (stored := others.pop(PANIC, None)) is not None:
+        world.panic = from_record(stored)
     if foreign is not None:
         world.foreign.load(foreign)
     if peak is not None:
@@ -90,6 +94,7 @@ def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
         world.reconciled_us = world.now_us
         _tell_reconciled(world, learned, len(found), draft)
     work_all(world, draft)
+    panic.on_read(world, read, draft)
 
 
 def _explain_cash(world: World, truth: ExchangeTruth, draft: Draft, *, is_adopted: bool) -> None:

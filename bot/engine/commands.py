@@ -11,10 +11,12 @@ from bot.domain.events import (
     HaltCommanded,
     HaltFound,
     HaltSaved,
+    PanicCommanded,
     Role,
     UnhaltCommanded,
 )
 from bot.domain.records import ExitReason, HaltRecord
+from bot.engine import panic
 from bot.engine.draft import Draft
 from bot.engine.duty import forget_counts, readings, replace_state
 from bot.engine.effects import CancelOrder, NoticeKind, Reply, SaveHalt, TriggerEntryGroups
@@ -25,7 +27,13 @@ from bot.execution.bracket import dismissed, leaving
 from bot.execution.order_state import cancel_sent
 from bot.risk import breakers
 
-OtherCommand = BreakerResetCommanded | CloseCommanded | EntriesCancelCommanded | ForeignAcknowledged
+OtherCommand = (
+    BreakerResetCommanded
+    | CloseCommanded
+    | EntriesCancelCommanded
+    | ForeignAcknowledged
+    | PanicCommanded
+)
 
 
 def on_command(world: World, event: CommandEvent, draft: Draft) -> None:
@@ -48,6 +56,8 @@ def _on_other(world: World, event: OtherCommand, draft: Draft) -> None:
             _reset_breaker(world, event, draft)
         case CloseCommanded():
             _close(world, event, draft)
+        case PanicCommanded():
+            _reply(draft, event, panic.begin(world, event, draft), is_done=True)
         case EntriesCancelCommanded():
             _cancel_entries(world, event, draft)
         case ForeignAcknowledged():
@@ -62,6 +72,7 @@ def on_halt_saved(world: World, event: HaltSaved, draft: Draft) -> None:
     if pending is not None and pending[0] == event.command_id:
         world.pending_unhalt = None
         world.stance.halt = pending[1]
+        panic.give_up(world, draft)
         draft.tell(NoticeKind.HALT_CLEARED, by=pending[1].set_by)
         _say(draft, event.command_id, "saved: entries are allowed, breakers permitting")
     elif event.command_id in world.withdrawn_unhalts:

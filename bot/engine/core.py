@@ -41,7 +41,7 @@ from bot.domain.events import (
 from bot.domain.ids import InstanceId, Scope
 from bot.domain.market import MarketStatus
 from bot.domain.quotes import Quote
-from bot.engine import duty
+from bot.engine import duty, panic
 from bot.engine.activation import load_state, on_exchange_read
 from bot.engine.commands import on_command, on_halt_found, on_halt_saved
 from bot.engine.draft import Draft
@@ -158,6 +158,7 @@ def _on_time(world: World, draft: Draft) -> None:
     """Every second: timeouts, breakers, the day, questions that have had no answer."""
     sort_waiting_fills(world, draft)
     work_all(world, draft)
+    panic.go_on(world, draft)
     duty.keep_day(world, draft)
     duty.judge_breakers(world, draft)
     duty.take_snapshot(world, draft)

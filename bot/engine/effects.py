@@ -50,6 +50,9 @@ class NoticeKind(StrEnum):
     ORDER_UNKNOWN = "order_unknown"
     FOREIGN_ACTIVITY = "foreign_activity"
     RECONCILED = "reconciled"
+    PANIC_BEGUN = "panic_begun"
+    PANIC_WAITS = "panic_waits"
+    PANIC_ENDED = "panic_ended"
     CRITICAL_ERROR = "critical_error"
 
 

@@ -18,9 +18,9 @@ _STEPS_MAX = 4
 
 def work(world: World, bracket: Bracket, draft: Draft) -> None:
     """Let a bracket do everything it can do now, and keep the result."""
-    situation = _situation(world, bracket)
+    now = situation(world, bracket)
     for _ in range(_STEPS_MAX):
-        after, actions = decide(bracket, situation, world.settings.rules)
+        after, actions = decide(bracket, now, world.settings.rules)
         for action in actions:
             _act(bracket.plan.ticker, action, draft)
         if after == bracket and not actions:
@@ -97,7 +97,8 @@ def _tell_opened(bracket: Bracket, draft: Draft) -> None:
     )
 
 
-def _situation(world: World, bracket: Bracket) -> Situation:
+def situation(world: World, bracket: Bracket) -> Situation:
+    """The world as this bracket sees it."""
     market = world.markets.get(bracket.plan.ticker)
     stance = world.stance
     is_open = market is not None and market.is_open(world.now_us) and not stance.is_paused

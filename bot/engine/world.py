@@ -19,6 +19,7 @@ from bot.engine.markets import Markets
 from bot.engine.settings import EngineSettings
 from bot.engine.stance import Stance
 from bot.execution.bracket import Bracket
+from bot.execution.panic import Panic
 from bot.kit.times import MINUTE_US
 from bot.strategies.base import Strategy
 
@@ -144,6 +145,8 @@ class World:
     doubtful: Mapping[MarketTicker, Quantity] = field(default_factory=dict)
     """Position mismatches of the last read: seen twice alike, they are taken as they are."""
     snapshot_us: int = 0
+    panic: Panic | None = None
+    """The last order to get out of everything, over or not."""
 
     def new_signal_id(self) -> SignalId:
         """Sorted by time and never issued before: the epoch never repeats, nor the count in it.

@@ -264,10 +264,21 @@ def with_settlement(bracket: Bracket, price: Price, now_us: int) -> Bracket:
 
 
 def leaving(bracket: Bracket, reason: ExitReason, now_us: int) -> Bracket:
-    """Want out, once and for all: a second reason does not replace the first."""
-    if bracket.wants_out is not None or bracket.closed_us is not None:
+    """Want out, once and for all: a second reason does not replace the first.
+
+    But for a wish to take a profit at a floor, which may be given up: any other reason is firmer.
+    """
+    is_firm = bracket.wants_out is not None and bracket.exit_floor is None
+    if is_firm or bracket.closed_us is not None:
         return bracket
-    return replace(bracket, wants_out=reason, rounds=0, next_order_us=0, updated_us=now_us)
+    return replace(
+        bracket,
+        wants_out=reason,
+        exit_floor=None,
+        rounds=0,
+        next_order_us=0,
+        updated_us=now_us,
+    )
 
 
 def orphaned(bracket: Bracket, reason: str, now_us: int) -> Bracket:
