@@ -36,9 +36,11 @@ logger = logging.getLogger(__name__)
 class Leading:
     """The factory that ``Lifecycle`` calls for every leadership."""
 
-    def __init__(self, running: Running, page: PageBackend) -> None:
+    def __init__(self, running: Running, page: PageBackend, *, is_brief: bool = False) -> None:
+        """``is_brief``: led for one errand; nothing that is due by the clock is done."""
         self._running = running
         self._page = page
+        self._is_brief = is_brief
 
     @contextlib.asynccontextmanager
     async def lead(self, tenure: Tenure) -> AsyncIterator[Sequence[Service]]:
@@ -53,6 +55,9 @@ class Leading:
             operator = BotOperator(running, desk)
             console = await self._console(stack, tenure, operator)
             stack.callback(running.wakes.clear)
+            if desk is not None and self._is_brief:
+                yield (*console, *desk.services())
+                return
             chores = Chores(running, operator, tenure.epoch).service()
             watch = OperatorWatch(running, operator)
             if desk is None:

@@ -187,10 +187,17 @@ async def _database(
 
 
 async def _live(running: Running, web: WebServer, stop: asyncio.Event) -> int:
-    settings, means = running.settings, running.parts.means
-    terms = lease_terms(settings)
     page = PageBackend(running)
     web.serve(page)
+    lifecycle = lifecycle_of(running, Leading(running, page), stop)
+    async with alongside(running):
+        return await lifecycle.run()
+
+
+def lifecycle_of(running: Running, leading: Leading, stop: asyncio.Event) -> Lifecycle:
+    """The life of a process that seeks the lead; ``stop`` ends it."""
+    settings, means = running.settings, running.parts.means
+    terms = lease_terms(settings)
     elector = Elector(
         store=SqlLeaseStore(running.parts.database),
         candidate=running.parts.candidate,
@@ -198,20 +205,18 @@ async def _live(running: Running, web: WebServer, stop: asyncio.Event) -> int:
         means=ElectorMeans(clock=means.clock, random=means.random, watchdog=Watchdog(means.clock)),
         is_exclusive=settings.database.is_sqlite,
     )
-    lifecycle = Lifecycle(
+    return Lifecycle(
         elector=elector,
-        lead=Leading(running, page).lead,
+        lead=leading.lead,
         terms=terms,
         clock=means.clock,
         stop=stop,
         told=running.told,
     )
-    async with _alongside(running):
-        return await lifecycle.run()
 
 
 @contextlib.asynccontextmanager
-async def _alongside(running: Running) -> AsyncIterator[None]:
+async def alongside(running: Running) -> AsyncIterator[None]:
     """What outlives a leadership: what is told or logged at its end must still be stored."""
     keeper = LogKeeper(SqlLogs(running.parts.database), log_settings(running.settings))
     async with asyncio.TaskGroup() as group:

@@ -13,6 +13,7 @@ from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.backups import make_backup
+from bot.app.panic import word_of_panic
 from bot.app.reasons import funnel_of, opinion_of
 from bot.app.replies import EngineReply
 from bot.app.roster import InstanceRoll
@@ -28,6 +29,7 @@ from bot.domain.events import (
     EntriesCancelCommanded,
     ForeignAcknowledged,
     HaltCommanded,
+    PanicCommanded,
     UnhaltCommanded,
 )
 from bot.domain.ids import InstanceId, MarketTicker
@@ -188,6 +190,22 @@ class BotOperator:
             ticker=ticker,
         )
         return await self._carry_out(authority, f"/close {ticker or 'all'}", event)
+
+    async def panic(self, authority: Authority, *, everything: bool) -> Outcome:
+        """See ``Operator.panic``."""
+        if self._desk is None:
+            await self.halt(authority, "panic")
+        event = PanicCommanded(
+            received_us=self._running.clock.now_us(),
+            command_id=authority.number,
+            actor=authority.actor,
+            is_everything=everything,
+        )
+        line = f"/panic{' everything' if everything else ''}"
+        begun = await self._carry_out(authority, line, event)
+        if self._desk is None or isinstance(begun, Refused):
+            return begun
+        return Done(text=f"{begun.text}. {await word_of_panic(self._desk)}")
 
     async def cancel_entries(self, authority: Authority) -> Outcome:
         """See ``Operator.cancel_entries``."""

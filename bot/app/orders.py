@@ -59,7 +59,7 @@ async def give_command(
                 is_done=False,
             )
         answers = [
-            await _ask_leader(database, one, line, wait_s)
+            await ask_leader(database, one, line, wait_s)
             if one in led
             else await _without_leader(database, one, line)
             for one in targets
@@ -70,7 +70,8 @@ async def give_command(
     )
 
 
-async def _ask_leader(database: Database, scope: Scope, line: str, wait_s: float) -> CommandAnswer:
+async def ask_leader(database: Database, scope: Scope, line: str, wait_s: float) -> CommandAnswer:
+    """Put a command into the leader's inbox and wait for what it says."""
     means = real_means()
     # A conversation of its own, so that the answer can be told from others.
     conversation = means.random.getrandbits(48)
@@ -112,7 +113,7 @@ def _command(line: str, conversation: int, now_us: int) -> IncomingCommand:
         button=None,
         sent_us=now_us,
         received_us=now_us,
-        is_urgent=line.startswith("/halt"),
+        is_urgent=line.startswith(("/halt", "/panic")),
         granted=AccessLevel.ADMIN,
         is_confirmed=True,
     )
@@ -121,7 +122,10 @@ def _command(line: str, conversation: int, now_us: int) -> IncomingCommand:
 async def _without_leader(database: Database, scope: Scope, line: str) -> CommandAnswer:
     word, _, reason = line.partition(" ")
     if word not in {"/halt", "/unhalt"}:
-        return CommandAnswer(text=f"nobody leads {scope}: start the bot first", is_done=False)
+        return CommandAnswer(
+            text=f"nobody leads {scope}: start the bot first (`python -m bot panic` needs none)",
+            is_done=False,
+        )
     means = real_means()
     now_us = means.clock.now_us()
     halted = word == "/halt"

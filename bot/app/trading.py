@@ -18,8 +18,8 @@ from bot.app.trading_settings import (
     strategies,
 )
 from bot.domain.alerts import AlertKind
-from bot.domain.errors import BotError
-from bot.domain.events import Event, Role, RoleChanged, StateLoaded
+from bot.domain.errors import BotError, StorageUnavailable
+from bot.domain.events import Event, HaltFound, Role, RoleChanged, StateLoaded
 from bot.domain.records import HaltRecord
 from bot.engine import views
 from bot.engine.core import Engine
@@ -32,6 +32,7 @@ from bot.engine.rivals import Rival, find_rival, take_note
 from bot.engine.runner import EngineRunner
 from bot.engine.sending import Surroundings
 from bot.kit.backoff import Backoff
+from bot.kit.clock import Clock
 from bot.kit.tasks import Service, together
 from bot.ports.exchange import Exchange, MarketFeed
 from bot.ports.messages import AuditEntry, OutgoingMessage
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 _RETRY = Backoff(base_s=0.5, cap_s=10.0)
 _LOOK_S = 0.005
+_HALT_LOOK_S = 2.0
 
 
 class TradingDesk:
@@ -113,13 +115,36 @@ class TradingDesk:
         signed: Sequence[Service] = ()
         if self._running.settings.trading_mode != "paper":
             signed = (OrderPathKeeper(self._running.parts.exchange),)
-        return (*signed, self.runner, self.monitor, self.activation)
+        halts = HaltWatch(self, self._running.clock)
+        return (*signed, self.runner, self.monitor, halts, self.activation)
 
     def _messages_of(self, notice: Notice) -> Sequence[OutgoingMessage]:
         messages = self._running.alerts.compose(AlertKind(notice.kind.value), dict(notice.facts))
         if messages:
             self._running.wakes.message_queued()
         return messages
+
+
+class HaltWatch:
+    """Finds a halt that somebody wrote into the database, before an entry runs into it."""
+
+    name = "halt watch"
+
+    def __init__(self, desk: TradingDesk, clock: Clock) -> None:
+        self._desk = desk
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(_HALT_LOOK_S)
+            with contextlib.suppress(StorageUnavailable):  # whoever needs it tells of it
+                record = await self._desk.store.halt()
+                if record.halted:
+                    self._desk.submit(HaltFound(received_us=self._clock.now_us(), record=record))
+
+    async def drain(self) -> None:
+        """Nothing to finish."""
 
 
 class Activation:

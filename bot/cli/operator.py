@@ -11,7 +11,7 @@ import click
 
 from bot.app import orders
 from bot.app.settings import BotSettings
-from bot.cli.errors import ExitCode, not_built
+from bot.cli.errors import ExitCode
 from bot.cli.options import json_option, show, with_settings
 
 _ANSWER_WITHIN_S = 30.0
@@ -90,7 +90,62 @@ def cancel_orders(settings: BotSettings, *, yes: bool, including_exits: bool, as
 
 
 @click.command()
+@click.argument("market", metavar="TICKER|all")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@scope_option
+@json_option
 @with_settings
-def flatten(_settings: BotSettings) -> int:
-    """Halt, cancel resting orders and close every position (still to come)."""
-    return not_built("flatten", "halt the bot and close positions in Kalshi's app")
+def flatten(
+    settings: BotSettings, *, market: str, yes: bool, scope: str | None, as_json: bool
+) -> int:
+    """Sell what the bot holds in one market, or everywhere; entries go on elsewhere."""
+    if not yes:
+        click.confirm(f"Sell what the bot holds: {market}?", abort=True, err=True)
+    return _give(settings, f"/close {market}", scope, as_json=as_json)
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--everything", is_flag=True, help="Also orders and positions that are not the bot's."
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=1),
+    default=120.0,
+    metavar="SECONDS",
+    help="How long to wait for the exchange's proof (default 120).",
+)
+@scope_option
+@json_option
+@with_settings
+def panic(
+    settings: BotSettings,
+    *,
+    yes: bool,
+    everything: bool,
+    wait_s: float,
+    scope: str | None,
+    as_json: bool,
+) -> int:
+    """Halt, cancel and sell everything; works without a leader and without Telegram.
+
+    The halt is set before anything is asked. Exit code 0 says that the exchange
+    states nothing of the bot's any more (with --everything: nothing at all).
+    """
+    if not yes:
+        asyncio.run(
+            orders.give_command(settings, "/halt panic", scope=scope, wait_s=_ANSWER_WITHIN_S)
+        )
+        what = "EVERYTHING on the account" if everything else "everything the bot holds"
+        click.confirm(f"Halted. Sell {what} at the market?", abort=True, err=True)
+    from bot.app.getting_out import get_out  # noqa: PLC0415 - loads the whole bot
+
+    out = get_out(settings, is_everything=everything, scope=scope, wait_s=wait_s)
+    answer = asyncio.run(out)
+    if as_json:
+        show({"command": "panic", "answer": answer.text, "done": answer.is_done}, as_json=True)
+    else:
+        click.echo(answer.text)
+    return ExitCode.DONE if answer.is_done else ExitCode.FAILED

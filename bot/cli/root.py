@@ -38,7 +38,10 @@ PLACES: Mapping[str, Place] = {
     "unhalt": Place("operator", "unhalt", "End a halt; breakers stay as they are."),
     "reset-breaker": Place("operator", "reset_breaker", "Reset one circuit breaker."),
     "cancel-orders": Place("operator", "cancel_orders", "Cancel resting entries, or every order."),
-    "flatten": Place("operator", "flatten", "Close every position (still to come)."),
+    "flatten": Place(
+        "operator", "flatten", "Sell what the bot holds in one market, or everywhere."
+    ),
+    "panic": Place("operator", "panic", "Halt, cancel and sell everything; needs no leader."),
     "service": Place("checks", "service", "Run one part of the bot as a process of its own."),
     "simulate": Place("stage", "simulate", "Run a simulated Kalshi."),
     "demo": Place("stage", "demo", "Show the whole bot at work on paper money."),

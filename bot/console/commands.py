@@ -70,6 +70,8 @@ class CommandSpec:
     """Whether an old one must be asked again."""
     is_urgent: bool = False
     """Acts at once, in its own lane, whatever its age."""
+    halts_because: Callable[[str], str] | None = None
+    """The halt's reason, from what was typed behind the word; urgent commands have one."""
 
     @property
     def usage(self) -> str:
@@ -124,6 +126,7 @@ INSTANCE = ArgumentSpec(
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
     example="the first word of a line of /instances",
 )
+EVERYTHING = ArgumentSpec(name="everything", shape=Shape.FLAG)
 TOPIC = ArgumentSpec(
     name="command", shape=Shape.WORD, pattern=r"/?[A-Za-z_]{1,32}", example="reset_breaker"
 )

@@ -18,7 +18,7 @@ from bot.console.arguments import (
 )
 from bot.console.commands import Answer, Asked, CommandSpec, CommandTable, Invocation
 from bot.console.confirmations import Confirmations, Question, Void
-from bot.console.handlers import RUN_PREFIX, command_table, halt_reason
+from bot.console.handlers import RUN_PREFIX, command_table
 from bot.console.views import tag
 from bot.domain.errors import (
     BotError,
@@ -124,10 +124,10 @@ class Console:
         """
         level = self._doorkeeper.level_of(command)
         spec = self._spec_of(command)
-        if level is None or spec is None or not spec.is_urgent or level < spec.level:
+        if level is None or spec is None or spec.halts_because is None or level < spec.level:
             return None
         typed = read_line(_typed(command))
-        reason = halt_reason(typed.rest[:200] if typed is not None else "")
+        reason = spec.halts_because(typed.rest[:200] if typed is not None else "")
         # The number comes with the stored row; until then the update names the act.
         authority = Authority(
             number=-abs(command.update_id),

@@ -6,11 +6,11 @@ nothing about access, age or confirmation: that is dispatch's.
 
 import asyncio
 from functools import partial
-from typing import assert_never
 
-from bot.console import views
+from bot.console import acts, views
 from bot.console.commands import (
     BREAKER,
+    EVERYTHING,
     FORCE,
     INSTANCE,
     MARKET_OR_ALL,
@@ -26,15 +26,13 @@ from bot.console.commands import (
 from bot.console.handover import ask_handover
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import InstanceId, MarketTicker
-from bot.domain.money import format_quantity
-from bot.domain.operations import AccessLevel, BreakerView, Done, HaltView, Outcome, Refused
+from bot.domain.operations import AccessLevel, BreakerView, HaltView
 from bot.kit.markup import bold, code, escape
 from bot.ports.messages import MessageButton
 
 SAVE_HALT_WITHIN_S = 5.0
 RUN_PREFIX = "run:"
 _CALLBACK_BYTES_MAX = 64
-_ALL = "ALL"
 _NO_REASON = "no reason given"
 
 
@@ -111,7 +109,7 @@ async def _ask_unhalt(call: Invocation) -> Asked | Answer:
 
 
 async def _unhalt(call: Invocation) -> Answer:
-    return _told(await call.operator.unhalt(call.authority))
+    return acts.told(await call.operator.unhalt(call.authority))
 
 
 async def _ask_reset(call: Invocation) -> Asked | Answer:
@@ -167,63 +165,14 @@ def _pick_breaker(breakers: tuple[BreakerView, ...]) -> Answer:
 async def _reset_breaker(call: Invocation) -> Answer:
     name = call.arguments["name"].lower()
     force = "force" in call.arguments
-    return _told(await call.operator.reset_breaker(call.authority, name, force=force))
-
-
-async def _ask_close(call: Invocation) -> Asked | Answer:
-    typed = call.arguments.get(MARKET_OR_ALL.name, "").upper()
-    if not typed:
-        return Answer(
-            text=f"Say which: {code('/close TICKER')} or {code('/close all')}",
-            outcome="bad arguments",
-        )
-    chosen = [
-        view
-        for view in await call.operator.positions()
-        if view.is_ours and typed in (_ALL, view.ticker)
-    ]
-    held = ", ".join(f"{view.ticker} {format_quantity(view.quantity)}" for view in chosen)
-    what = "everything we hold" if typed == _ALL else code(typed)
-    return Asked(
-        text=f"Close {what} at the market?\nHeld now: {escape(held or 'nothing yet')}\n"
-        "Resting entries there are cancelled as well. What is not ours stays.",
-        fingerprint=f"close:{held}",
-        confirm_label="Close all" if typed == _ALL else "Close it",
-    )
-
-
-async def _close(call: Invocation) -> Answer:
-    typed = call.arguments[MARKET_OR_ALL.name].upper()
-    ticker = None if typed == _ALL else MarketTicker(typed)
-    return _told(await call.operator.close(call.authority, ticker))
-
-
-async def _cancel(call: Invocation) -> Answer:
-    return _told(await call.operator.cancel_entries(call.authority))
-
-
-async def _ask_acknowledge(call: Invocation) -> Asked | Answer:
-    typed = call.arguments.get("ticker", "").upper()
-    if not typed:
-        return Answer(text=f"Say which: {code('/acknowledge TICKER')}", outcome="bad arguments")
-    return Asked(
-        text=f"Accept what is not ours in {code(typed)}?\n"
-        "Entries may go on there, and an orphan there is left to you.",
-        fingerprint=f"acknowledge:{typed}",
-        confirm_label="Accept it",
-    )
-
-
-async def _acknowledge(call: Invocation) -> Answer:
-    ticker = MarketTicker(call.arguments["ticker"].upper())
-    return _told(await call.operator.acknowledge(call.authority, ticker))
+    return acts.told(await call.operator.reset_breaker(call.authority, name, force=force))
 
 
 async def _hand_over(call: Invocation) -> Answer:
     # Without an id the question was about the only one there is.
     others = [one for one in await call.operator.instances() if one.is_alive and not one.is_me]
     typed = call.arguments.get(INSTANCE.name) or (others[0].instance if len(others) == 1 else "")
-    return _told(await call.operator.hand_over(call.authority, InstanceId(typed)))
+    return acts.told(await call.operator.hand_over(call.authority, InstanceId(typed)))
 
 
 async def _breakers(call: Invocation) -> Answer:
@@ -278,19 +227,6 @@ async def _whoami(call: Invocation) -> Answer:
     )
 
 
-def _told(outcome: Outcome) -> Answer:
-    match outcome:
-        case Done(text=text):
-            return Answer(text=bold("Done") + f": {escape(text)}", outcome=f"done: {text}")
-        case Refused(why=why, remedy=remedy):
-            return Answer(
-                text=f"{bold('Refused')}: {escape(why)} -> {escape(remedy)}",
-                outcome=f"refused: {why}",
-            )
-        case _:
-            assert_never(outcome)
-
-
 _VIEWER, _TRADER, _ADMIN = AccessLevel.VIEWER, AccessLevel.TRADER, AccessLevel.ADMIN
 _SEE, _ACT, _KNOW = "See", "Act", "Know"
 
@@ -343,6 +279,7 @@ def _acting() -> tuple[CommandSpec, ...]:
             level=_TRADER,
             arguments=(REASON,),
             is_urgent=True,
+            halts_because=halt_reason,
             help="Stop new entries at once; positions stay open",
         ),
         row(
@@ -366,14 +303,26 @@ def _acting() -> tuple[CommandSpec, ...]:
         ),
         row(
             name="cancel",
-            handler=_cancel,
+            handler=acts.cancel,
             level=_TRADER,
             help="Cancel every resting entry; take-profits stay",
         ),
         row(
+            name="panic",
+            handler=acts.panic,
+            asker=acts.ask_panic,
+            level=_TRADER,
+            arguments=(EVERYTHING,),
+            increases_risk=True,
+            is_urgent=True,
+            halts_because=acts.panic_reason,
+            help="Halt at once; then, once confirmed, cancel and sell all that is the bot's",
+        ),
+        row(
             name="close",
-            handler=_close,
-            asker=_ask_close,
+            aliases=("flatten",),
+            handler=acts.close,
+            asker=acts.ask_close,
             level=_TRADER,
             arguments=(MARKET_OR_ALL,),
             increases_risk=True,
@@ -382,8 +331,8 @@ def _acting() -> tuple[CommandSpec, ...]:
         row(
             name="acknowledge",
             aliases=("ack",),
-            handler=_acknowledge,
-            asker=_ask_acknowledge,
+            handler=acts.acknowledge,
+            asker=acts.ask_acknowledge,
             level=_TRADER,
             arguments=(TICKER,),
             increases_risk=True,

@@ -87,9 +87,13 @@ def on_halt_saved(world: World, event: HaltSaved, draft: Draft) -> None:
 
 
 def on_halt_found(world: World, event: HaltFound, draft: Draft) -> None:
-    """Take over a halt of the store's: it holds already, and is neither saved nor answered."""
-    halt_before = world.stance.halt
-    if not event.record.halted or (halt_before is not None and halt_before.halted):
+    """Take over a halt of the store's: it holds already, and is neither saved nor answered.
+
+    One that was read before the newest unhalt was saved is over, and no news.
+    """
+    before, found = world.stance.halt, event.record
+    is_old = before is not None and (before.halted or found.changed_us < before.changed_us)
+    if not found.halted or before is None or is_old:
         return
     world.stance.halt = event.record
     world.are_groups_shut = True

@@ -71,6 +71,13 @@ class Operator(Protocol):
         """Sell what our brackets hold in this market, or everywhere with ``None``."""
         ...
 
+    async def panic(self, authority: Authority, *, everything: bool) -> Outcome:
+        """Halt, cancel and sell all that is ours; with ``everything`` a person's as well.
+
+        Returns once the exchange has proved it, or after some seconds with what hinders it.
+        """
+        ...
+
     async def cancel_entries(self, authority: Authority) -> Outcome:
         """Cancel every resting entry of ours; take-profits stay."""
         ...

@@ -242,6 +242,10 @@ class FakeOperator:
     async def close(self, authority: Authority, ticker: MarketTicker | None) -> Outcome:
         return self._act(f"close {ticker or 'all'}", authority, "closing 1 positions")
 
+    async def panic(self, authority: Authority, *, everything: bool) -> Outcome:
+        what = f"panic{' everything' if everything else ''}"
+        return self._act(what, authority, "halted, leaving 1 positions and entries. flat")
+
     async def cancel_entries(self, authority: Authority) -> Outcome:
         return self._act("cancel", authority, "cancelling 2 entries; take-profits stay")
 

@@ -10,9 +10,10 @@ from sqlalchemy.engine import RowMapping
 from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.sql_terms import NOW_US
+from bot.adapters.storage.trading_rows import breaker_of
 from bot.domain.ids import MarketTicker, Scope
 from bot.domain.operations import Decision
-from bot.domain.records import BracketState
+from bot.domain.records import BracketState, BreakerRecord
 from bot.ports.messages import Channel
 
 _CLOSED = (BracketState.CLOSED.value, BracketState.SETTLED.value)
@@ -105,6 +106,14 @@ class SqlQueries:
         async with self._database.read() as connection:
             found: int | None = (await connection.execute(query)).scalar_one_or_none()
             return found
+
+    async def panic(self) -> BreakerRecord | None:
+        """The last order to get out of everything, over or not."""
+        states = tables.breaker_state
+        query = select(states).where(states.c.scope == self._scope, states.c.name == "panic")
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            return breaker_of(row) if row is not None else None
 
     async def totals(self) -> Totals:
         """Counts over all time."""

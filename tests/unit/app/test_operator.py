@@ -74,6 +74,15 @@ async def test_what_needs_an_engine_is_refused_with_its_remedy(running: Running)
     assert await operator.positions() == ()
 
 
+async def test_a_panic_without_an_engine_halts_and_says_what_it_cannot_do(running: Running) -> None:
+    operator = BotOperator(running, None)
+    await operator.unhalt(authority(1))
+    refused = await operator.panic(authority(2), everything=False)
+    assert isinstance(refused, Refused)
+    assert "mode collect holds no positions" in refused.why
+    assert (await operator.halt_state()).reason == "panic"
+
+
 async def test_a_status_without_an_engine_says_that_it_collects(running: Running) -> None:
     operator = BotOperator(running, None)
     view = await operator.status()

@@ -28,6 +28,8 @@ GOLDEN = {
         "/unhalt - End the halt\n"
         "/reset_breaker [name] [force] - Reset a tripped breaker; without a name it lists them\n"
         "/cancel - Cancel every resting entry; take-profits stay\n"
+        "/panic [everything] - Halt at once; then, once confirmed, "
+        "cancel and sell all that is the bot's\n"
         "/close [ticker|all] - Sell what the bot holds in one market, or everywhere\n"
         "/acknowledge [ticker] - Accept what is not ours in a market, so that entries go on there\n"
         "/handover [id] - Give the lead to another living instance\n"
@@ -114,6 +116,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "breakers",
         "cancel",
         "close",
+        "panic",
         "acknowledge",
         "handover",
         "backup",
@@ -139,6 +142,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "reset_breaker",
         "cancel",
         "close",
+        "panic",
         "acknowledge",
         "handover",
         "backup",
@@ -181,6 +185,35 @@ async def test_closing_and_accepting_act_once_confirmed(line, question, act):
     assert talk.operator.acts == []
     await talk.says(TRADER, "", button=asked.buttons[0][0].data)
     assert [name for name, _ in talk.operator.acts] == [act]
+
+
+async def test_a_panic_halts_before_it_asks_and_sells_only_when_confirmed():
+    talk = Talk()
+    asked = await talk.says(TRADER, "/panic")
+    assert body(asked) == (
+        "Halted. Sell everything at the market as well?\n"
+        "The bot's: KXFED-26DEC-T4.25 10.00\nNot ours, left alone: KXCPI-26NOV -2.50\n"
+        "In thin markets this costs money; every round goes a little below the best bid."
+    )
+    assert [reason for _, reason in talk.operator.halts_now] == ["panic"]
+    assert talk.operator.acts == []
+    await talk.says(TRADER, "", button=asked.buttons[0][0].data)
+    assert [name for name, _ in talk.operator.acts] == ["panic"]
+
+
+async def test_a_panic_over_everything_says_what_else_it_takes():
+    talk = Talk()
+    asked = await talk.says(TRADER, "/panic everything")
+    assert "EVERY order of the account is cancelled" in body(asked)
+    assert asked.buttons[0][0].label == "Sell everything"
+    await talk.says(TRADER, "", button=asked.buttons[0][0].data)
+    assert [name for name, _ in talk.operator.acts] == ["panic everything"]
+
+
+async def test_a_viewer_cannot_panic():
+    talk = Talk()
+    assert body(await talk.says(VIEWER, "/panic")) == "/panic needs the level trader."
+    assert talk.operator.halts_now == []
 
 
 async def test_cancelling_entries_acts_at_once_and_is_a_traders_command():

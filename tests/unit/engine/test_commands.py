@@ -6,12 +6,14 @@ from bot.domain.events import (
     CloseCommanded,
     ForeignAcknowledged,
     HaltCommanded,
+    HaltFound,
     SettlementReported,
+    UnhaltCommanded,
 )
 from bot.domain.ids import BracketId, EventTicker
 from bot.domain.money import PAYOUT, Money
 from bot.domain.orders import Settlement
-from bot.domain.records import BracketState
+from bot.domain.records import BracketState, HaltRecord
 from bot.engine.draft import Draft
 from bot.engine.effects import NoticeKind
 from bot.execution.bracket import orphaned
@@ -127,3 +129,22 @@ def test_a_settlement_ends_an_orphan() -> None:
     desk.wait(1)
     assert desk.store.brackets[bracket_id].state is BracketState.SETTLED
     assert desk.engine.world.desk.open() == ()
+
+
+def found(desk: Desk, changed_us: int) -> None:
+    record = HaltRecord(halted=True, reason="by SQL", set_by="ann", changed_us=changed_us)
+    desk.put(HaltFound(received_us=desk.now_us, record=record))
+
+
+def test_a_halt_read_before_the_newest_unhalt_was_saved_is_no_news() -> None:
+    desk = leading()
+    desk.put(HaltCommanded(received_us=desk.now_us, command_id=1, actor="ann", reason="lunch"))
+    halted_us = desk.now_us
+    desk.save_halt()
+    desk.wait(5)
+    desk.put(UnhaltCommanded(received_us=desk.now_us, command_id=2, actor="ann"))
+    desk.save_halt()
+    found(desk, halted_us)
+    assert desk.engine.world.stance.may_enter
+    found(desk, desk.store.halt.changed_us)  # the row of the unhalt, changed by hand
+    assert not desk.engine.world.stance.may_enter

@@ -1,0 +1,115 @@
+"""What a person does to orders and positions: cancel, close, get out, accept what is not ours."""
+
+from typing import assert_never
+
+from bot.console.commands import EVERYTHING, MARKET_OR_ALL, Answer, Asked, Invocation
+from bot.domain.ids import MarketTicker
+from bot.domain.money import format_quantity
+from bot.domain.operations import Done, Outcome, Refused
+from bot.kit.markup import bold, code, escape
+
+_ALL = "ALL"
+
+
+def panic_reason(_typed: str) -> str:
+    """The reason to store for the halt of a panic."""
+    return "panic"
+
+
+async def ask_panic(call: Invocation) -> Asked | Answer:
+    """Halt, whatever the answer will be; ask before selling."""
+    call.operator.halt_now(call.authority, panic_reason(""))
+    views = await call.operator.positions()
+    ours = ", ".join(
+        f"{view.ticker} {format_quantity(view.quantity)}" for view in views if view.is_ours
+    )
+    others = ", ".join(
+        f"{view.ticker} {format_quantity(view.quantity)}" for view in views if not view.is_ours
+    )
+    is_everything = EVERYTHING.name in call.arguments
+    rest = (
+        f"EVERY order of the account is cancelled, and not ours is sold too: {others or 'nothing'}"
+        if is_everything
+        else f"Not ours, left alone: {others or 'nothing'}"
+    )
+    return Asked(
+        text=f"{bold('Halted')}. Sell everything at the market as well?\n"
+        f"The bot's: {escape(ours or 'nothing')}\n{escape(rest)}\n"
+        "In thin markets this costs money; every round goes a little below the best bid.",
+        fingerprint=f"panic:{is_everything}",
+        confirm_label="Sell everything" if is_everything else "Sell all that is the bot's",
+    )
+
+
+async def panic(call: Invocation) -> Answer:
+    """Halt, cancel, sell, and wait a little for the proof."""
+    is_everything = EVERYTHING.name in call.arguments
+    return told(await call.operator.panic(call.authority, everything=is_everything))
+
+
+async def ask_close(call: Invocation) -> Asked | Answer:
+    """Ask before selling."""
+    typed = call.arguments.get(MARKET_OR_ALL.name, "").upper()
+    if not typed:
+        return Answer(
+            text=f"Say which: {code('/close TICKER')} or {code('/close all')}",
+            outcome="bad arguments",
+        )
+    chosen = [
+        view
+        for view in await call.operator.positions()
+        if view.is_ours and typed in (_ALL, view.ticker)
+    ]
+    held = ", ".join(f"{view.ticker} {format_quantity(view.quantity)}" for view in chosen)
+    what = "everything we hold" if typed == _ALL else code(typed)
+    return Asked(
+        text=f"Close {what} at the market?\nHeld now: {escape(held or 'nothing yet')}\n"
+        "Resting entries there are cancelled as well. What is not ours stays.",
+        fingerprint=f"close:{held}",
+        confirm_label="Close all" if typed == _ALL else "Close it",
+    )
+
+
+async def close(call: Invocation) -> Answer:
+    """Sell what the bot holds in one market, or everywhere."""
+    typed = call.arguments[MARKET_OR_ALL.name].upper()
+    ticker = None if typed == _ALL else MarketTicker(typed)
+    return told(await call.operator.close(call.authority, ticker))
+
+
+async def cancel(call: Invocation) -> Answer:
+    """Cancel every resting entry."""
+    return told(await call.operator.cancel_entries(call.authority))
+
+
+async def ask_acknowledge(call: Invocation) -> Asked | Answer:
+    """Ask before what is not ours is accepted."""
+    typed = call.arguments.get("ticker", "").upper()
+    if not typed:
+        return Answer(text=f"Say which: {code('/acknowledge TICKER')}", outcome="bad arguments")
+    return Asked(
+        text=f"Accept what is not ours in {code(typed)}?\n"
+        "Entries may go on there, and an orphan there is left to you.",
+        fingerprint=f"acknowledge:{typed}",
+        confirm_label="Accept it",
+    )
+
+
+async def acknowledge(call: Invocation) -> Answer:
+    """Accept what is not ours in one market."""
+    ticker = MarketTicker(call.arguments["ticker"].upper())
+    return told(await call.operator.acknowledge(call.authority, ticker))
+
+
+def told(outcome: Outcome) -> Answer:
+    """What came of an act, in words."""
+    match outcome:
+        case Done(text=text):
+            return Answer(text=bold("Done") + f": {escape(text)}", outcome=f"done: {text}")
+        case Refused(why=why, remedy=remedy):
+            return Answer(
+                text=f"{bold('Refused')}: {escape(why)} -> {escape(remedy)}",
+                outcome=f"refused: {why}",
+            )
+        case _:
+            assert_never(outcome)
