@@ -145,7 +145,10 @@ class BotOperator:
             del acts[authority.number]
         if answer.text == "not halted":
             return Done(text=_NO_HALT)
-        return _outcome(answer, done="The halt is ended", remedy="/status shows what is missing")
+        outcome = _outcome(answer, done="The halt is ended", remedy="/status shows what is missing")
+        if isinstance(outcome, Done):
+            await self._desk.other_bot.accept()
+        return outcome
 
     async def reset_breaker(self, authority: Authority, name: str, *, force: bool) -> Outcome:
         """See ``Operator.reset_breaker``."""
@@ -215,6 +218,13 @@ class BotOperator:
             actor=authority.actor,
         )
         return await self._carry_out(authority, "/cancel", event)
+
+    async def adopt(self, authority: Authority) -> Outcome:
+        """See ``Operator.adopt``."""
+        if self._desk is None:
+            why = "mode collect does not look for other bots"
+            return Refused(why=why, remedy="start it with --mode trade")
+        return await self._desk.other_bot.adopt(authority)
 
     async def hand_over(self, authority: Authority, successor: InstanceId) -> Outcome:
         """See ``Operator.hand_over``."""

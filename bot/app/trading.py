@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.lifecycle import Tenure
+from bot.app.other_bot import OtherBot
 from bot.app.replies import ReplyBoard
 from bot.app.running import Running
 from bot.app.trading_settings import (
@@ -28,7 +29,6 @@ from bot.engine.executor import EffectExecutor
 from bot.engine.groups import OrderGroups
 from bot.engine.inbox import EngineInbox
 from bot.engine.monitor import MarketMonitor
-from bot.engine.rivals import Rival, find_rival, take_note
 from bot.engine.runner import EngineRunner
 from bot.engine.sending import Surroundings
 from bot.kit.backoff import Backoff
@@ -93,6 +93,7 @@ class TradingDesk:
             api_calls=running.parts.exchange.counter.take,
             feed_changed=self._on_feed,
         )
+        self.other_bot = OtherBot(running, tenure, exchange, self.store, self.groups)
         self.activation = Activation(running, self)
 
     def submit(self, event: Event) -> None:
@@ -187,11 +188,11 @@ class Activation:
         # Nobody trades meanwhile: what does not depend on one another is asked together.
         async with together() as group:
             fencing = group.create_task(self._fence(is_clean=is_clean), name="fence")
-            looking = group.create_task(self._find_rival(), name="look for other bots")
+            looking = group.create_task(desk.other_bot.find(), name="look for other bots")
             await self._begin_unhalted()
         fenced, rival = fencing.result(), looking.result()
         if rival is not None:
-            await self._halt_beside(rival)
+            await desk.other_bot.halt_beside(rival)
         now_us = self._running.clock.now_us()
         desk.submit(StateLoaded(received_us=now_us, state=await desk.store.load(now_us)))
         # Stops of what we hold are watched only once their markets are.
@@ -224,31 +225,6 @@ class Activation:
             with contextlib.suppress(BotError):
                 return await self._desk.groups.fence_predecessors(is_clean=is_clean)
             logger.warning("api error", extra={"task": "fence predecessors"})
-            await asyncio.sleep(wait_s)
-        raise AssertionError("the waits never end")
-
-    async def _halt_beside(self, rival: Rival) -> None:
-        """Across databases the exchange is the judge: a second bot there keeps us halted."""
-        desk, clock = self._desk, self._running.clock
-        logger.error("halted beside another bot", extra={"reason": rival.why})
-        before = await desk.store.halt()
-        reason = f"{before.reason}; {rival.why}" if before.halted else rival.why
-        now_us, by = clock.now_us(), "activation"
-        await desk.store.save_halt(
-            HaltRecord(halted=True, reason=reason, set_by=by, changed_us=now_us)
-        )
-        await take_note(desk.store, rival, desk.tenure.epoch, now_us)
-        self._running.alerts.post(AlertKind.HALT_SET, {"reason": rival.why, "by": by})
-
-    async def _find_rival(self) -> Rival | None:
-        if self._running.settings.trading_mode == "paper":
-            return None
-        for wait_s in _RETRY.waits(self._running.parts.means.random):
-            with contextlib.suppress(BotError):
-                return await find_rival(
-                    self._desk.exchange, self._desk.store, self._running.clock.now_us()
-                )
-            logger.warning("api error", extra={"task": "look for other bots"})
             await asyncio.sleep(wait_s)
         raise AssertionError("the waits never end")
 

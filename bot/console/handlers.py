@@ -168,6 +168,21 @@ async def _reset_breaker(call: Invocation) -> Answer:
     return acts.told(await call.operator.reset_breaker(call.authority, name, force=force))
 
 
+async def _ask_adopt(call: Invocation) -> Asked | Answer:
+    halt = await call.operator.halt_state()
+    return Asked(
+        text="Shut the order groups of another bot, which cancels their orders?\n"
+        f"Halted: {escape(halt.reason) if halt.is_halted else 'no'}\n"
+        "Right only if that bot has ended, or was this one before its database was lost.",
+        fingerprint=f"adopt:{halt.changed_us}",
+        confirm_label="Take over",
+    )
+
+
+async def _adopt(call: Invocation) -> Answer:
+    return _told(await call.operator.adopt(call.authority))
+
+
 async def _hand_over(call: Invocation) -> Answer:
     # Without an id the question was about the only one there is.
     others = [one for one in await call.operator.instances() if one.is_alive and not one.is_me]
@@ -337,6 +352,14 @@ def _acting() -> tuple[CommandSpec, ...]:
             arguments=(TICKER,),
             increases_risk=True,
             help="Accept what is not ours in a market, so that entries go on there",
+        ),
+        row(
+            name="adopt",
+            handler=_adopt,
+            asker=_ask_adopt,
+            level=_ADMIN,
+            increases_risk=True,
+            help="Take over from another bot found on this account: shut its order groups",
         ),
         row(
             name="handover",

@@ -82,6 +82,10 @@ class Operator(Protocol):
         """Cancel every resting entry of ours; take-profits stay."""
         ...
 
+    async def adopt(self, authority: Authority) -> Outcome:
+        """Shut the order groups that another bot was found to have; the halt stays."""
+        ...
+
     async def hand_over(self, authority: Authority, successor: InstanceId) -> Outcome:
         """Give the lead to another living instance; refused where that one cannot take it."""
         ...

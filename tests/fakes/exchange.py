@@ -164,13 +164,21 @@ class FakeExchange:
         min_created_us: int | None = None,
     ) -> Sequence[Order]:
         await self._reach("orders", status, min_created_us)
-        return [one for one in self.known.values() if status in (None, one.status)]
+        return [
+            one
+            for one in self.known.values()
+            if status in (None, one.status) and one.created_us >= (min_created_us or 0)
+        ]
 
     async def fills(
         self, *, since_us: int | None = None, order_id: OrderId | None = None
     ) -> Sequence[Fill]:
         await self._reach("fills", since_us, order_id)
-        return [one for one in self.executed if order_id in (None, one.order_id)]
+        return [
+            one
+            for one in self.executed
+            if order_id in (None, one.order_id) and one.executed_us >= (since_us or 0)
+        ]
 
     async def settlements(self, *, since_us: int | None = None) -> Sequence[Settlement]:
         await self._reach("settlements", since_us)

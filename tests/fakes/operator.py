@@ -249,6 +249,9 @@ class FakeOperator:
     async def cancel_entries(self, authority: Authority) -> Outcome:
         return self._act("cancel", authority, "cancelling 2 entries; take-profits stay")
 
+    async def adopt(self, authority: Authority) -> Outcome:
+        return self._act("adopt", authority, "2 order groups are shut")
+
     async def hand_over(self, authority: Authority, successor: InstanceId) -> Outcome:
         return self._act(f"hand over to {successor}", authority, f"handing over to {successor}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.lifecycle import Tenure
+from bot.app.operator import BotOperator
 from bot.app.running import Running
 from bot.app.settings import TradingSection
 from bot.app.trading import TradingDesk
@@ -15,13 +16,15 @@ from bot.domain.errors import ExchangeUnavailable
 from bot.domain.events import Role
 from bot.domain.ids import Epoch
 from bot.domain.leadership import Acquisition, LeaseRow
+from bot.domain.operations import Done, Refused
+from bot.engine.rivals import find_rival
 from bot.kit.tasks import run_services
 from bot.leadership.gate import LeaderGate
 from bot.leadership.lease import LeaseTerms
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.paper import ScriptedFeed
 from tests.support import rows
-from tests.unit.app.support import running_at
+from tests.unit.app.support import NUMBER, authority, running_at
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -134,6 +137,42 @@ async def test_beside_another_bot_it_leads_halted_until_an_operator_decides(demo
     assert stop.reason.startswith("another bot trades on this account: 1 order groups")
     assert (await demo_bot.desk.store.halt()).reason == stop.reason
     assert demo_bot.exchange.groups == {"theirs": False}
+
+
+@pytest.mark.parametrize("decision", ["override", "adopt"])
+async def test_what_an_operator_decides_on_another_bot_holds_at_the_next_start(
+    demo_bot: Bot, decision: str
+) -> None:
+    desk, groups = demo_bot.desk, demo_bot.exchange.groups
+    groups["theirs"] = False
+    async with demo_bot.serving():
+        await demo_bot.until(desk.activation.done.is_set)
+        operator = BotOperator(demo_bot.running, desk)
+        if decision == "adopt":
+            told = await operator.adopt(authority())
+            assert isinstance(told, Done)
+            assert told.text.startswith("1 order groups are shut")
+            entry = await demo_bot.running.audit.find(NUMBER)
+            assert entry is not None
+            assert (await operator.halt_state()).is_halted, "that is another decision"
+            again = await operator.adopt(authority())
+            assert again == Done(text="nothing of another bot is left to take over")
+        assert isinstance(await operator.unhalt(authority(NUMBER + 1)), Done)
+        await demo_bot.until(lambda: not desk.engine.world.stance.halt.halted)
+    assert groups == {"theirs": decision == "adopt"}
+    now_us = demo_bot.running.clock.now_us()
+    assert await find_rival(demo_bot.exchange, desk.store, now_us) is None
+
+
+async def test_a_group_that_cannot_be_shut_leaves_the_other_bot_undecided(demo_bot: Bot) -> None:
+    demo_bot.exchange.groups["theirs"] = False
+    async with demo_bot.serving():
+        await demo_bot.until(demo_bot.desk.activation.done.is_set)
+        demo_bot.exchange.faults["trigger_order_group"] = [ExchangeUnavailable("down")]
+        refused = await BotOperator(demo_bot.running, demo_bot.desk).adopt(authority())
+        assert isinstance(refused, Refused)
+        assert "down" in refused.why
+        assert demo_bot.desk.other_bot.found is not None
 
 
 async def test_alone_on_its_account_it_is_not_halted(demo_bot: Bot) -> None:

@@ -32,6 +32,7 @@ GOLDEN = {
         "cancel and sell all that is the bot's\n"
         "/close [ticker|all] - Sell what the bot holds in one market, or everywhere\n"
         "/acknowledge [ticker] - Accept what is not ours in a market, so that entries go on there\n"
+        "/adopt - Take over from another bot found on this account: shut its order groups\n"
         "/handover [id] - Give the lead to another living instance\n"
         "/backup - Back up the trading records and send them here\n"
         "Know\n"
@@ -118,6 +119,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "close",
         "panic",
         "acknowledge",
+        "adopt",
         "handover",
         "backup",
         "positions",
@@ -144,6 +146,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "close",
         "panic",
         "acknowledge",
+        "adopt",
         "handover",
         "backup",
     }
@@ -214,6 +217,19 @@ async def test_a_viewer_cannot_panic():
     talk = Talk()
     assert body(await talk.says(VIEWER, "/panic")) == "/panic needs the level trader."
     assert talk.operator.halts_now == []
+
+
+async def test_taking_over_from_another_bot_is_asked_about_with_the_halt_it_caused():
+    talk = Talk()
+    talk.operator.halt_view = HALTED
+    asked = await talk.says(ADMIN, "/adopt")
+    assert body(asked) == (
+        "Shut the order groups of another bot, which cancels their orders?\n"
+        "Halted: first start; /unhalt to begin\n"
+        "Right only if that bot has ended, or was this one before its database was lost."
+    )
+    assert talk.operator.acts == []
+    assert body(await talk.presses(ADMIN, asked, "Take over")) == "Done: 2 order groups are shut"
 
 
 async def test_cancelling_entries_acts_at_once_and_is_a_traders_command():

@@ -50,6 +50,6 @@ async def test_an_order_that_ended_between_the_two_reads_has_ended() -> None:
             return found
 
     exchange = Busy()
-    await exchange.create_order(intent(), order_group_id=None)
+    await exchange.create_order(intent(decided_us=NOW), order_group_id=None)
     truth = await read_account(exchange, NOW, NOW + HOUR_US)
     assert [order.status for order in truth.orders] == [OrderStatus.EXECUTED]
