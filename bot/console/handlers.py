@@ -180,7 +180,7 @@ async def _ask_adopt(call: Invocation) -> Asked | Answer:
 
 
 async def _adopt(call: Invocation) -> Answer:
-    return told(await call.operator.adopt(call.authority))
+    return acts.told(await call.operator.adopt(call.authority))
 
 
 async def _hand_over(call: Invocation) -> Answer:
