@@ -144,7 +144,9 @@ class PnlView:
     realized: Money
     """Before fees."""
     unrealized: Money
+    """If everything open were sold now, after the fees of selling."""
     fees: Money
+    """Of what was closed in it and of what is open."""
     baseline: Money | None
     trades: int
     wins: int
@@ -162,6 +164,7 @@ class PositionView:
     cost: Money
     mark: Price | None
     unrealized: Money | None
+    """If it were sold now, after the fee of selling; ``None`` where no price is known."""
     stop_price: Price | None
     target_price: Price | None
     is_stop_watched: bool

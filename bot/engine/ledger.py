@@ -145,7 +145,7 @@ class Ledger:
         if self.cash is None:
             return None
         marks = [
-            (position, self._mark(position, markets, now_us)) for position in self.open_positions()
+            (position, self.mark(position, markets, now_us)) for position in self.open_positions()
         ]
         gains = [mark.value - position.cost for position, mark in marks]
         return Valuation(
@@ -155,7 +155,8 @@ class Ledger:
             is_guessed=any(mark.is_guessed for _, mark in marks),
         )
 
-    def _mark(self, position: Position, markets: Markets, now_us: int) -> Mark:
+    def mark(self, position: Position, markets: Markets, now_us: int) -> Mark:
+        """What selling a position now would bring, after the fee of selling."""
         market = markets.get(position.ticker)
         if market is None:
             return liquidation(position, None, _UNKNOWN_FEES, is_live=False)

@@ -1,7 +1,7 @@
 """The engine's knowledge as operators see it. Reads only; nothing here changes the world."""
 
 from bot.domain.ids import MarketTicker
-from bot.domain.money import Money, Price, cost
+from bot.domain.money import Money, Price
 from bot.domain.operations import (
     AccountView,
     ApiView,
@@ -12,7 +12,6 @@ from bot.domain.operations import (
     PositionView,
     StopReason,
 )
-from bot.domain.orders import own_price
 from bot.domain.tradingday import day_start_us, trading_day
 from bot.engine.duty import readings
 from bot.engine.entries import stakes
@@ -85,17 +84,19 @@ def account_view(world: World) -> AccountView | None:
 
 
 def pnl_view(world: World) -> PnlView:
-    """The running trading day."""
+    """The running trading day: what was closed in it, and what is open since its entry."""
     zone = world.settings.zone
     day = trading_day(world.now_us, zone)
     today = tally(world.ledger.results_since(day_start_us(day, zone)))
     valuation = world.ledger.value(world.markets, world.now_us)
     baseline = world.ledger.baseline
+    # What is open counts since its entry, so what the entry cost in fees does too.
+    open_fees = sum(bracket.fees for bracket in world.desk.open())
     return PnlView(
         trading_day=day,
         realized=Money(today.profit + today.fees),
         unrealized=valuation.unrealized if valuation else Money(0),
-        fees=today.fees,
+        fees=Money(today.fees + open_fees),
         baseline=baseline.equity if baseline else None,
         trades=today.trades,
         wins=today.wins,
@@ -143,23 +144,19 @@ def _position(world: World, position: Position, *, is_ours: bool) -> PositionVie
     quote = market.quote if market else None
     is_yes = position.quantity > 0
     mark = (quote.bid if is_yes else quote.ask) if quote else None
-    unrealized = None if mark is None else _gain(position, mark)
+    worth = world.ledger.mark(position, world.markets, world.now_us)
     return PositionView(
         ticker=position.ticker,
         title=market.listing.market.title if market else "",
         quantity=position.quantity,
         cost=position.cost,
         mark=mark,
-        unrealized=unrealized,
+        unrealized=None if worth.is_guessed else Money(worth.value - position.cost),
         stop_price=_or_none(bracket.plan.stop_price) if bracket else None,
         target_price=_or_none(bracket.plan.target_price) if bracket else None,
         is_stop_watched=_is_stop_watched(world, bracket),
         is_ours=is_ours,
     )
-
-
-def _gain(position: Position, mark: Price) -> Money:
-    return Money(cost(own_price(position.side, mark), position.size) - position.cost)
 
 
 def _or_none(price: Price | None) -> Price | None:

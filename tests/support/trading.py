@@ -285,6 +285,7 @@ class Desk:
         self.epoch = Epoch(epoch)
         self.now_us = now_us
         self.cash = CASH
+        self.fee = Money(0)  # of every execution
         self.foreign_positions: dict[MarketTicker, int] = {}
         self.settlements: list[Settlement] = []
         self.outgoing: list[OrderIntent] = []
@@ -413,7 +414,7 @@ class Desk:
             side=intent.side,
             price=intent.price,
             quantity=Quantity(quantity),
-            fee=Money(0),
+            fee=self.fee,
             is_taker=intent.reduce_only,
             executed_us=self.now_us,
         )
@@ -422,7 +423,7 @@ class Desk:
         held = self.position(intent.ticker)
         is_closing = intent.purpose is not Purpose.ENTRY
         gained = (10_000 - own) if is_closing else -own
-        self.cash = Money(self.cash + gained * quantity)
+        self.cash = Money(self.cash + gained * quantity - self.fee)
         self.positions[intent.ticker] = held + (
             quantity if intent.side is BookSide.BID else -quantity
         )
