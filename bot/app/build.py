@@ -19,7 +19,7 @@ from bot.collect.macro_filter import MACRO_SERIES
 from bot.collect.settings import CollectSettings
 from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import InstanceId, SeriesTicker
-from bot.domain.leadership import Candidate
+from bot.domain.leadership import OFF_PLATFORM, Candidate
 from bot.leadership.lease import LeaseTerms
 
 
@@ -134,7 +134,7 @@ def candidate_of(settings: BotSettings, means: Means, pid: int) -> Candidate:
         instance_id=InstanceId(instance_id),
         scope=settings.scope,
         # Off the platform every start is a deployment of its own.
-        deployment_id=settings.deployment.deployment_id or f"start-{instance_id}",
+        deployment_id=settings.deployment.deployment_id or f"{OFF_PLATFORM}{instance_id}",
         replica_id=settings.deployment.replica_id,
         host=platform.node(),
         pid=pid,

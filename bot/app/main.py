@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import platform
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TypeVar
@@ -31,6 +32,7 @@ from bot.app.leading import Leading, access_settings, telegram_settings
 from bot.app.lifecycle import Lifecycle, stop_on_signals
 from bot.app.log_keeper import LogKeeper
 from bot.app.logging import log_settings
+from bot.app.place import require_place
 from bot.app.portal import PageBackend
 from bot.app.progress import OnAdvance
 from bot.app.running import Parts, Running
@@ -174,6 +176,7 @@ async def _database(
                 opening = open_database(settings, migrated=True)
                 database = await attempt.enter_async_context(opening)
                 await require_clock(database, exchange.status, means.clock)
+                await require_place(database, settings, platform.node())
                 stack.push_async_callback(attempt.pop_all().aclose)
                 return database
         except StorageUnavailable as fault:

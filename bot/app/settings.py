@@ -175,6 +175,8 @@ class LeadershipSection(_Section):
     retry_s: Seconds = 0.5
     poll_s: Seconds = 1
     settle_s: Seconds = 5
+    allow_foreign_host: bool = False
+    """Whether a start off the platform may move the lead to this machine (--lead-anyway)."""
 
 
 class TelegramSection(_Section):

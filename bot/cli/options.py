@@ -62,6 +62,7 @@ def _with(
             "lock_file": kwargs.pop("lock_file"),
             "lock_wait_s": kwargs.pop("lock_wait"),
             "mode": kwargs.pop("mode", None),
+            "leadership.allow_foreign_host": kwargs.pop("lead_anyway", None) or None,
             "dry_run": kwargs.pop("dry_run", None) or None,
             "trading.live": kwargs.pop("enable_live_trading", None) or None,
         }

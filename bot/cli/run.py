@@ -16,6 +16,7 @@ _MODES = click.Choice(["collect", "analyze", "trade"])
 @click.option("--mode", type=_MODES, help="collect (default), analyze or trade (on paper).")
 @click.option("--once", is_flag=True, help="Run one cycle and exit.")
 @click.option("--dry-run", is_flag=True, help="Decide, but send no order.")
+@click.option("--lead-anyway", is_flag=True, help="Move the lead to this machine; see the docs.")
 @click.option("--enable-live-trading", is_flag=True, help="Trade with money; see the handbook.")
 @json_option
 @with_settings_of_the_bot

@@ -13,6 +13,9 @@ from bot.domain.ids import Epoch, InstanceId, Scope
 OPERATOR = "operator"
 """``decided_by`` of a row whose ``is_active`` was typed by a person."""
 
+OFF_PLATFORM = "start-"
+"""How a deployment's name begins where there is no platform to name it."""
+
 ALIVE_US = 15_000_000
 """An instance whose last heartbeat is older cannot be activated."""
 
@@ -64,6 +67,11 @@ class InstanceRow:
     heartbeat_us: int
     stopped_us: int | None
     stop_reason: str | None
+
+    @property
+    def is_on_platform(self) -> bool:
+        """Whether a platform named its deployment."""
+        return not self.deployment_id.startswith(OFF_PLATFORM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,10 @@ class InstanceDesk(Protocol):
         """The instances of a scope, at most ``limit``, and who has the lease."""
         ...
 
+    async def last_led(self, scope: Scope) -> Roster:
+        """The instance that led last, alone in a roster; none where nobody ever led."""
+        ...
+
     async def activate(self, instance_id: InstanceId) -> None:
         """Make one living instance the wanted one of its scope.
 

@@ -367,6 +367,34 @@ async def test_scopes_do_not_see_each_other(bench: Bench) -> None:
     assert (await row(bench, A)).is_active
 
 
+async def test_who_led_last_is_known_whoever_started_since(bench: Bench) -> None:
+    assert (await bench.store.last_led(SCOPE)).rows == ()
+    await lead(bench, A)
+    await bench.store.register(candidate(B, "d2"))
+    (last,) = (await bench.store.last_led(SCOPE)).rows
+    assert (last.instance_id, last.host) == (A, "box")
+    await bench.store.register(candidate(C, "d3"))
+    await lead(bench, C, "d3")
+    (last,) = (await bench.store.last_led(SCOPE)).rows
+    assert last.instance_id == C
+
+
+async def test_the_roster_shows_the_living_first_and_who_has_the_lease(bench: Bench) -> None:
+    await lead(bench, A)
+    await bench.store.register(candidate(B, "d2"))
+    await bench.store.retire(B, "ended")
+    roster = await bench.store.roster(SCOPE, 1)
+    (only,) = roster.rows
+    assert only.instance_id == A
+    assert roster.is_alive(only)
+    assert roster.leads_since_us(only) is not None
+    await bench.let_pass(20_000_000)
+    roster = await bench.store.roster(SCOPE, 9)
+    a = next(one for one in roster.rows if one.instance_id == A)
+    assert not roster.is_alive(a)
+    assert roster.leads_since_us(a) is None
+
+
 async def test_simultaneous_claims_and_acquisitions_leave_one_holder(bench: Bench) -> None:
     names = [InstanceId(f"i{number}") for number in range(4)]
     for name in names:

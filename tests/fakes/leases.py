@@ -246,6 +246,12 @@ class MemoryLeaseStore:
         )
         return replace(roster, rows=tuple(rows[:limit]))
 
+    async def last_led(self, scope: Scope) -> Roster:
+        roster = await self.roster(scope, len(self.tables.rows))
+        led = [row for row in roster.rows if row.epoch is not None]
+        led.sort(key=lambda row: row.epoch or 0, reverse=True)
+        return replace(roster, rows=tuple(led[:1]))
+
     async def activate(self, instance_id: InstanceId) -> None:
         if instance_id not in self.tables.rows:
             raise ActivationRefused(f"activation refused: no instance {instance_id}")

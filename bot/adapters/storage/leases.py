@@ -67,6 +67,9 @@ LISTED = (
     " CASE WHEN stopped_us IS NULL AND heartbeat_us >= :alive_us THEN 0 ELSE 1 END,"
     " started_us DESC, instance_id DESC LIMIT :limit"
 )
+LAST_LED = (
+    f"{INSTANCE_COLUMNS} WHERE scope = :scope AND epoch IS NOT NULL ORDER BY epoch DESC LIMIT 1"
+)
 LEASE = (
     "SELECT epoch, holder, generation, renew_seq, acquired_us, renewed_us, expires_us,"
     " clean_release, stood_down, @now AS now_us FROM leader_lease WHERE scope = :scope"
@@ -278,15 +281,14 @@ class SqlLeaseStore:
         """See the port."""
         async with self._database.read() as connection:
             now_us = (await self._run(connection, "SELECT @now", {})).scalar_one()
-            lease = await self._run(connection, LEASE, {"scope": scope})
-            held = lease.mappings().one_or_none()
             given = {"scope": scope, "limit": limit, "alive_us": now_us - ALIVE_US}
-            found = await self._run(connection, LISTED, given)
-            return Roster(
-                rows=tuple(_instance(row) for row in found.mappings()),
-                lease=_lease(held) if held else None,
-                database_now_us=now_us,
-            )
+            return await self._roster(connection, LISTED, given, now_us)
+
+    async def last_led(self, scope: Scope) -> Roster:
+        """See the port."""
+        async with self._database.read() as connection:
+            now_us = (await self._run(connection, "SELECT @now", {})).scalar_one()
+            return await self._roster(connection, LAST_LED, {"scope": scope}, now_us)
 
     async def activate(self, instance_id: InstanceId) -> None:
         """See the port."""
@@ -314,6 +316,18 @@ class SqlLeaseStore:
             return [InstanceId(one) for one in found.scalars()]
 
     # --- helpers ---------------------------------------------------------------------------
+
+    async def _roster(
+        self, connection: AsyncConnection, query: str, given: Mapping[str, object], now_us: int
+    ) -> Roster:
+        lease = await self._run(connection, LEASE, {"scope": given["scope"]})
+        held = lease.mappings().one_or_none()
+        found = await self._run(connection, query, given)
+        return Roster(
+            rows=tuple(_instance(row) for row in found.mappings()),
+            lease=_lease(held) if held else None,
+            database_now_us=now_us,
+        )
 
     async def _run(
         self, connection: AsyncConnection, statement: str, given: Mapping[str, object]
