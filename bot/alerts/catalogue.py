@@ -216,6 +216,14 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
         advice="Entries in this market wait for a person.",
     ),
     AlertKind.RECONCILED: AlertText(severity=_INFO, title="Reconciled"),
+    AlertKind.APPROVAL_WANTED: AlertText(
+        severity=_WARNING,
+        title="May I?",
+        headline="buy {contracts} {side} of {ticker} at {price}, {cost} in all",
+        advice="/approve {id} within {seconds} s, or /skip {id}. Unanswered it expires. "
+        "{left} orders still need a yes.",
+        is_limited=False,
+    ),
     AlertKind.PANIC_BEGUN: AlertText(
         severity=_CRITICAL,
         title="Getting out of everything",

@@ -27,6 +27,7 @@ from bot.domain.events import (
     CloseCommanded,
     CommandEvent,
     EntriesCancelCommanded,
+    EntryJudged,
     ForeignAcknowledged,
     HaltCommanded,
     PanicCommanded,
@@ -209,6 +210,20 @@ class BotOperator:
         if self._desk is None or isinstance(begun, Refused):
             return begun
         return Done(text=f"{begun.text}. {await word_of_panic(self._desk)}")
+
+    async def judge_entry(
+        self, authority: Authority, proposal: str, *, is_approved: bool
+    ) -> Outcome:
+        """See ``Operator.judge_entry``."""
+        event = EntryJudged(
+            received_us=self._running.clock.now_us(),
+            command_id=authority.number,
+            actor=authority.actor,
+            proposal=proposal,
+            is_approved=is_approved,
+        )
+        word = "/approve" if is_approved else "/skip"
+        return await self._carry_out(authority, f"{word} {proposal}", event)
 
     async def cancel_entries(self, authority: Authority) -> Outcome:
         """See ``Operator.cancel_entries``."""

@@ -237,6 +237,11 @@ class TradingSection(_Section):
     release_group_max_pct: Percent = Decimal(20)
     total_max_pct: Percent = Decimal(30)
     max_concurrent: Count = 10
+    # The first steps with real money; each is raised by hand once you have seen it work.
+    live_order_cost_max: Dollars = Decimal(5)
+    live_total_cost_max: Dollars = Decimal(50)
+    approve_first: Annotated[int, Field(ge=0)] | None = None
+    """So many orders, ever, wait for ``/approve``; by default 10 live, none on paper and demo."""
     max_open_orders: Count = 40
     max_entries_per_minute: Count = 20
     price_min: UnitPrice = Decimal("0.02")

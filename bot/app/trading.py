@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.storage.trading import SqlTradingStore
@@ -18,13 +19,14 @@ from bot.app.trading_settings import (
     monitor_settings,
     strategies,
 )
+from bot.console.handlers import RUN_PREFIX
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import BotError, StorageUnavailable
 from bot.domain.events import Event, HaltFound, Role, RoleChanged, StateLoaded
 from bot.domain.records import HaltRecord
 from bot.engine import views
 from bot.engine.core import Engine
-from bot.engine.effects import Notice
+from bot.engine.effects import Notice, NoticeKind
 from bot.engine.executor import EffectExecutor
 from bot.engine.groups import OrderGroups
 from bot.engine.inbox import EngineInbox
@@ -35,7 +37,7 @@ from bot.kit.backoff import Backoff
 from bot.kit.clock import Clock
 from bot.kit.tasks import Service, together
 from bot.ports.exchange import Exchange, MarketFeed
-from bot.ports.messages import AuditEntry, OutgoingMessage
+from bot.ports.messages import AuditEntry, MessageButton, OutgoingMessage
 
 logger = logging.getLogger(__name__)
 
@@ -120,10 +122,23 @@ class TradingDesk:
         return (*signed, self.runner, self.monitor, halts, self.activation)
 
     def _messages_of(self, notice: Notice) -> Sequence[OutgoingMessage]:
-        messages = self._running.alerts.compose(AlertKind(notice.kind.value), dict(notice.facts))
+        facts = dict(notice.facts)
+        messages = self._running.alerts.compose(AlertKind(notice.kind.value), facts)
+        if notice.kind is NoticeKind.APPROVAL_WANTED:
+            messages = tuple(replace(one, buttons=_buttons_of(facts["id"])) for one in messages)
         if messages:
             self._running.wakes.message_queued()
         return messages
+
+
+def _buttons_of(proposal: str) -> tuple[tuple[MessageButton, ...], ...]:
+    words = (("Send it", "approve"), ("Skip it", "skip"))
+    return (
+        tuple(
+            MessageButton(label=label, data=f"{RUN_PREFIX}/{word} {proposal}")
+            for label, word in words
+        ),
+    )
 
 
 class HaltWatch:

@@ -17,6 +17,7 @@ from bot.strategies.registry import build_strategies
 
 _MICROS = 1_000_000
 _CONTRACT_E2 = 100
+_APPROVALS_LIVE = 10
 _GROUP_ORDERS = 3
 """Largest orders within 15 s: more is a bot that runs wild."""
 
@@ -28,10 +29,14 @@ def engine_settings(settings: BotSettings) -> EngineSettings:
         ConfigurationFault: values contradict each other.
     """
     section = settings.trading
+    is_live = settings.trading_mode == "live"
+    approvals = _APPROVALS_LIVE if is_live else 0
     try:
         return EngineSettings(
+            approvals_first=approvals if section.approve_first is None else section.approve_first,
             limits=RiskLimits(
-                order_cost_max_e6=_e6(section.order_cost_max),
+                order_cost_max_e6=_e6(_order_cost_max(settings)),
+                total_cost_max_e6=_e6(section.live_total_cost_max) if is_live else 0,
                 market_max_bp=_bp(section.market_max_pct),
                 event_max_bp=_bp(section.event_max_pct),
                 series_max_bp=_bp(section.series_max_pct),
@@ -63,10 +68,11 @@ def group_settings(settings: BotSettings) -> GroupSettings:
         ConfigurationFault: the chosen limit is below the largest order.
     """
     section = settings.trading
-    largest = -(-_e6(section.order_cost_max) // (_e4(section.price_min) * 100))
+    highest = _order_cost_max(settings)
+    largest = -(-_e6(highest) // (_e4(section.price_min) * 100))
     chosen = section.group_contracts_max
     if chosen is not None and chosen <= largest:
-        order = f"order_cost_max {section.order_cost_max} at price_min {section.price_min}"
+        order = f"order_cost_max {highest} at price_min {section.price_min}"
         raise ConfigurationFault(
             [f"trading.group_contracts_max: must be above {largest} contracts, {order}"]
         )
@@ -109,6 +115,14 @@ def strategies(settings: BotSettings) -> tuple[Strategy, ...]:
         return build_strategies(settings.trading.strategies)
     except ValueError as error:
         raise ConfigurationFault([f"trading.strategies: {error}"]) from None
+
+
+def _order_cost_max(settings: BotSettings) -> Decimal:
+    """With real money the smaller of two: raising one of them is no accident."""
+    section = settings.trading
+    if settings.trading_mode != "live":
+        return section.order_cost_max
+    return min(section.order_cost_max, section.live_order_cost_max)
 
 
 def _bp(percent: Decimal) -> int:

@@ -2,7 +2,14 @@
 
 from typing import assert_never
 
-from bot.console.commands import EVERYTHING, MARKET_OR_ALL, Answer, Asked, Invocation
+from bot.console.commands import (
+    EVERYTHING,
+    MARKET_OR_ALL,
+    PROPOSAL,
+    Answer,
+    Asked,
+    Invocation,
+)
 from bot.domain.ids import MarketTicker
 from bot.domain.money import format_quantity
 from bot.domain.operations import Done, Outcome, Refused
@@ -39,6 +46,23 @@ async def ask_panic(call: Invocation) -> Asked | Answer:
         fingerprint=f"panic:{is_everything}",
         confirm_label="Sell everything" if is_everything else "Sell all that is the bot's",
     )
+
+
+async def approve(call: Invocation) -> Answer:
+    """Let a proposed entry be sent."""
+    return await _judge(call, is_approved=True)
+
+
+async def skip(call: Invocation) -> Answer:
+    """Let a proposed entry go."""
+    return await _judge(call, is_approved=False)
+
+
+async def _judge(call: Invocation, *, is_approved: bool) -> Answer:
+    name = call.arguments.get(PROPOSAL.name, "")
+    if not name:
+        return Answer(text="Say which: the id is in the question.", outcome="bad arguments")
+    return told(await call.operator.judge_entry(call.authority, name, is_approved=is_approved))
 
 
 async def panic(call: Invocation) -> Answer:

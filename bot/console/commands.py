@@ -126,6 +126,9 @@ INSTANCE = ArgumentSpec(
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
     example="the first word of a line of /instances",
 )
+PROPOSAL = ArgumentSpec(
+    name="id", shape=Shape.WORD, pattern=r"[0-9]{1,9}-[0-9]{1,6}", example="7-1"
+)
 EVERYTHING = ArgumentSpec(name="everything", shape=Shape.FLAG)
 TOPIC = ArgumentSpec(
     name="command", shape=Shape.WORD, pattern=r"/?[A-Za-z_]{1,32}", example="reset_breaker"

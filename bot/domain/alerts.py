@@ -34,6 +34,7 @@ class AlertKind(StrEnum):
     ORDER_UNKNOWN = "order_unknown"
     FOREIGN_ACTIVITY = "foreign_activity"
     RECONCILED = "reconciled"
+    APPROVAL_WANTED = "approval_wanted"
     PANIC_BEGUN = "panic_begun"
     PANIC_WAITS = "panic_waits"
     PANIC_ENDED = "panic_ended"

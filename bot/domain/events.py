@@ -360,6 +360,17 @@ class PanicCommanded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EntryJudged:
+    """A person approves a proposed entry, or skips it."""
+
+    received_us: int
+    command_id: int
+    actor: str
+    proposal: str
+    is_approved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesCancelCommanded:
     """Cancel every resting entry of ours; take-profits stay."""
 
@@ -404,6 +415,7 @@ CommandEvent: TypeAlias = (
     | BreakerResetCommanded
     | CloseCommanded
     | PanicCommanded
+    | EntryJudged
     | EntriesCancelCommanded
     | ForeignAcknowledged
 )

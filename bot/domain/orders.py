@@ -185,7 +185,7 @@ class VenuePosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """Cash and the venue's mark of the positions, per shard and in sum."""
+    """Cash and the venue's mark of the positions. ``by_shard`` is empty for a single pot."""
 
     cash: Money
     portfolio_value: Money

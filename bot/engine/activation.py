@@ -29,6 +29,7 @@ from bot.engine.order_events import on_order_event, on_settlement
 from bot.engine.reconcile import Mismatch, mismatches, missed_events, unexplained
 from bot.engine.work import keep, work_all
 from bot.engine.world import FOREIGN, World
+from bot.execution import ramp
 from bot.execution.bracket import with_outside_exit
 from bot.execution.panic import PANIC, from_record
 from bot.portfolio.pnl import Result
@@ -61,6 +62,8 @@ def _load_breakers(world: World, state: StoredState) -> None:
     foreign, peak = others.pop(FOREIGN, None), others.pop(PEAK, None)
     if (stored := others.pop(PANIC, None)) is not None:
         world.panic = from_record(stored)
+    if (stored := others.pop(ramp.RAMP, None)) is not None:
+        world.ramp = ramp.from_record(stored)
     if foreign is not None:
         world.foreign.load(foreign)
     if peak is not None:
@@ -73,6 +76,8 @@ def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
     if not world.is_loaded:
         return
     world.ledger.cash = read.truth.balance.cash
+    world.ledger.cash_by_shard = dict(read.truth.balance.by_shard)
+    world.shards_read_us = read.requested_us
     learned = _learn(world, read, draft)
     found = mismatches(world.ledger.positions, read.truth.positions, read.requested_us)
     stated = {one.ticker: one.theirs for one in found}

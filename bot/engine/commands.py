@@ -7,6 +7,7 @@ from bot.domain.events import (
     CloseCommanded,
     CommandEvent,
     EntriesCancelCommanded,
+    EntryJudged,
     ForeignAcknowledged,
     HaltCommanded,
     HaltFound,
@@ -16,10 +17,11 @@ from bot.domain.events import (
     UnhaltCommanded,
 )
 from bot.domain.records import ExitReason, HaltRecord
-from bot.engine import panic
+from bot.engine import approvals, panic
 from bot.engine.draft import Draft
 from bot.engine.duty import forget_counts, readings, replace_state
 from bot.engine.effects import CancelOrder, NoticeKind, Reply, SaveHalt, TriggerEntryGroups
+from bot.engine.entries import consider
 from bot.engine.order_events import NO_COMMAND, halt
 from bot.engine.work import keep, work, work_all
 from bot.engine.world import World
@@ -33,6 +35,7 @@ OtherCommand = (
     | EntriesCancelCommanded
     | ForeignAcknowledged
     | PanicCommanded
+    | EntryJudged
 )
 
 
@@ -58,6 +61,8 @@ def _on_other(world: World, event: OtherCommand, draft: Draft) -> None:
             _close(world, event, draft)
         case PanicCommanded():
             _reply(draft, event, panic.begin(world, event, draft), is_done=True)
+        case EntryJudged():
+            _judge_entry(world, event, draft)
         case EntriesCancelCommanded():
             _cancel_entries(world, event, draft)
         case ForeignAcknowledged():
@@ -167,6 +172,25 @@ def _close(world: World, event: CloseCommanded, draft: Draft) -> None:
         return
     hindrance = "" if world.stance.may_exit else "; exits wait until trading is possible"
     _reply(draft, event, f"closing {len(chosen)} positions{hindrance}", is_done=True)
+
+
+def _judge_entry(world: World, event: EntryJudged, draft: Draft) -> None:
+    proposal = world.ramp.named(event.proposal)
+    said = approvals.answer(world, event)
+    if said or proposal is None:
+        _reply(draft, event, said, is_done=True)
+        return
+    ticker = proposal.wish.ticker
+    market = world.markets.get(ticker)
+    if market is not None and world.stance.may_enter and world.desk.in_market(ticker) is None:
+        consider(world, market, draft)
+    if world.desk.in_market(ticker) is not None:
+        _reply(draft, event, f"{proposal.name} approved and sent", is_done=True)
+        return
+    stop = world.stance.why_not_trading()
+    why = stop.why if stop is not None else world.opinions.get(ticker, "no trusted book")
+    text = f"{proposal.name} approved, not sent now: {why}; it is sent if that changes in time"
+    _reply(draft, event, text, is_done=True)
 
 
 def _cancel_entries(world: World, event: EntriesCancelCommanded, draft: Draft) -> None:

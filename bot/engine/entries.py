@@ -7,6 +7,7 @@ from bot.domain.ids import BracketId, ClientOrderId, EventTicker, MarketTicker
 from bot.domain.money import Money, Price, Quantity, cost
 from bot.domain.orders import OrderIntent, Purpose, TimeInForce, own_price
 from bot.domain.signals import Signal, SignalRecord, Verdict
+from bot.engine import approvals
 from bot.engine.draft import Draft
 from bot.engine.markets import MarketNow
 from bot.engine.work import work
@@ -14,10 +15,11 @@ from bot.engine.world import World
 from bot.execution.bracket import Bracket, Plan, opened
 from bot.execution.order_state import submitted
 from bot.execution.pricing import entry_limit, own_bid
+from bot.execution.ramp import Wish
 from bot.kit.times import SECOND_US
 from bot.portfolio.exposure import Exposure, Stake, exposure_around
 from bot.risk.checks import Denial, RiskView, first_denial
-from bot.risk.limits import BASIS, share_of
+from bot.risk.limits import BASIS, share_of, total_limit
 from bot.risk.sizing import Offer, Size, kelly_stake, size
 from bot.strategies.base import MarketView, Skip
 
@@ -70,7 +72,22 @@ def _propose(world: World, market: MarketNow, signal: Signal, draft: Draft) -> b
         if denial.check == "some_size":
             denial = Denial(denial.check, f"no contracts: {sized.decided_by}")
         return _refuse(world, signal, sized.quantity, denial, draft)
+    if approvals.missing(world):
+        return _place_if_approved(world, market, signal, price, sized, draft)
     _place(world, market, signal, price, sized, draft)
+    return True
+
+
+def _place_if_approved(
+    world: World, market: MarketNow, signal: Signal, price: Price, sized: Size, draft: Draft
+) -> bool:
+    own = own_price(signal.side, price)
+    wish = Wish(ticker=signal.ticker, side=signal.side, own_price=own, quantity=sized.quantity)
+    allowed = approvals.judge(world, wish, market.listing.market, draft)
+    if isinstance(allowed, Denial):
+        return _refuse(world, signal, sized.quantity, allowed, draft)
+    _place(world, market, signal, price, Size(allowed, f"{sized.decided_by}, approved"), draft)
+    approvals.sent(world, wish, draft)
     return True
 
 
@@ -85,8 +102,11 @@ def _sized(world: World, market: MarketNow, signal: Signal, offer: Offer, equity
         ("event limit", _room(equity, limits.event_max_bp, around.event)),
         ("series limit", _room(equity, limits.series_max_bp, around.series)),
         ("release group limit", _room(equity, limits.release_group_max_bp, around.release_group)),
-        ("account limit", _room(equity, limits.total_max_bp, around.total)),
+        ("account limit", Money(total_limit(equity, limits) - around.total)),
     ]
+    shard = _shard_cash(world, market)
+    if shard is not None:
+        money_caps.append(("cash on its shard", shard))
     displayed = _displayed(market, signal)
     least = min(displayed, market.listing.market.volume_24h)
     depth = Quantity(least * limits.depth_share_max_bp // BASIS)
@@ -110,6 +130,7 @@ def _risk_view(
         fee=fee,
         equity=equity,
         cash_free=_free_cash(world),
+        shard_cash=_shard_cash(world, market),
         market_after=after.market,
         event_after=after.event,
         series_after=after.series,
@@ -261,6 +282,27 @@ def _free_cash(world: World) -> Money:
     """Cash less what resting entries will take."""
     pending = sum(_pending(bracket) for bracket in world.desk.open())
     return Money((world.ledger.cash or 0) - pending)
+
+
+def _shard_cash(world: World, market: MarketNow) -> Money | None:
+    """Cash on the market's shard at the last read, less what entries there take since."""
+    by_shard = world.ledger.cash_by_shard
+    if not by_shard:
+        return None
+    shard = market.listing.market.exchange_index
+    taken = sum(
+        _taken(bracket, world.shards_read_us)
+        for bracket in world.desk.open()
+        if bracket.plan.exchange_index == shard
+    )
+    return Money(by_shard.get(shard, 0) - taken)
+
+
+def _taken(bracket: Bracket, read_us: int) -> Money:
+    """All of an entry that was decided since the read, else what it may still take."""
+    if bracket.plan.opened_us < read_us:
+        return _pending(bracket)
+    return cost(own_price(bracket.plan.side, bracket.plan.entry_price), bracket.plan.wanted)
 
 
 def _displayed(market: MarketNow, signal: Signal) -> Quantity:

@@ -7,6 +7,7 @@ exchange nets them all together.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.domain.errors import InvariantBroken
@@ -49,6 +50,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.cash: Money | None = None
+        self.cash_by_shard: Mapping[int, Money] = {}
+        """As the venue stated it last; empty where the account has one pot."""
         self.positions: dict[MarketTicker, Position] = {}
         self.results: list[Result] = []
         self.baseline: BaselineRecord | None = None

@@ -26,6 +26,12 @@ class EngineSettings:
     refusal_repeat_us: int = MINUTE_US
     """A refusal with the same reason is stored again after this long."""
 
+    approvals_first: int = 0
+    """So many entries, ever, wait for a person's yes before they are sent."""
+    approval_valid_us: int = 5 * MINUTE_US
+    skipped_for_us: int = 60 * MINUTE_US
+    proposals_max: int = 3
+
     def __post_init__(self) -> None:
         if self.reconcile_every_us < self.reconcile_retry_us or self.reconcile_retry_us <= 0:
             raise ValueError("0 < reconcile_retry_us <= reconcile_every_us must hold")

@@ -20,6 +20,7 @@ from bot.engine.settings import EngineSettings
 from bot.engine.stance import Stance
 from bot.execution.bracket import Bracket
 from bot.execution.panic import Panic
+from bot.execution.ramp import Ramp
 from bot.kit.times import MINUTE_US
 from bot.strategies.base import Strategy
 
@@ -144,7 +145,9 @@ class World:
     read_asked_us: int | None = None
     doubtful: Mapping[MarketTicker, Quantity] = field(default_factory=dict)
     """Position mismatches of the last read: seen twice alike, they are taken as they are."""
+    shards_read_us: int = 0
     snapshot_us: int = 0
+    ramp: Ramp = field(default_factory=Ramp)
     panic: Panic | None = None
     """The last order to get out of everything, over or not."""
 

@@ -78,6 +78,12 @@ class Operator(Protocol):
         """
         ...
 
+    async def judge_entry(
+        self, authority: Authority, proposal: str, *, is_approved: bool
+    ) -> Outcome:
+        """Approve a proposed entry, or skip it; one that expired is refused."""
+        ...
+
     async def cancel_entries(self, authority: Authority) -> Outcome:
         """Cancel every resting entry of ours; take-profits stay."""
         ...

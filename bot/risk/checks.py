@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bot.domain.money import Money, Price, Quantity, format_dollars, format_price
 from bot.kit.times import SECOND_US
-from bot.risk.limits import BASIS, RiskLimits, share_of
+from bot.risk.limits import BASIS, RiskLimits, share_of, total_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,8 @@ class RiskView:
     fee: Money
     equity: Money
     cash_free: Money
+    shard_cash: Money | None
+    """Free on the market's own shard; ``None`` where the account is not kept by shard."""
     market_after: Money
     event_after: Money
     series_after: Money
@@ -116,6 +118,13 @@ def cash(view: RiskView, limits: RiskLimits) -> str | None:
     return _over("order costs", Money(view.cost + view.fee), Money(view.cash_free - reserve))
 
 
+def shard_cash(view: RiskView, _: RiskLimits) -> str | None:
+    """Money must lie on the market's shard: the exchange moves none by itself."""
+    if view.shard_cash is None:
+        return None
+    return _over("order costs on its shard", Money(view.cost + view.fee), view.shard_cash)
+
+
 def market_exposure(view: RiskView, limits: RiskLimits) -> str | None:
     """What one market may cost."""
     return _over("market risks", view.market_after, share_of(view.equity, limits.market_max_bp))
@@ -139,7 +148,7 @@ def release_group_exposure(view: RiskView, limits: RiskLimits) -> str | None:
 
 def total_exposure(view: RiskView, limits: RiskLimits) -> str | None:
     """What everything may cost."""
-    return _over("account risks", view.total_after, share_of(view.equity, limits.total_max_bp))
+    return _over("account risks", view.total_after, total_limit(view.equity, limits))
 
 
 def concurrent_positions(view: RiskView, limits: RiskLimits) -> str | None:
@@ -187,6 +196,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("depth_share", depth_share),
     ("order_cost", order_cost),
     ("cash", cash),
+    ("shard_cash", shard_cash),
     ("market_exposure", market_exposure),
     ("event_exposure", event_exposure),
     ("series_exposure", series_exposure),

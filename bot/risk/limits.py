@@ -18,6 +18,8 @@ class RiskLimits:
     series_max_bp: int = 1_500
     release_group_max_bp: int = 2_000
     total_max_bp: int = 3_000
+    total_cost_max_e6: int = 0
+    """What everything may cost in dollars, whatever the equity; 0 leaves it to the share."""
     concurrent_max: int = 10
     """Positions open or being opened at the same time."""
     open_orders_max: int = 40
@@ -51,8 +53,17 @@ class RiskLimits:
             raise ValueError("concurrent_max, open_orders_max, entries_per_minute_max: at least 1")
         if not 0 < self.kelly_fraction_bp <= BASIS or not 0 < self.depth_share_max_bp <= BASIS:
             raise ValueError("kelly_fraction_bp and depth_share_max_bp must lie in 1..10000")
+        if self.total_cost_max_e6 < 0:
+            raise ValueError("total_cost_max_e6 must be 0 (off) or positive")
         if self.order_cost_max_e6 <= 0 or not 0 <= self.cash_reserve_bp < BASIS:
             raise ValueError("order_cost_max_e6 must be positive, cash_reserve_bp in 0..9999")
+
+
+def total_limit(equity: Money, limits: RiskLimits) -> Money:
+    """What everything may cost: the share of equity, or the fixed sum where that is less."""
+    share = share_of(equity, limits.total_max_bp)
+    fixed = limits.total_cost_max_e6
+    return Money(min(share, fixed)) if fixed else share
 
 
 def share_of(equity: Money, share_bp: int) -> Money:

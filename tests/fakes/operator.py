@@ -246,6 +246,12 @@ class FakeOperator:
         what = f"panic{' everything' if everything else ''}"
         return self._act(what, authority, "halted, leaving 1 positions and entries. flat")
 
+    async def judge_entry(
+        self, authority: Authority, proposal: str, *, is_approved: bool
+    ) -> Outcome:
+        what = f"{'approve' if is_approved else 'skip'} {proposal}"
+        return self._act(what, authority, f"{proposal} approved and sent")
+
     async def cancel_entries(self, authority: Authority) -> Outcome:
         return self._act("cancel", authority, "cancelling 2 entries; take-profits stay")
 

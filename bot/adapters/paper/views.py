@@ -1,7 +1,6 @@
 """The account's own pictures in the words of the port."""
 
 from bot.domain.market import MarketStatus
-from bot.domain.money import Money
 from bot.domain.orders import Balance, Order, Settlement, VenuePosition
 from bot.venue.accounts import BalanceView
 from bot.venue.orders import OrderView
@@ -42,12 +41,8 @@ def position_of(view: PositionView, exchange_index: int) -> VenuePosition:
 
 
 def balance_of(view: BalanceView) -> Balance:
-    """The one pot of cash, stated as the first shard's."""
-    return Balance(
-        cash=view.available,
-        portfolio_value=view.portfolio_value,
-        by_shard=((0, Money(sum(shard.cash for shard in view.shards))),),
-    )
+    """One pot of cash for all shards."""
+    return Balance(cash=view.available, portfolio_value=view.portfolio_value, by_shard=())
 
 
 def settlement_of(view: SettlementView) -> Settlement:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.app.settings import BotSettings, CollectSection, TradingSection
+from bot.app.settings import BotSettings, CollectSection, ExchangeSection, TradingSection
 from bot.app.trading_settings import (
     engine_settings,
     group_settings,
@@ -92,3 +92,26 @@ def test_one_normal_order_never_trips_the_group_at_the_exchange() -> None:
 def test_a_group_limit_that_one_order_reaches_is_refused_with_the_fix() -> None:
     with pytest.raises(ConfigurationFault, match="must be above 5000"):
         group_settings(settings(group_contracts_max=5_000))
+
+
+def live(**trading: object) -> BotSettings:
+    return BotSettings(
+        mode="trade",
+        exchange=ExchangeSection(environment="production"),
+        trading=TradingSection(live=True, **trading),
+    )
+
+
+def test_real_money_begins_tiny_and_with_a_person_asked() -> None:
+    made = engine_settings(live())
+    assert made.limits.order_cost_max_e6 == 5_000_000
+    assert made.limits.total_cost_max_e6 == 50_000_000
+    assert made.approvals_first == 10
+    raised = engine_settings(live(live_order_cost_max=Decimal(500), approve_first=0))
+    assert raised.limits.order_cost_max_e6 == 100_000_000, "order_cost_max holds as well"
+    assert raised.approvals_first == 0
+
+
+def test_paper_is_not_ramped() -> None:
+    made = engine_settings(settings())
+    assert (made.limits.total_cost_max_e6, made.approvals_first) == (0, 0)

@@ -28,6 +28,8 @@ GOLDEN = {
         "/unhalt - End the halt\n"
         "/reset_breaker [name] [force] - Reset a tripped breaker; without a name it lists them\n"
         "/cancel - Cancel every resting entry; take-profits stay\n"
+        "/approve [id] - Send one of the first live orders, which wait for a person\n"
+        "/skip [id] - Let such an order go, and its market alone for an hour\n"
         "/panic [everything] - Halt at once; then, once confirmed, "
         "cancel and sell all that is the bot's\n"
         "/close [ticker|all] - Sell what the bot holds in one market, or everywhere\n"
@@ -118,6 +120,8 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "cancel",
         "close",
         "panic",
+        "approve",
+        "skip",
         "acknowledge",
         "adopt",
         "handover",
@@ -145,6 +149,8 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "cancel",
         "close",
         "panic",
+        "approve",
+        "skip",
         "acknowledge",
         "adopt",
         "handover",
@@ -211,6 +217,15 @@ async def test_a_panic_over_everything_says_what_else_it_takes():
     assert asked.buttons[0][0].label == "Sell everything"
     await talk.says(TRADER, "", button=asked.buttons[0][0].data)
     assert [name for name, _ in talk.operator.acts] == ["panic everything"]
+
+
+async def test_a_proposed_order_is_judged_by_its_button_or_by_word():
+    talk = Talk()
+    await talk.says(TRADER, "", button="run:/approve 7-1")
+    await talk.says(TRADER, "/skip 7-2")
+    assert [name for name, _ in talk.operator.acts] == ["approve 7-1", "skip 7-2"]
+    assert body(await talk.says(TRADER, "/approve")).startswith("Say which")
+    assert body(await talk.says(VIEWER, "/approve 7-1")) == "/approve needs the level trader."
 
 
 async def test_a_viewer_cannot_panic():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.events import MarketsListed
+from bot.domain.events import ExchangeRead, MarketsListed
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Money, Quantity
 from bot.domain.signals import Verdict
@@ -130,3 +130,23 @@ def test_equity_that_is_gone_buys_nothing() -> None:
 def test_an_entry_must_not_begin_its_life_without_a_stop() -> None:
     with pytest.raises(ValueError, match="close_distance_min_us"):
         EngineSettings(limits=RiskLimits(close_distance_min_us=SECOND_US))
+
+
+def test_an_entry_needs_its_money_on_the_markets_own_shard() -> None:
+    desk = leading()
+    shards = ((0, Money(5_000_000_000)), (2, Money(20_000_000)))
+    balance = replace(desk.truth().balance, by_shard=shards)
+    truth = desk.truth(balance=balance)
+    desk.put(ExchangeRead(received_us=desk.now_us, requested_us=desk.now_us, truth=truth))
+    desk.list_markets("KXFED-26JAN-T1", exchange_index=1)
+    desk.list_markets("KXFED-26JAN-T2", "KXFED-26JAN-T3", exchange_index=2)
+    desk.quote(ticker="KXFED-26JAN-T1")
+    assert desk.store.signals[-1].reason == "some_size: no contracts: cash on its shard"
+    desk.quote(ticker="KXFED-26JAN-T2")
+    [intent] = desk.outgoing
+    assert intent.quantity * intent.price <= 20_000_000
+    assert desk.store.signals[-1].reason == "cash on its shard"
+    desk.accept()
+    desk.execute(intent, intent.quantity)
+    desk.quote(ticker="KXFED-26JAN-T3")
+    assert desk.store.signals[-1].reason == "some_size: no contracts: cash on its shard"

@@ -20,6 +20,7 @@ FINE = RiskView(
     fee=Money(0),
     equity=EQUITY,
     cash_free=EQUITY,
+    shard_cash=None,
     market_after=Money(9_500_000),
     event_after=Money(9_500_000),
     series_after=Money(9_500_000),
@@ -56,6 +57,7 @@ def test_an_ordinary_entry_passes() -> None:
         ("open_orders", "open_orders", 39, 40),
         ("order_rate", "entries_last_minute", 19, 20),
         ("some_size", "quantity", 100, 0),
+        ("shard_cash", "shard_cash", 9_500_000, 9_499_999),
         ("depth_share", "displayed", 4_000, 3_999),
         ("depth_share", "volume_24h", 4_000, 3_999),
         ("order_cost", "cost", 100_000_000, 100_000_001),
@@ -79,7 +81,7 @@ def test_a_check_refuses_just_beyond_its_limit_and_not_at_it(
 
 def test_every_check_of_the_chain_is_exercised_by_name() -> None:
     names = [name for name, _ in CHECKS]
-    assert len(names) == len(set(names)) == 18
+    assert len(names) == len(set(names)) == 19
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(0, 10_000))
@@ -104,3 +106,11 @@ def test_a_share_is_never_negative_nor_above_the_whole(equity: int, share_bp: in
 def test_limits_that_make_no_sense_are_refused_by_name(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong)).rpartition("_")[0].split("_max")[0]):
         RiskLimits(**wrong)
+
+
+def test_a_fixed_sum_limits_everything_where_it_is_less_than_the_share() -> None:
+    fixed = RiskLimits(total_cost_max_e6=9_500_000)
+    assert first_denial(FINE, fixed) is None
+    denial = first_denial(replace(FINE, total_after=Money(9_500_001)), fixed)
+    assert denial is not None
+    assert denial.check == "total_exposure"
