@@ -26,6 +26,7 @@ from bot.kit.markup import bold, escape, moment
 
 _UNITS = ("_us", "_e2", "_e4", "_e6")
 _SIDES: dict[str, str] = {BookSide.BID.value: "YES", BookSide.ASK.value: "NO"}
+_OF_A_SIDE = (AlertKind.POSITION_OPENED, AlertKind.POSITION_CLOSED, AlertKind.FILL_SEEN)
 _YES_PRICES = ("price", "stop", "target")
 _COUNTS = ("contracts", "wanted")
 
@@ -53,7 +54,7 @@ def render(kind: AlertKind, facts: AlertFacts) -> str:
     told = _CATALOGUE[kind]
     names = _fields(told.headline)
     shown = {name: shown_fact(name, value) for name, value in facts.items()}
-    if kind in (AlertKind.POSITION_OPENED, AlertKind.POSITION_CLOSED):
+    if kind in _OF_A_SIDE:
         shown = _as_held(shown)
     lines = [bold(told.title)]
     if told.headline and names <= shown.keys():
@@ -216,6 +217,7 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
         advice="Entries in this market wait for a person.",
     ),
     AlertKind.RECONCILED: AlertText(severity=_INFO, title="Reconciled"),
+    AlertKind.FILL_SEEN: AlertText(severity=_INFO, title="Traded", headline="{ticker}"),
     AlertKind.APPROVAL_WANTED: AlertText(
         severity=_WARNING,
         title="May I?",

@@ -60,6 +60,7 @@ def exchange_of(settings: BotSettings, means: Means, signer: Signer | None) -> K
             write_timeout_s=settings.leadership.order_timeout_s,
             tries=section.retries,
             subaccount=settings.account.subaccount,
+            is_read_only=settings.trading.read_only,
         )
     except ValueError as error:
         raise ConfigurationFault([f"exchange: {error}"]) from None

@@ -87,6 +87,10 @@ async def _through_leader(
 async def _lead_and_ask(
     settings: BotSettings, database: Database, line: str, wait_s: float
 ) -> CommandAnswer:
+    if settings.trading.read_only:
+        raise ConfigurationFault(
+            ["halted, but trading.read_only sends nothing: give the configuration that trades"]
+        )
     settings = settings.model_copy(update={"mode": "trade"})
     if signer_of(settings) is None:
         raise ConfigurationFault(

@@ -161,6 +161,10 @@ async def _without_leader(database: Database, scope: Scope, line: str) -> Comman
 
 async def cancel_orders(settings: BotSettings, *, including_exits: bool) -> dict[str, object]:
     """Cancel at the exchange itself; works without a running bot."""
+    if settings.trading_mode == "watch":
+        raise ConfigurationFault(
+            ["trading.read_only: nothing is sent; give the configuration of the bot that trades"]
+        )
     if settings.trading_mode == "paper":
         raise ConfigurationFault(
             ["paper orders live in the running bot: `python -m bot halt` cancels its entries"]

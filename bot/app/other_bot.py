@@ -44,7 +44,7 @@ class OtherBot:
 
     async def find(self) -> Rival | None:
         """Look, for as long as the exchange does not answer. A paper account is ours alone."""
-        if self._running.settings.trading_mode == "paper":
+        if self._running.settings.trading_mode in {"paper", "watch"}:
             return None
         for wait_s in _RETRY.waits(self._running.parts.means.random):
             with contextlib.suppress(BotError):

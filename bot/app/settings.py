@@ -214,6 +214,8 @@ class TradingSection(_Section):
 
     live: bool = False
     live_environment: str | None = None
+    read_only: bool = False
+    """Watch the account of the key: positions and fills are kept and told, nothing is ever sent."""
     starts_unhalted: bool = False
     paper_cash: Dollars = Decimal(10_000)
     traded_by_hand_too: bool = False
@@ -285,8 +287,10 @@ class BotSettings(BaseSettings):
     log: LogSection = LogSection()
 
     @property
-    def trading_mode(self) -> Literal["live", "demo", "paper"]:
-        """What happens to an order: real money, Kalshi's demo money, or none."""
+    def trading_mode(self) -> Literal["live", "demo", "paper", "watch"]:
+        """What happens to an order: real money, Kalshi's demo money, none; or none is sent."""
+        if self.trading.read_only:
+            return "watch"
         if not self.trading.live:
             return "paper"
         return "live" if self.exchange.environment == "production" else "demo"
@@ -444,6 +448,8 @@ def _inconsistencies(settings: BotSettings) -> list[str]:
         faults.append(
             "live trading is enabled but mode is not trade; set --mode trade or drop the switch"
         )
+    if trading.live and trading.read_only:
+        faults.append("trading.live and trading.read_only exclude one another; drop one of them")
     if settings.dry_run and settings.mode != "trade":
         faults.append("a dry run is for mode trade, whose orders it holds back; add --mode trade")
     if settings.trading_mode == "live":

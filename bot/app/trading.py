@@ -244,8 +244,12 @@ class Activation:
         raise AssertionError("the waits never end")
 
     async def _begin_unhalted(self) -> None:
-        """Only where the settings say so (the demo): a first start is halted otherwise."""
-        if not self._running.settings.trading.starts_unhalted:
+        """Only where the settings say so (the demo): a first start is halted otherwise.
+
+        Who only watches has nothing to be halted.
+        """
+        section = self._running.settings.trading
+        if not (section.starts_unhalted or section.read_only):
             return
         halt = await self._desk.store.halt()
         if halt.halted and not halt.changed_us:
@@ -253,7 +257,7 @@ class Activation:
                 HaltRecord(
                     halted=False,
                     reason="",
-                    set_by="configuration: starts_unhalted",
+                    set_by="configuration",
                     changed_us=self._running.clock.now_us(),
                 )
             )

@@ -33,6 +33,8 @@ def engine_settings(settings: BotSettings) -> EngineSettings:
     approvals = _APPROVALS_LIVE if is_live else 0
     try:
         return EngineSettings(
+            entries_on=not section.read_only,
+            is_read_only=section.read_only,
             approvals_first=approvals if section.approve_first is None else section.approve_first,
             limits=RiskLimits(
                 order_cost_max_e6=_e6(_order_cost_max(settings)),

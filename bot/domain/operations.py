@@ -19,6 +19,8 @@ class TradeMode(StrEnum):
     PAPER = "paper"
     DEMO = "demo"
     LIVE = "live"
+    WATCH = "watch"
+    """The account is read; no order is ever sent."""
 
 
 class AccessLevel(IntEnum):

@@ -70,7 +70,7 @@ class Engine:
             strategies=tuple(strategies),
             scope=scope,
             instance_id=instance_id,
-            stance=Stance(entries_on=settings.entries_on),
+            stance=Stance(entries_on=settings.entries_on, is_read_only=settings.is_read_only),
         )
 
     def handle(self, event: Event) -> tuple[Effect, ...]:

@@ -50,6 +50,7 @@ class NoticeKind(StrEnum):
     ORDER_UNKNOWN = "order_unknown"
     FOREIGN_ACTIVITY = "foreign_activity"
     RECONCILED = "reconciled"
+    FILL_SEEN = "fill_seen"
     APPROVAL_WANTED = "approval_wanted"
     PANIC_BEGUN = "panic_begun"
     PANIC_WAITS = "panic_waits"

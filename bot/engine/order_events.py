@@ -208,7 +208,9 @@ def _book_foreign(world: World, fill: Fill, draft: Draft) -> None:
     """Somebody else traded on the account; contracts of ours may have gone with it."""
     draft.record(fill)
     draft.record(world.ledger.fold(fill).record())
-    if world.now_us - fill.executed_us < _HISTORY_US:
+    if world.settings.is_read_only:
+        _tell_watched(world, fill, draft)
+    elif world.now_us - fill.executed_us < _HISTORY_US:
         what = f"fill of {format_quantity(fill.quantity)} at {format_price(fill.price)}"
         world.note_foreign(fill.ticker, what, draft)
     left = fill.quantity
@@ -218,6 +220,20 @@ def _book_foreign(world: World, fill: Fill, draft: Draft) -> None:
             left = Quantity(left - taken)
             keep(world, after, draft)
     work_market(world, fill.ticker, draft)
+
+
+def _tell_watched(world: World, fill: Fill, draft: Draft) -> None:
+    """Somebody traded on an account that is only watched."""
+    if world.now_us - fill.executed_us >= _HISTORY_US:
+        return
+    draft.tell(
+        NoticeKind.FILL_SEEN,
+        ticker=fill.ticker,
+        side=fill.side,
+        contracts=format_quantity(fill.quantity),
+        price=format_price(fill.price),
+        position=format_quantity(world.ledger.position(fill.ticker).quantity),
+    )
 
 
 def _on_foreign_order(world: World, report: Order, draft: Draft) -> None:

@@ -29,6 +29,8 @@ _TELL_EVERY_US = 60 * SECOND_US
 
 def begin(world: World, event: PanicCommanded, draft: Draft) -> str:
     """Stop entries and start leaving; the first word of the answer."""
+    if world.stance.is_read_only:
+        return "refused: this instance only watches the account; nothing is sent"
     halt(world, _halt_of(event.actor, world.now_us), NO_COMMAND, draft)
     before = world.panic
     is_under_way = before is not None and not before.is_over

@@ -14,6 +14,8 @@ class EngineSettings:
     """Everything the engine goes by. ``entries_on`` false collects, protects and opens nothing."""
 
     entries_on: bool = True
+    is_read_only: bool = False
+    """The account is only watched: nothing is sent, and what others do is told, not objected to."""
     limits: RiskLimits = field(default_factory=RiskLimits)
     breakers: BreakerLimits = field(default_factory=BreakerLimits)
     rules: BracketRules = field(default_factory=BracketRules)

@@ -15,12 +15,19 @@ _ROLE_WORDS = {
     Role.RELEASED: (StopKind.DRAINING, "the lead was handed over", "the successor trades next"),
 }
 
+_WATCHES = StopReason(
+    kind=StopKind.OFF,
+    why="the account is only watched",
+    remedy="set trading.read_only to false",
+)
+
 
 @dataclass(slots=True)
 class Stance:
     """Everything that can stand between a signal and an order, but for the order's own checks."""
 
     entries_on: bool
+    is_read_only: bool = False
     role: Role = Role.STANDBY
     epoch: Epoch = Epoch(0)  # noqa: RUF009 - NewType of a constant
     role_since_us: int = 0
@@ -41,7 +48,8 @@ class Stance:
     @property
     def may_exit(self) -> bool:
         """Whether protective orders may be sent. A halt or a breaker never stops those."""
-        return self.role is Role.LEADING and self.is_reconciled and not self.is_paused
+        is_able = self.is_reconciled and not self.is_paused and not self.is_read_only
+        return self.role is Role.LEADING and is_able
 
     @property
     def may_enter(self) -> bool:
@@ -50,6 +58,8 @@ class Stance:
 
     def why_not_trading(self) -> StopReason | None:
         """The first reason, in the order in which they would have to change."""
+        if self.is_read_only:
+            return _WATCHES
         return (
             self._why_halted()
             or self._why_not_leading()

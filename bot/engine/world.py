@@ -177,8 +177,11 @@ class World:
         return {ticker: Quantity(quantity) for ticker, quantity in held.items()}
 
     def note_foreign(self, ticker: MarketTicker, what: str, draft: Draft) -> None:
-        """Report what is not ours, once per market until a person has seen it."""
-        if self.foreign.seen.get(ticker) is not None:
+        """Report what is not ours, once per market until a person has seen it.
+
+        Where the account is only watched, everything is somebody else's and no news.
+        """
+        if self.settings.is_read_only or self.foreign.seen.get(ticker) is not None:
             return
         self.foreign.seen[ticker] = what
         draft.record(self.foreign.record(self.now_us))

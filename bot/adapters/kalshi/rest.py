@@ -223,6 +223,8 @@ class RestClient:
         return self._judged(call, reply, read_fault)
 
     async def _write(self, call: Call, fault: Callable[[Refusal], BotError]) -> Reply:
+        if self._settings.is_read_only:
+            raise ExchangeUnavailable(f"read only: no {call.method} {call.path} was sent")
         lines = self._open(self._writes)
         deadline = asyncio.get_running_loop().time() + self._settings.write_timeout_s
         if not self.budget.take_now(call.cost):

@@ -70,6 +70,8 @@ class RestSettings:
     connections: int = 16
     pages_max: int = 10_000
     subaccount: int = 0
+    is_read_only: bool = False
+    """Whatever is asked, no write leaves."""
 
     def __post_init__(self) -> None:
         for name in (

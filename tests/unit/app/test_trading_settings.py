@@ -115,3 +115,10 @@ def test_real_money_begins_tiny_and_with_a_person_asked() -> None:
 def test_paper_is_not_ramped() -> None:
     made = engine_settings(settings())
     assert (made.limits.total_cost_max_e6, made.approvals_first) == (0, 0)
+
+
+def test_who_only_watches_has_a_scope_of_its_own_and_enters_nothing() -> None:
+    watching = settings(read_only=True)
+    assert watching.scope == "watch:main:0"
+    made = engine_settings(watching)
+    assert (made.entries_on, made.is_read_only) == (False, True)

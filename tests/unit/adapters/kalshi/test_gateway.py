@@ -366,3 +366,18 @@ async def test_kept_signatures_leave_none_to_the_order(server: ScriptedServer) -
         await exchange.create_order(INTENT, order_group_id=None)
         keeper.cancel()
     assert exchange.signed_inline == 0
+
+
+async def test_read_only_sends_no_write_of_any_kind(server: ScriptedServer) -> None:
+    server.answers(page("orders"))  # type: ignore[arg-type]
+    async with opened(server, replace(SETTINGS, is_read_only=True)) as exchange:
+        assert await exchange.orders(status=OrderStatus.RESTING) == []
+        for write in (
+            lambda: exchange.create_order(INTENT, order_group_id=None),
+            lambda: exchange.cancel_order(OrderId("o1"), INTENT.ticker),
+            exchange.cancel_all,
+            lambda: exchange.create_order_group(Quantity(100), 0),
+        ):
+            with pytest.raises(ExchangeUnavailable, match="read only"):
+                await write()
+    assert [seen.method for seen in server.seen] == ["GET"]
