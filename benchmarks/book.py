@@ -25,8 +25,11 @@ from benchmarks.book_frames import Frames, frames
 from bot.adapters.kalshi.session import FeedSession
 from bot.adapters.kalshi.settings import SessionSettings
 from bot.domain.ids import MarketTicker
-from bot.domain.quotes import BookDelta, BookSnapshot
+from bot.domain.money import Price, Quantity
+from bot.domain.orders import BookSide
+from bot.domain.quotes import BookSnapshot
 from bot.marketdata.book import OrderBook
+from bot.ports.exchange import FeedNews, TakesChange
 
 Contestant: TypeAlias = Callable[[], int]
 """One pass over all frames; the nanoseconds it took."""
@@ -89,36 +92,58 @@ def _decode(found: Frames) -> int:
 
 def _bot(found: Frames) -> int:
     """The bot's own way: session, wire reader, book, and the best prices after each frame."""
-    session, books = _session(found)
-    receive, best = session.receive, (0, 0)
+    reader = _Reader()
+    receive = _session(found, reader).receive
     began_ns = perf_counter_ns()
     for number, frame in enumerate(found):
-        (event,) = receive(frame, number)
-        if type(event) is BookDelta:
-            book = books[event.ticker]
-            book.apply_delta(event)
-        elif type(event) is BookSnapshot:
-            book = books[event.ticker]
-            book.apply_snapshot(event)
-        else:
-            raise TypeError(f"not a book's: {event}")
-        best = book.best_bid, book.best_ask
+        receive(frame, number)
     took_ns = perf_counter_ns() - began_ns
-    if not any(best):
-        raise AssertionError("no book was built")
+    if reader.read != len(found) or not any(reader.best):
+        raise AssertionError(f"{reader.read} of {len(found)} frames reached a book")
     return took_ns
 
 
-def _session(found: Frames) -> tuple[FeedSession, dict[MarketTicker, OrderBook]]:
+class _Reader:
+    """A listener that keeps the books and reads both best prices whenever one changed."""
+
+    def __init__(self) -> None:
+        self.best = (0, 0)
+        self.read = 0
+
+    def book(self, snapshot: BookSnapshot) -> TakesChange:
+        """See :meth:`FeedListener.book`."""
+        book = OrderBook(snapshot.ticker)
+        book.apply_snapshot(snapshot)
+        self.read += 1
+        change = book.change
+
+        def take(
+            side: BookSide, price: Price, size: Quantity, received_us: int, _: int | None
+        ) -> None:
+            change(side, price, size, received_us)
+            self.best = book.best_bid, book.best_ask
+            self.read += 1
+
+        return take
+
+    def news(self, event: FeedNews) -> None:
+        """See :meth:`FeedListener.news`."""
+
+
+def _session(found: Frames, reader: _Reader) -> FeedSession:
     """A session that has subscribed to every market, with what the benchmark leaves out off."""
     decode = msgspec.json.Decoder(_Frame).decode
     names = dict.fromkeys(decode(frame).msg.market_ticker for frame in found)
-    tickers = list(map(MarketTicker, names))
     session = FeedSession(
-        SessionSettings(wants_private=False, wants_trades=False, uses_yes_price=False)
+        SessionSettings(
+            wants_private=False,
+            wants_trades=False,
+            uses_yes_price=False,
+            markets_per_subscription=len(names),
+        )
     )
-    session.watch(tickers, 0)
-    session.connected(0)
+    session.watch(map(MarketTicker, names), 0)
+    session.connected(reader, 0)
     for data in session.frames_to_send():
         command = json.loads(data)
         (channel,) = command["params"]["channels"]
@@ -129,7 +154,7 @@ def _session(found: Frames) -> tuple[FeedSession, dict[MarketTicker, OrderBook]]
                 "msg": {"channel": channel, "sid": 1},
             }
             session.receive(json.dumps(reply), 0)
-    return session, {ticker: OrderBook(ticker) for ticker in tickers}
+    return session
 
 
 @contextmanager

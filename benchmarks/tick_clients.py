@@ -213,11 +213,7 @@ async def _bot(name: str, port: int, directory: Path) -> None:
         # As the real start does: what lives for ever is not looked at again by the collector.
         gc.collect()
         gc.freeze()
-        translator = FeedTranslator()
-        async with feed.open() as events:
-            async for event in events:
-                for told in translator.translate(event):
-                    inbox.put(told)
+        await feed.run(FeedTranslator(inbox.put, feed.refresh))
 
 
 async def _lead(

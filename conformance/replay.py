@@ -10,7 +10,7 @@ import gzip
 import heapq
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +21,11 @@ from bot.adapters.kalshi.gateway import KalshiFeed
 from bot.adapters.kalshi.settings import SessionSettings, StreamSettings, hosts_of
 from bot.adapters.kalshi.signing import load_signer
 from bot.domain.ids import MarketTicker
-from bot.domain.quotes import BookDelta, BookSnapshot, TickerUpdate
+from bot.domain.quotes import BookSnapshot, TickerUpdate
 from bot.kit.clock import SystemClock
 from bot.kit.times import parse_rfc3339
 from bot.marketdata.feed import FeedTranslator
-from bot.ports.exchange import FeedEvent, FeedGap
+from bot.ports.exchange import FeedGap, FeedNews, TakesChange
 from bot.simulator.server import API, SimulatedExchange
 from bot.simulator.settings import RateLimits, SimulatorSettings
 from conformance.verdicts import Unavailable, Verdict, judged
@@ -172,9 +172,8 @@ async def replayed_score(capture: Path, seconds: int) -> Score:
     async with AsyncExitStack() as stack:
         sim = await stack.enter_async_context(SimulatedExchange(settings))
         feed = _feed(sim)
-        events = await stack.enter_async_context(feed.open())
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        reader = group.create_task(_read(events, score))
+        reader = group.create_task(feed.run(_Reader(feed, score)))
         watched: tuple[MarketTicker, ...] = ()
         for _ in range(seconds * 1_000 // _STEP_MS + _STEPS_AFTER_END):
             await sim.advance(ms=_STEP_MS)
@@ -197,36 +196,45 @@ def _feed(sim: SimulatedExchange) -> KalshiFeed:
     return KalshiFeed(hosts, settings, signer=signer, clock=SystemClock(), random=Random(1))  # noqa: S311 - backoff only
 
 
-async def _read(events: AsyncIterator[FeedEvent], score: Score) -> None:
-    translator = FeedTranslator()
-    async for event in events:
-        translator.translate(event)
-        match event:
-            case BookDelta():
-                score.deltas += 1
-                _note(translator, score, event.ticker, event.exchange_us)
-            case BookSnapshot():
-                _note(translator, score, event.ticker, None)
-            case TickerUpdate():
-                bid = None if event.yes_bid is None else f"{event.yes_bid:05d}"
-                score.latest_ms = max(score.latest_ms, event.exchange_us // 1_000)
-                score.tickers.append((event.ticker, event.exchange_us // 1_000, bid))
-            case FeedGap():
-                score.gaps += 1
-            case _:
-                pass
+class _Reader:
+    """A listener: books kept by the bot's own translator, their best bids noted."""
 
+    def __init__(self, feed: KalshiFeed, score: Score) -> None:
+        self._translator = FeedTranslator(lambda _: None, feed.refresh)
+        self._score = score
 
-def _note(
-    translator: FeedTranslator, score: Score, ticker: MarketTicker, exchange_us: int | None
-) -> None:
-    # A snapshot has no stamp: it is as late as the last thing heard.
-    at_ms = score.latest_ms if exchange_us is None else exchange_us // 1_000
-    score.latest_ms = max(score.latest_ms, at_ms)
-    book = translator.books[ticker]
-    if book.is_trusted:
-        bid = book.best_bid
-        score.note(ticker, at_ms, f"{bid:05d}" if bid else None)
+    def book(self, snapshot: BookSnapshot) -> TakesChange:
+        """See :meth:`FeedListener.book`."""
+        take = self._translator.book(snapshot)
+        self._note(snapshot.ticker, None)
+
+        def change(*given: Any) -> None:
+            take(*given)
+            self._score.deltas += 1
+            self._note(snapshot.ticker, given[-1])
+
+        return change
+
+    def news(self, event: FeedNews) -> None:
+        """See :meth:`FeedListener.news`."""
+        self._translator.news(event)
+        score = self._score
+        if isinstance(event, TickerUpdate):
+            bid = None if event.yes_bid is None else f"{event.yes_bid:05d}"
+            score.latest_ms = max(score.latest_ms, event.exchange_us // 1_000)
+            score.tickers.append((event.ticker, event.exchange_us // 1_000, bid))
+        elif isinstance(event, FeedGap):
+            score.gaps += 1
+
+    def _note(self, ticker: MarketTicker, exchange_us: int | None) -> None:
+        # A snapshot has no stamp: it is as late as the last thing heard.
+        score = self._score
+        at_ms = score.latest_ms if exchange_us is None else exchange_us // 1_000
+        score.latest_ms = max(score.latest_ms, at_ms)
+        book = self._translator.books[ticker]
+        if book.is_trusted:
+            bid = book.best_bid
+            score.note(ticker, at_ms, f"{bid:05d}" if bid else None)
 
 
 async def _drain(score: Score) -> None:

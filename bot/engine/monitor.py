@@ -22,7 +22,7 @@ from bot.domain.events import (
     TimeAdvanced,
 )
 from bot.domain.ids import MarketTicker, SeriesTicker
-from bot.domain.quotes import BookDelta, BookSnapshot, TickerUpdate
+from bot.domain.quotes import BookSnapshot
 from bot.engine.listing import read_listings, read_markets
 from bot.kit.clock import Clock
 from bot.kit.tasks import ServiceEndedEarly
@@ -33,10 +33,10 @@ from bot.marketdata.universe import MarketFilter, Selection, select
 from bot.ports.exchange import (
     ExchangeReads,
     FeedDown,
-    FeedEvent,
-    FeedGap,
+    FeedNews,
     FeedUp,
     MarketFeed,
+    TakesChange,
 )
 
 logger = logging.getLogger(__name__)
@@ -91,10 +91,14 @@ class MarketMonitor:
         self._api_calls = api_calls
         self._feed_changed = feed_changed
         self._is_feed_lost = False
-        self._translator = FeedTranslator()
+        self._translator = FeedTranslator(submit, feed.refresh)
         self.selection = Selection(watched=(), left_out={})
-        self.agreement = BookAgreement()
         self._hurry = asyncio.Event()
+
+    @property
+    def agreement(self) -> BookAgreement:
+        """How often our books agreed with the venue's summary of them."""
+        return self._translator.agreement
 
     def look_again(self) -> None:
         """Refresh the watch list now: what is held has become known, or has changed."""
@@ -133,43 +137,25 @@ class MarketMonitor:
             logger.warning("api error", extra={"task": act.__name__, "reason": str(fault)})
 
     async def _pump(self) -> None:
-        async with self._feed.open() as events:
-            async for event in events:
-                for told in self._translator.translate(event):
-                    self._submit(told)
-                self._note(event)
-                if isinstance(event, BookDelta) and self._does_not_add_up(event.ticker):
-                    await self._feed.refresh((event.ticker,))
+        await self._feed.run(self)
         raise ServiceEndedEarly("the feed ended")
 
-    def _does_not_add_up(self, ticker: MarketTicker) -> bool:
-        """Whether a change was wrong for its book. The feed has lost nothing and cannot know."""
-        return self._translator.books[ticker].needs_snapshot
+    def book(self, snapshot: BookSnapshot) -> TakesChange:
+        """See :meth:`FeedListener.book`."""
+        return self._translator.book(snapshot)
 
-    def _note(self, event: FeedEvent) -> None:
+    def news(self, event: FeedNews) -> None:
+        """See :meth:`FeedListener.news`."""
+        self._translator.news(event)
         match event:
-            case TickerUpdate():
-                self.agreement.ticker(event)
-            case BookDelta():
-                self._note_book(event.ticker, event.exchange_us)
-            case BookSnapshot():
-                self._note_book(event.ticker, None)
             case FeedDown():
                 self._is_feed_lost = True
                 self._feed_changed(event.reason)
             case FeedUp() if self._is_feed_lost:
                 self._is_feed_lost = False
                 self._feed_changed(None)
-            case FeedGap():
-                for ticker in event.tickers:
-                    self._note_book(ticker, None)
             case _:
                 pass
-
-    def _note_book(self, ticker: MarketTicker, exchange_us: int | None) -> None:
-        book = self._translator.books.get(ticker)
-        if book is not None:
-            self.agreement.book_changed(book, exchange_us)
 
     async def _refresh(self) -> None:
         listings = await read_listings(self._exchange, self._settings.series)

@@ -188,7 +188,7 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
 def _quieten(settings: LogSettings) -> None:
     # httpx logs whole URLs at INFO, and a Telegram URL holds the bot token.
     level = settings.http_level or "WARNING"
-    for name in ("httpx", "httpcore", "telegram", "aiohttp", "websockets", "asyncio"):
+    for name in ("httpx", "httpcore", "telegram", "aiohttp", "websockets", "picows", "asyncio"):
         logging.getLogger(name).setLevel(level)
     for name in ("apscheduler", "aiosqlite", "alembic"):
         logging.getLogger(name).setLevel("WARNING")

@@ -12,9 +12,11 @@ from collections import deque
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Price
 from bot.domain.quotes import TickerUpdate
+from bot.kit.times import SECOND_US
 from bot.marketdata.book import OrderBook
 
 WINDOW_US = 200_000
+_KEPT_US = 60 * SECOND_US
 
 
 class BookAgreement:
@@ -26,16 +28,19 @@ class BookAgreement:
         self._held: dict[MarketTicker, deque[tuple[int, Price | None]]] = {}
 
     def book_changed(self, book: OrderBook, exchange_us: int | None) -> None:
-        """Note the best bid after a change; without a venue time it counts from the last one."""
+        """Note the best bid of a changed top; without a venue time it counts from the last one."""
         if not book.is_trusted:
             self._held.pop(book.ticker, None)
             return
         held = self._held.setdefault(book.ticker, deque())
-        bid = book.quote(book.updated_us).bid
+        bid = Price(book.best_bid) if book.best_bid else None
         if held and held[-1][1] == bid:
             return
         since_us = exchange_us if exchange_us is not None else (held[-1][0] if held else 0)
         held.append((since_us, bid))
+        # A market whose tickers do not come must not fill the memory.
+        while len(held) > 1 and held[1][0] < since_us - _KEPT_US:
+            held.popleft()
 
     def ticker(self, update: TickerUpdate) -> None:
         """Compare, unless the book is not known."""

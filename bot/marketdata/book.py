@@ -10,7 +10,7 @@ deltas do not touch the best level.
 from bot.domain.ids import MarketTicker
 from bot.domain.money import PAYOUT, Price, Quantity
 from bot.domain.orders import BookSide
-from bot.domain.quotes import BookDelta, BookLevel, BookSnapshot, Quote
+from bot.domain.quotes import BookLevel, BookSnapshot, Quote
 
 _NO_BID = 0
 _NO_ASK = int(PAYOUT)
@@ -60,27 +60,30 @@ class OrderBook:
         self.updated_us = snapshot.received_us
         self._is_synced = True
 
-    def apply_delta(self, delta: BookDelta) -> bool:
+    def change(self, side: BookSide, price: Price, change: Quantity, received_us: int) -> bool:
         """Change one level. Returns whether the top (a best price or its size) may differ."""
         if not self._is_synced:
             return False
-        self.updated_us = delta.received_us
-        price = delta.price
-        if delta.side is _BID:
-            size = self._bids.get(price, 0) + delta.change
+        self.updated_us = received_us
+        if side is _BID:
+            levels = self._bids
+            size = levels.get(price, 0) + change
             if size <= 0:
                 return self._empty_bid(price, size)
-            self._bids[price] = size
-            if price > self.best_bid:  # noqa: PLR1730 - a call costs more than all of this
+            levels[price] = size
+            is_top = price >= self.best_bid
+            if is_top:
                 self.best_bid = price
-            return price == self.best_bid
-        size = self._asks.get(price, 0) + delta.change
+            return is_top
+        levels = self._asks
+        size = levels.get(price, 0) + change
         if size <= 0:
             return self._empty_ask(price, size)
-        self._asks[price] = size
-        if price < self.best_ask:  # noqa: PLR1730 - as above
+        levels[price] = size
+        is_top = price <= self.best_ask
+        if is_top:
             self.best_ask = price
-        return price == self.best_ask
+        return is_top
 
     def quote(self, received_us: int) -> Quote:
         """The top of the book, whatever its trust."""

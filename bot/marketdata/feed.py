@@ -5,7 +5,7 @@ deep down costs the engine nothing. Public trades and ticker summaries are for
 the recorder; the engine decides on books.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from bot.domain.errors import InvalidAmount
@@ -23,19 +23,22 @@ from bot.domain.events import (
 )
 from bot.domain.ids import MarketTicker
 from bot.domain.market import MarketStatus
-from bot.domain.money import PAYOUT, Price, parse_price
-from bot.domain.quotes import BookDelta, BookSnapshot, PublicTrade, TickerUpdate
+from bot.domain.money import PAYOUT, Price, Quantity, parse_price
+from bot.domain.orders import BookSide
+from bot.domain.quotes import BookSnapshot, PublicTrade, TickerUpdate
+from bot.marketdata.agreement import BookAgreement
 from bot.marketdata.book import OrderBook
 from bot.ports.exchange import (
     FeedAlive,
     FeedDown,
-    FeedEvent,
     FeedGap,
+    FeedNews,
     FeedUp,
     MarketLifecycle,
     OrderGroupChanged,
     OwnFill,
     OwnOrder,
+    TakesChange,
 )
 
 _STATUS_OF_KIND = {
@@ -48,79 +51,100 @@ _TRIGGERED = "triggered"
 
 
 class FeedTranslator:
-    """Holds the books of every watched market and says what the engine must know."""
+    """Implements ``FeedListener``: holds the books, tells the engine what it must know."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        submit: Callable[[Event], None],
+        refresh: Callable[[tuple[MarketTicker, ...]], None],
+    ) -> None:
+        """``refresh`` asks the feed for a book whose changes do not add up."""
+        self._submit = submit
+        self._refresh = refresh
         self.books: dict[MarketTicker, OrderBook] = {}
+        self.agreement = BookAgreement()
         self._trusted: set[MarketTicker] = set()
         """Markets whose last word to the engine was a quote."""
 
     def forget(self, tickers: Iterable[MarketTicker]) -> None:
         """Drop the books of markets that are not watched any more."""
         for ticker in tickers:
-            self.books.pop(ticker, None)
+            book = self.books.pop(ticker, None)
+            if book is not None:
+                # The stream may still hold who takes its changes.
+                book.distrust()
+                self.agreement.book_changed(book, None)
             self._trusted.discard(ticker)
 
     def unsynced(self) -> tuple[MarketTicker, ...]:
         """Markets that wait for a snapshot."""
         return tuple(ticker for ticker, book in self.books.items() if book.needs_snapshot)
 
-    def translate(self, event: FeedEvent) -> tuple[Event, ...]:
-        """What this message means to the engine, in order. Usually nothing."""
-        told: tuple[Event, ...] = ()
-        match event:
-            case BookDelta():
-                told = self._on_delta(event)
-            case BookSnapshot():
-                told = self._on_snapshot(event)
-            case FeedAlive():
-                told = (FeedHeard(received_us=event.received_us),)
-            case TickerUpdate() | PublicTrade():
-                pass
-            case FeedUp():
-                told = (FeedConnected(received_us=event.received_us),)
-            case FeedDown() | FeedGap():
-                told = self._on_trouble(event)
-            case OwnFill() | OwnOrder() | MarketLifecycle() | OrderGroupChanged():
-                told = _own_or_lifecycle(event)
-            case _:
-                assert_never(event)
-        return told
-
-    def _on_delta(self, delta: BookDelta) -> tuple[Event, ...]:
-        book = self._book(delta.ticker)
-        if not book.apply_delta(delta):
-            return ()
-        return self._announce(book, delta.received_us, "book does not add up")
-
-    def _on_snapshot(self, snapshot: BookSnapshot) -> tuple[Event, ...]:
+    def book(self, snapshot: BookSnapshot) -> TakesChange:
+        """See :meth:`FeedListener.book`."""
         book = self._book(snapshot.ticker)
         book.apply_snapshot(snapshot)
-        return self._announce(book, snapshot.received_us, "snapshot is crossed")
+        self.agreement.book_changed(book, None)
+        self._announce(book, "snapshot is crossed")
+        change = book.change
 
-    def _announce(self, book: OrderBook, received_us: int, reason: str) -> tuple[Event, ...]:
+        def take(
+            side: BookSide, price: Price, size: Quantity, received_us: int, exchange_us: int | None
+        ) -> None:
+            if change(side, price, size, received_us):
+                self._top_changed(book, exchange_us)
+
+        return take
+
+    def news(self, event: FeedNews) -> None:
+        """See :meth:`FeedListener.news`."""
+        match event:
+            case FeedAlive():
+                self._submit(FeedHeard(received_us=event.received_us))
+            case TickerUpdate():
+                self.agreement.ticker(event)
+            case PublicTrade():
+                pass
+            case FeedUp():
+                self._submit(FeedConnected(received_us=event.received_us))
+            case FeedDown() | FeedGap():
+                self._on_trouble(event)
+            case OwnFill() | OwnOrder() | MarketLifecycle() | OrderGroupChanged():
+                for told in _own_or_lifecycle(event):
+                    self._submit(told)
+            case _:
+                assert_never(event)
+
+    def _top_changed(self, book: OrderBook, exchange_us: int | None) -> None:
+        self.agreement.book_changed(book, exchange_us)
+        self._announce(book, "book does not add up")
+        if book.needs_snapshot:
+            # The change was wrong for its book. The feed has lost nothing and cannot know.
+            self._refresh((book.ticker,))
+
+    def _announce(self, book: OrderBook, reason: str) -> None:
         if book.is_trusted:
             self._trusted.add(book.ticker)
-            return (QuoteChanged(received_us=received_us, quote=book.quote(received_us)),)
-        return self._distrust((book.ticker,), reason, received_us)
+            at_us = book.updated_us
+            self._submit(QuoteChanged(received_us=at_us, quote=book.quote(at_us)))
+        else:
+            self._distrust((book.ticker,), reason, book.updated_us)
 
-    def _on_trouble(self, event: FeedDown | FeedGap) -> tuple[Event, ...]:
+    def _on_trouble(self, event: FeedDown | FeedGap) -> None:
         tickers = event.tickers if isinstance(event, FeedGap) else tuple(self.books)
         for ticker in tickers:
-            self._book(ticker).distrust()
-        told = self._distrust(tickers, event.reason, event.received_us)
+            book = self._book(ticker)
+            book.distrust()
+            self.agreement.book_changed(book, None)
+        self._distrust(tickers, event.reason, event.received_us)
         if isinstance(event, FeedDown):
-            return (*told, FeedLost(received_us=event.received_us, reason=event.reason))
-        return told
+            self._submit(FeedLost(received_us=event.received_us, reason=event.reason))
 
-    def _distrust(
-        self, tickers: Iterable[MarketTicker], reason: str, received_us: int
-    ) -> tuple[Event, ...]:
+    def _distrust(self, tickers: Iterable[MarketTicker], reason: str, received_us: int) -> None:
         lost = tuple(ticker for ticker in tickers if ticker in self._trusted)
-        if not lost:
-            return ()
-        self._trusted.difference_update(lost)
-        return (BooksDistrusted(received_us=received_us, tickers=lost, reason=reason),)
+        if lost:
+            self._trusted.difference_update(lost)
+            self._submit(BooksDistrusted(received_us=received_us, tickers=lost, reason=reason))
 
     def _book(self, ticker: MarketTicker) -> OrderBook:
         book = self.books.get(ticker)

@@ -5,8 +5,7 @@ Every call may raise ``ExchangeUnavailable`` (after its retries), and
 writes never are.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -19,9 +18,10 @@ from bot.domain.ids import (
     SeriesTicker,
 )
 from bot.domain.market import FeeTerms, Market
-from bot.domain.money import Quantity
+from bot.domain.money import Price, Quantity
 from bot.domain.orders import (
     Balance,
+    BookSide,
     CancelAck,
     Fill,
     Order,
@@ -273,13 +273,11 @@ class OrderGroupChanged:
     received_us: int
 
 
-FeedEvent: TypeAlias = (
+FeedNews: TypeAlias = (
     FeedUp
     | FeedDown
     | FeedGap
     | FeedAlive
-    | BookSnapshot
-    | BookDelta
     | TickerUpdate
     | PublicTrade
     | OwnFill
@@ -287,19 +285,45 @@ FeedEvent: TypeAlias = (
     | MarketLifecycle
     | OrderGroupChanged
 )
+"""Everything but books."""
+
+FeedEvent: TypeAlias = FeedNews | BookSnapshot | BookDelta
+"""Everything a stream tells, for who wants it as values."""
+
+TakesChange: TypeAlias = Callable[[BookSide, Price, Quantity, int, int | None], None]
+"""Takes one change of one book: side, price, signed change, ``received_us``, ``exchange_us``."""
+
+
+class FeedListener(Protocol):
+    """Who is told what the stream says, at once and in order, on the event loop.
+
+    Nothing here may wait: the socket is not read meanwhile. An exception ends the stream.
+    """
+
+    def book(self, snapshot: BookSnapshot) -> TakesChange:
+        """A whole book. Returns who takes its changes, until its next snapshot or its loss."""
+        ...
+
+    def news(self, event: FeedNews) -> None:
+        """Anything else."""
+        ...
 
 
 class MarketFeed(Protocol):
     """The live stream. Reconnects and resubscribes by itself, for ever, with backoff."""
 
-    def open(self) -> AbstractAsyncContextManager[AsyncIterator[FeedEvent]]:
-        """Connect and yield what happens, in order. Leaving the context closes the socket."""
+    async def run(self, listener: FeedListener) -> None:
+        """Connect and tell the listener what happens. Cancelling closes the socket."""
         ...
 
     async def watch(self, tickers: Sequence[MarketTicker]) -> None:
         """Make this the set of markets whose books, tickers and trades are wanted."""
         ...
 
-    async def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+    def refresh(self, tickers: Sequence[MarketTicker]) -> None:
         """What was told of these books does not add up: nothing more until a new snapshot."""
+        ...
+
+    def hold(self, *, is_held: bool) -> None:
+        """Leave the socket unread, or read on. What was read already is still told."""
         ...

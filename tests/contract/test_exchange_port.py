@@ -29,7 +29,6 @@ from bot.domain.orders import (
 )
 from bot.domain.quotes import BookDelta, BookSnapshot, TickerUpdate
 from bot.kit.clock import SystemClock
-from bot.marketdata.feed import FeedTranslator
 from bot.ports.exchange import (
     Exchange,
     FeedDown,
@@ -47,6 +46,7 @@ from bot.simulator.faults import FaultRule
 from bot.simulator.server import SimulatedExchange
 from bot.simulator.settings import KeyType, RateLimits, SimulatorSettings
 from bot.venue.markets import MarketResult
+from tests.support.feeds import ToldTranslator, opened
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -58,7 +58,6 @@ STREAM = StreamSettings(
     backoff_base_s=0.01,
     backoff_cap_s=0.05,
     tick_s=0.05,
-    close_timeout_s=0.2,
     failure_cooldown_s=0.05,
     session=SessionSettings(snapshot_timeout_us=200_000, retry_min_us=100_000),
 )
@@ -222,7 +221,7 @@ async def test_a_fill_is_the_same_fact_wherever_it_is_told(stand: Stand) -> None
     market = await liquid(stand)
     before = await stand.exchange.balance()
     intent = stand.intent(market)
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await stand.feed.watch([market.ticker])
         await until(events, of(BookSnapshot, market.ticker))
@@ -257,7 +256,7 @@ async def test_a_sale_of_yes_is_an_ask_everywhere(stand: Stand) -> None:
 async def test_a_resting_order_is_found_told_and_cancelled_once(stand: Stand) -> None:
     market = await liquid(stand)
     intent = stand.resting(market)
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await asyncio.sleep(0.2)
         ack = await stand.exchange.create_order(intent, order_group_id=None)
@@ -385,7 +384,7 @@ async def test_a_write_that_was_never_taken_is_unknown_and_cannot_be_found(stand
 
 async def test_an_order_filled_while_it_is_being_canceled_counts_as_filled(stand: Stand) -> None:
     market = await liquid(stand)
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await asyncio.sleep(0.2)
         ack = await stand.exchange.create_order(stand.resting(market), order_group_id=None)
@@ -451,7 +450,7 @@ async def test_a_triggered_group_cancels_its_orders_and_takes_no_more(stand: Sta
     assert list(await stand.exchange.order_groups()) == [group]
     free = await stand.exchange.create_order(stand.resting(market), order_group_id=None)
     await stand.exchange.create_order(stand.resting(market), order_group_id=group)
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await asyncio.sleep(0.2)
         await stand.exchange.trigger_order_group(group)
@@ -471,7 +470,7 @@ async def test_a_settled_market_pays_and_says_so(stand: Stand) -> None:
     ack = await stand.exchange.create_order(stand.intent(market), order_group_id=None)
     assert ack.filled == 100
     exchange, operations = stand.sim.exchange, stand.sim.venue.operations
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await stand.feed.watch([market.ticker])
         await until(events, of(BookSnapshot, market.ticker))
@@ -552,7 +551,7 @@ async def settle(
 async def test_a_book_heals_by_itself_after_a_loss(stand: Stand, kind: str, sign: type) -> None:
     market = await liquid(stand)
     rebuilt = Rebuilt()
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await stand.feed.watch([market.ticker])
         for event in await until(events, of(BookSnapshot, market.ticker)):
@@ -569,7 +568,7 @@ async def test_a_book_heals_by_itself_after_a_loss(stand: Stand, kind: str, sign
 async def test_a_connection_that_is_only_half_there_is_replaced(stand: Stand) -> None:
     market = await liquid(stand)
     rebuilt = Rebuilt()
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await stand.feed.watch([market.ticker])
         for event in await until(events, of(BookSnapshot, market.ticker)):
@@ -586,9 +585,9 @@ async def test_a_wrong_snapshot_shows_in_what_follows_and_is_replaced_on_request
     stand: Stand,
 ) -> None:
     market = await liquid(stand)
-    translator, rebuilt = FeedTranslator(), Rebuilt()
+    translator, rebuilt = ToldTranslator(), Rebuilt()
     stand.fault("wrong_snapshot")
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await stand.feed.watch([market.ticker])
         for event in await until(events, of(BookSnapshot, market.ticker)):
@@ -598,14 +597,14 @@ async def test_a_wrong_snapshot_shows_in_what_follows_and_is_replaced_on_request
         for event in await until(events, of(BookDelta, market.ticker)):
             translator.translate(event)
         assert translator.unsynced() == (market.ticker,)
-        await stand.feed.refresh([market.ticker])
+        stand.feed.refresh([market.ticker])
         await settle(stand, events, market, rebuilt)
 
 
 async def test_a_doubled_frame_changes_nothing(stand: Stand) -> None:
     market = await liquid(stand)
     rebuilt = Rebuilt()
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await stand.feed.watch([market.ticker])
         for event in await until(events, of(BookSnapshot, market.ticker)):
@@ -637,7 +636,7 @@ async def test_books_follow_the_exchange_while_the_world_moves(stand: Stand) -> 
         true = stand.sim.exchange.book(ticker)
         return true is not None and book.agrees_with(true)
 
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await stand.feed.watch(list(rebuilt))
         await follow(events, rebuilt, lambda _, book: book.sides is not None)
@@ -651,7 +650,7 @@ async def test_books_follow_the_exchange_while_the_world_moves(stand: Stand) -> 
 
 async def test_a_market_no_longer_watched_is_silent(stand: Stand) -> None:
     first, second = [one for one in await open_markets(stand) if one.yes_bid and one.yes_ask][:2]
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await stand.feed.watch([first.ticker, second.ticker])
         await until(events, of(BookSnapshot, second.ticker))
@@ -665,7 +664,7 @@ async def test_a_market_no_longer_watched_is_silent(stand: Stand) -> None:
 
 async def test_an_unknown_market_does_not_spoil_the_others(stand: Stand) -> None:
     market = await liquid(stand)
-    async with stand.feed.open() as events:
+    async with opened(stand.feed) as events:
         await until(events, of(FeedUp))
         await stand.feed.watch([MarketTicker("KXNOSUCH-1"), market.ticker])
         await until(events, of(BookSnapshot, market.ticker))
@@ -679,7 +678,7 @@ async def test_an_unknown_market_does_not_spoil_the_others(stand: Stand) -> None
 async def test_an_rsa_key_trades_and_listens_as_well() -> None:
     async with standing(KeyType.RSA) as stand:
         market = await liquid(stand)
-        async with stand.feed.open() as events:
+        async with opened(stand.feed) as events:
             await until(events, of(FeedUp))
             ack = await stand.exchange.create_order(stand.intent(market), order_group_id=None)
             await until(events, of(OwnFill))

@@ -1,10 +1,10 @@
 """What paper trading stands on, in memory: a journal, the real markets, and their stream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.adapters.paper.values import FromValues
 from bot.domain.errors import RequestRefused, StorageUnavailable
 from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
 from bot.domain.market import FeeTerms, Market
@@ -14,6 +14,7 @@ from bot.ports.exchange import (
     EventTerms,
     ExchangeStatus,
     FeedEvent,
+    FeedListener,
     ListedMarket,
     MarketPage,
     MarketQuery,
@@ -34,9 +35,13 @@ class MemoryJournal:
         self.is_away = False
         self.loses_answer = False
         """The next append is written and its answer lost."""
+        self.is_fast = asyncio.Event()
+        """An append waits until it is set."""
+        self.is_fast.set()
 
     async def append(self, entry: JournalEntry) -> bool:
         await asyncio.sleep(0)
+        await self.is_fast.wait()
         if self.is_away:
             raise StorageUnavailable("the database is away")
         if entry.seq != len(self.entries) + 1:
@@ -134,27 +139,28 @@ class ScriptedFeed:
     def __init__(self) -> None:
         self.watched: tuple[MarketTicker, ...] = ()
         self.refreshed: list[MarketTicker] = []
-        self._events: asyncio.Queue[FeedEvent] = asyncio.Queue()
+        self.holds: list[bool] = []
         self.is_open = False
+        self._events: asyncio.Queue[FeedEvent] = asyncio.Queue()
 
     def push(self, *events: FeedEvent) -> None:
         for event in events:
             self._events.put_nowait(event)
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[AsyncIterator[FeedEvent]]:
+    async def run(self, listener: FeedListener) -> None:
+        told = FromValues(listener)
         self.is_open = True
         try:
-            yield self._all()
+            while True:
+                told.tell(await self._events.get())
         finally:
             self.is_open = False
 
     async def watch(self, tickers: Sequence[MarketTicker]) -> None:
         self.watched = tuple(tickers)
 
-    async def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+    def refresh(self, tickers: Sequence[MarketTicker]) -> None:
         self.refreshed += tickers
 
-    async def _all(self) -> AsyncIterator[FeedEvent]:
-        while True:
-            yield await self._events.get()
+    def hold(self, *, is_held: bool) -> None:
+        self.holds.append(is_held)

@@ -6,7 +6,7 @@ all: a listing that cannot be finished raises.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from random import Random
 from typing import TypeVar
 from urllib.parse import quote
@@ -45,7 +45,7 @@ from bot.kit.times import DAY_US, MINUTE_US
 from bot.ports.exchange import (
     EventTerms,
     ExchangeStatus,
-    FeedEvent,
+    FeedListener,
     ListedMarket,
     MarketPage,
     MarketQuery,
@@ -410,17 +410,21 @@ class KalshiFeed:
         """Connections lost or refused since the start."""
         return self._socket.reconnects
 
-    def open(self) -> AbstractAsyncContextManager[AsyncIterator[FeedEvent]]:
-        """See :meth:`MarketFeed.open`."""
-        return self._socket.open()
+    async def run(self, listener: FeedListener) -> None:
+        """See :meth:`MarketFeed.run`."""
+        await self._socket.run(listener)
 
     async def watch(self, tickers: Sequence[MarketTicker]) -> None:
         """See :meth:`MarketFeed.watch`."""
         await self._socket.watch(tickers)
 
-    async def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+    def refresh(self, tickers: Sequence[MarketTicker]) -> None:
         """See :meth:`MarketFeed.refresh`. The snapshot is asked for within seconds."""
         self._socket.refresh(tickers)
+
+    def hold(self, *, is_held: bool) -> None:
+        """See :meth:`MarketFeed.hold`."""
+        self._socket.hold(is_held=is_held)
 
 
 def _certain(read: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""The WebSocket conversation without the socket: frames in, events and commands out.
+"""The WebSocket conversation without the socket: frames in, a listener told, commands out.
 
 Never awaits, never reads a clock. It guarantees that a book delta is handed on
 only if every change before it was: after a lost message the books of that
@@ -12,14 +12,22 @@ from types import MappingProxyType
 import msgspec
 
 from bot.adapters.kalshi.settings import SessionSettings
-from bot.adapters.kalshi.subscriptions import Channel, Subscription
+from bot.adapters.kalshi.subscriptions import BookMark, Channel, Subscription
 from bot.adapters.kalshi.wire import stream
 from bot.adapters.kalshi.wire.fields import TIME_MS_MAX
 from bot.domain.errors import InvalidMessage
 from bot.domain.ids import MarketTicker
 from bot.domain.quotes import BookDelta, BookSnapshot, PublicTrade, TickerUpdate
 from bot.kit.times import SECOND_US
-from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedGap, FeedUp, MarketLifecycle
+from bot.ports.exchange import (
+    FeedAlive,
+    FeedDown,
+    FeedGap,
+    FeedListener,
+    FeedNews,
+    FeedUp,
+    MarketLifecycle,
+)
 
 # Terminal by the venue's words, busy (18, 27) or a passing inability (1): the same again, later.
 _TERMINAL = frozenset({10, 25})
@@ -31,7 +39,7 @@ _OVERLAP_US = 5 * SECOND_US
 
 
 _PRIVATE = frozenset({Channel.FILL, Channel.ORDERS, Channel.GROUPS})
-_READERS: Mapping[str, Callable[[msgspec.Raw, int], FeedEvent]] = MappingProxyType(
+_READERS: Mapping[str, Callable[[msgspec.Raw, int], FeedNews]] = MappingProxyType(
     {
         "ticker": stream.read_ticker,
         "trade": stream.read_trade,
@@ -75,6 +83,7 @@ class FeedSession:
         self._last_id = 0
         self._is_connected = False
         self._alive_us: int | None = None
+        self._listener: FeedListener | None = None
         self.reconnect_reason: str | None = None
         """Why this connection cannot be trusted any more, else ``None``."""
 
@@ -99,24 +108,25 @@ class FeedSession:
                 subscription.forget_book(ticker, now_us)
                 self._note("websocket book refused", market=ticker)
 
-    def connected(self, now_us: int) -> list[FeedEvent]:
-        """A new socket is up: nothing of the last one counts any more."""
+    def connected(self, listener: FeedListener, now_us: int) -> None:
+        """A new socket is up, and what it says is told: nothing of the last one counts any more."""
+        self._listener = listener
         self._subscriptions = [Subscription(channel) for channel in self._channels()]
         self._by_sid, self._by_ticker, self._by_command = {}, {}, {}
         self._outgoing, self._last_id, self._refused_us = [], 0, {}
         self._is_connected, self.reconnect_reason, self._alive_us = True, None, None
         self._place(list(self._wanted))
         self._sync(now_us)
-        return [FeedUp(received_us=now_us)]
+        self._tell(FeedUp(received_us=now_us))
 
-    def disconnected(self, now_us: int, reason: str) -> list[FeedEvent]:
+    def disconnected(self, now_us: int, reason: str) -> None:
         """The socket is gone, and every book with it."""
         self._is_connected = False
         self._outgoing = []
-        return [FeedDown(received_us=now_us, reason=reason)]
+        self._tell(FeedDown(received_us=now_us, reason=reason))
 
-    def receive(self, frame: bytes | str, received_us: int) -> Sequence[FeedEvent]:
-        """One frame.
+    def receive(self, frame: bytes | str, received_us: int) -> None:
+        """One frame, after which the listener knows all it says.
 
         Raises:
             InvalidMessage: the frame names no subscription whose data could be distrusted.
@@ -133,39 +143,40 @@ class FeedSession:
             price = prices[wire.price_dollars]
             change = self._counts[wire.delta_fp]
         except stream.UNUSUAL:
-            return self._receive_any(frame, received_us)
+            self._receive_any(frame, received_us)
+            return
         clock, stamp_ms = wire.clock, wire.ts_ms
         if found.seq - 1 != subscription.last_seq or not 0 <= stamp_ms <= TIME_MS_MAX:
-            return self._receive_any(frame, received_us)
+            self._receive_any(frame, received_us)
+            return
         if clock is not None and mark.clock is not None:
             if clock <= mark.clock and not mark.may_follow(clock):
-                return self._receive_any(frame, received_us)
+                self._receive_any(frame, received_us)
+                return
             mark.clock = clock
         mark.is_untouched = False
         subscription.last_seq = found.seq
         subscription.repeats = 0
-        stamp_us = stamp_ms * 1_000
-        delta = BookDelta(wire.market_ticker, side, price, change, received_us, stamp_us, clock)
-        return (delta,)
+        mark.take(side, price, change, received_us, stamp_ms * 1_000)
 
-    def _receive_any(self, frame: bytes | str, received_us: int) -> Sequence[FeedEvent]:
+    def _receive_any(self, frame: bytes | str, received_us: int) -> None:
         """See ``receive``."""
         envelope = stream.read_envelope(frame)
         subscription = self._by_sid.get(envelope.sid) if envelope.sid else None
-        if subscription is not None and envelope.seq and subscription.channel.is_sequenced:
-            lost = self._count(subscription, envelope.seq, received_us)
-            if lost is None:
-                return ()
-            if lost:
-                return [*lost, *self._handle(envelope, subscription, received_us)]
-        return self._handle(envelope, subscription, received_us)
+        if (
+            subscription is not None
+            and envelope.seq
+            and subscription.channel.is_sequenced
+            and self._is_repeated(subscription, envelope.seq, received_us)
+        ):
+            return
+        self._handle(envelope, subscription, received_us)
 
-    def heard(self, now_us: int) -> list[FeedEvent]:
+    def heard(self, now_us: int) -> None:
         """A frame of any kind arrived, pings included."""
-        if self._alive_us is not None and 0 <= now_us - self._alive_us < SECOND_US:
-            return []
-        self._alive_us = now_us
-        return [FeedAlive(received_us=now_us)]
+        if self._alive_us is None or not 0 <= now_us - self._alive_us < SECOND_US:
+            self._alive_us = now_us
+            self._tell(FeedAlive(received_us=now_us))
 
     def tick(self, now_us: int) -> None:
         """Ask again for what is overdue."""
@@ -193,65 +204,62 @@ class FeedSession:
 
     # --- sequence and books -----------------------------------------------------------------
 
-    def _count(
-        self, subscription: Subscription, seq: int, received_us: int
-    ) -> list[FeedEvent] | None:
-        """``None`` for a repeated message, else the gap it reveals, if any."""
+    def _is_repeated(self, subscription: Subscription, seq: int, received_us: int) -> bool:
+        """Count a message. One that is not the next but no repetition reveals a gap."""
         last = subscription.last_seq
-        if last is None or seq == last + 1:
-            subscription.last_seq = seq
-            subscription.repeats = 0
-            return []
-        if seq <= last and subscription.repeats < _REPEATS_MAX:
+        if last is not None and seq <= last and subscription.repeats < _REPEATS_MAX:
             subscription.repeats += 1
-            return None
+            return True
         subscription.last_seq = seq
         subscription.repeats = 0
-        reason = f"{subscription.channel}: expected message {last + 1}, got {seq}"
-        return self._lose(subscription, reason, received_us)
+        if last is not None and seq != last + 1:
+            reason = f"{subscription.channel}: expected message {last + 1}, got {seq}"
+            self._lose(subscription, reason, received_us)
+        return False
 
-    def _lose(self, subscription: Subscription, reason: str, received_us: int) -> list[FeedEvent]:
+    def _lose(self, subscription: Subscription, reason: str, received_us: int) -> None:
         """Distrust everything of a subscription and ask for its books anew."""
         tickers = subscription.forget_books(received_us)
         self._note("websocket gap", reason=reason, markets=len(tickers))
         if subscription.channel is Channel.BOOK:
             self._ask_snapshots(subscription, tickers, received_us)
-        return [FeedGap(tickers=tuple(tickers), reason=reason, received_us=received_us)]
+        self._tell(FeedGap(tickers=tuple(tickers), reason=reason, received_us=received_us))
 
     def _lose_one(
         self, subscription: Subscription, ticker: MarketTicker, reason: str, received_us: int
-    ) -> list[FeedEvent]:
+    ) -> None:
         """Distrust one book. Its snapshot is asked for when overdue, so no reply can spin."""
         subscription.forget_book(ticker, received_us)
         self._note("websocket gap", reason=reason, market=ticker)
-        return [FeedGap(tickers=(ticker,), reason=reason, received_us=received_us)]
+        self._tell(FeedGap(tickers=(ticker,), reason=reason, received_us=received_us))
 
     def _handle(
         self, envelope: stream.Envelope, subscription: Subscription | None, received_us: int
-    ) -> Sequence[FeedEvent]:
+    ) -> None:
         """Route by type; an unknown type is counted above and left alone."""
         match envelope.type:
             case "orderbook_delta" | "orderbook_snapshot":
-                return self._book_message(envelope, subscription, received_us)
+                if subscription is not None:
+                    self._book_message(envelope, subscription, received_us)
             case "subscribed" | "ok" | "unsubscribed" | "error":
-                return self._reply(envelope, subscription, received_us)
+                self._reply(envelope, subscription, received_us)
             case _:
-                return self._other(envelope, subscription, received_us)
+                self._other(envelope, subscription, received_us)
 
     def _book_message(
-        self, envelope: stream.Envelope, subscription: Subscription | None, received_us: int
-    ) -> Sequence[FeedEvent]:
-        if subscription is None:
-            return ()
+        self, envelope: stream.Envelope, subscription: Subscription, received_us: int
+    ) -> None:
         leg = self._settings.uses_yes_price
+        read = stream.read_delta if envelope.type == "orderbook_delta" else stream.read_snapshot
         try:
-            if envelope.type == "orderbook_delta":
-                delta = stream.read_delta(envelope.msg, received_us, uses_yes_price=leg)
-                return self._delta(subscription, delta)
-            book = stream.read_snapshot(envelope.msg, received_us, uses_yes_price=leg)
-            return self._snapshot(subscription, book)
+            message = read(envelope.msg, received_us, uses_yes_price=leg)
         except InvalidMessage as error:
-            return self._unreadable_book(envelope, subscription, error, received_us)
+            self._unreadable_book(envelope, subscription, error, received_us)
+            return
+        if isinstance(message, BookDelta):
+            self._delta(subscription, message)
+        else:
+            self._snapshot(subscription, message)
 
     def _unreadable_book(
         self,
@@ -259,67 +267,67 @@ class FeedSession:
         subscription: Subscription,
         error: InvalidMessage,
         received_us: int,
-    ) -> list[FeedEvent]:
+    ) -> None:
         ticker = stream.market_named(envelope.msg)
         reason = f"unreadable book: {error}"
         if ticker is None:
-            return self._lose(subscription, reason, received_us)
-        if ticker not in subscription.wanted:
-            return []
-        return self._lose_one(subscription, ticker, reason, received_us)
+            self._lose(subscription, reason, received_us)
+        elif ticker in subscription.wanted:
+            self._lose_one(subscription, ticker, reason, received_us)
 
-    def _snapshot(self, subscription: Subscription, book: BookSnapshot) -> Sequence[FeedEvent]:
-        if book.ticker not in subscription.wanted:
-            return ()
-        subscription.trust_book(book.ticker, book.clock, book.received_us)
-        return (book,)
+    def _snapshot(self, subscription: Subscription, book: BookSnapshot) -> None:
+        if book.ticker in subscription.wanted:
+            assert self._listener is not None
+            mark = BookMark(
+                clock=book.clock, snapshot_us=book.received_us, take=self._listener.book(book)
+            )
+            subscription.trust_book(book.ticker, mark)
 
-    def _delta(self, subscription: Subscription, delta: BookDelta) -> Sequence[FeedEvent]:
+    def _delta(self, subscription: Subscription, delta: BookDelta) -> None:
         mark = subscription.books.get(delta.ticker)
         if mark is None:
-            return ()
-        if not mark.may_follow(delta.clock):
-            if delta.received_us - mark.snapshot_us <= _OVERLAP_US:
-                return ()
+            return
+        if mark.may_follow(delta.clock):
+            mark.follow(delta.clock)
+            mark.take(delta.side, delta.price, delta.change, delta.received_us, delta.exchange_us)
+        elif delta.received_us - mark.snapshot_us > _OVERLAP_US:
             reason = f"book clock went back from {mark.clock} to {delta.clock}"
-            return self._lose_one(subscription, delta.ticker, reason, delta.received_us)
-        mark.follow(delta.clock)
-        return (delta,)
+            self._lose_one(subscription, delta.ticker, reason, delta.received_us)
 
     def _other(
         self, envelope: stream.Envelope, subscription: Subscription | None, received_us: int
-    ) -> Sequence[FeedEvent]:
+    ) -> None:
         read = _READERS.get(envelope.type)
         if read is None:
-            return ()
+            return
         try:
             event = read(envelope.msg, received_us)
         except InvalidMessage as error:
             if subscription is None or subscription.channel not in _PRIVATE:
                 raise
             # Something was said about our orders, and we do not know what.
-            return self._lose(subscription, f"unreadable {envelope.type}: {error}", received_us)
+            self._lose(subscription, f"unreadable {envelope.type}: {error}", received_us)
+            return
         match event:
             case TickerUpdate() | PublicTrade() | MarketLifecycle():
-                return (event,) if event.ticker in self._wanted else ()
+                if event.ticker in self._wanted:
+                    self._tell(event)
             case _:
-                return (event,)
+                self._tell(event)
 
     # --- commands and replies ---------------------------------------------------------------
 
     def _reply(
         self, envelope: stream.Envelope, subscription: Subscription | None, received_us: int
-    ) -> list[FeedEvent]:
+    ) -> None:
         asked = self._by_command.pop(envelope.id, None) if envelope.id else None
-        events: list[FeedEvent] = []
         if envelope.type == "error":
-            events = self._refused(envelope, subscription, asked, received_us)
+            self._refused(envelope, subscription, asked, received_us)
         elif asked is not None and asked.pending is not None:
             self._accepted(envelope, asked, received_us)
         elif envelope.type == "unsubscribed" and subscription is not None:
-            events = self._die(subscription, "unsubscribed by the venue", received_us)
+            self._die(subscription, "unsubscribed by the venue", received_us)
         self._sync(received_us)
-        return events
 
     def _accepted(self, envelope: stream.Envelope, asked: Subscription, received_us: int) -> None:
         match envelope.type:
@@ -364,23 +372,21 @@ class FeedSession:
         subscription: Subscription | None,
         asked: Subscription | None,
         received_us: int,
-    ) -> list[FeedEvent]:
+    ) -> None:
         error = stream.read_stream_error(envelope.msg)
         target = asked or subscription
         self._note("websocket command refused", code=error.code, reason=error.msg)
         if target is None:
-            return []
-        events: list[FeedEvent] = []
+            return
         if asked is None and error.code in _TERMINAL:
-            events = self._die(target, f"{error.code} {error.msg}", received_us)
+            self._die(target, f"{error.code} {error.msg}", received_us)
         elif asked is not None and target.pending is not None:
             self._command_failed(target, error, received_us)
         else:
             # Said beside an accepted command: all but these markets are on.
             self._refuse(target, set(map(MarketTicker, error.culprits)), error.msg, received_us)
-        return events
 
-    def _die(self, subscription: Subscription, reason: str, received_us: int) -> list[FeedEvent]:
+    def _die(self, subscription: Subscription, reason: str, received_us: int) -> None:
         """The venue ended a subscription; the socket stays open and silent about it."""
         if subscription.sid is not None:
             self._by_sid.pop(subscription.sid, None)
@@ -388,7 +394,7 @@ class FeedSession:
         self._forget_command(subscription)
         subscription.reset()
         subscription.delay(received_us, self._settings)
-        return [FeedGap(tickers=tuple(tickers), reason=reason, received_us=received_us)]
+        self._tell(FeedGap(tickers=tuple(tickers), reason=reason, received_us=received_us))
 
     def _command_failed(
         self, subscription: Subscription, error: stream.ErrorMsg, received_us: int
@@ -527,6 +533,10 @@ class FeedSession:
     def _forget_command(self, subscription: Subscription) -> None:
         if subscription.pending is not None:
             self._by_command.pop(subscription.pending.command_id, None)
+
+    def _tell(self, event: FeedNews) -> None:
+        assert self._listener is not None
+        self._listener.news(event)
 
     def _note(self, phrase: str, **facts: object) -> None:
         self._troubles.append(Trouble(phrase=phrase, facts=tuple(facts.items())))

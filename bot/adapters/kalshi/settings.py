@@ -130,26 +130,22 @@ class StreamSettings:
     silence_max_s: float = 15.0
     """The venue pings every 10 s; this long without any frame is a dead connection."""
     connect_timeout_s: float = 10.0
-    close_timeout_s: float = 2.0
     backoff_base_s: float = 0.5
     backoff_cap_s: float = 30.0
     steady_after_s: float = 30.0
     """A connection that lived this long clears the count of failures."""
     tick_s: float = 0.5
-    frames_max: int = 4096
-    """Frames kept in memory before the socket is left unread; the venue then drops us."""
     frame_bytes_max: int = 16 * 1024 * 1024
     session: SessionSettings = field(default_factory=SessionSettings)
 
     def __post_init__(self) -> None:
-        for name in ("failure_threshold", "frames_max", "frame_bytes_max"):
+        for name in ("failure_threshold", "frame_bytes_max"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")
         for name in (
             "failure_cooldown_s",
             "silence_max_s",
             "connect_timeout_s",
-            "close_timeout_s",
             "backoff_base_s",
             "steady_after_s",
             "tick_s",

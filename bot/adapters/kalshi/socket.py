@@ -1,24 +1,19 @@
 """The WebSocket under a session: connects, signs, reconnects for ever.
 
-It understands no message. Pings count as life, because the venue sends nothing
-else on a quiet feed. Reading happens inside the consumer's ``async for``: a slow
-consumer slows the socket, it never loses a frame in between.
+It understands no message. Frames go from the library's callback through the
+session to the listener at once; a slow listener slows the socket, it never loses
+a frame in between. Pings count as life, because the venue sends nothing else on
+a quiet feed.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Iterator, Sequence
 from random import Random
 from urllib.parse import urlsplit
 
-from typing_extensions import override
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
-from websockets.frames import Frame
-
+from bot.adapters.kalshi.dialing import Call, Dial, DialFailed, Line, fastest
 from bot.adapters.kalshi.session import FeedSession
 from bot.adapters.kalshi.settings import StreamSettings
 from bot.adapters.kalshi.signing import Signer
@@ -27,34 +22,133 @@ from bot.domain.ids import MarketTicker
 from bot.kit.backoff import Backoff
 from bot.kit.clock import Clock
 from bot.kit.times import SECOND_US
-from bot.ports.exchange import FeedEvent
+from bot.ports.exchange import FeedListener
 
 logger = logging.getLogger(__name__)
 
-# How many frames are handled before the loop is given to others.
-_BURST_MAX = 256
-_UNAUTHORIZED = frozenset({401, 403})
 
+class _Talk:
+    """One connection, as an :class:`~bot.adapters.kalshi.dialing.Ear`: all its callbacks do."""
 
-class _Connection(ClientConnection):
-    """The library answers pings itself and tells nobody; we need to know of them."""
+    def __init__(
+        self, session: FeedSession, listener: FeedListener, clock: Clock, settings: StreamSettings
+    ) -> None:
+        self._session = session
+        self._listener = listener
+        self._clock = clock
+        self._settings = settings
+        self._batch_us = 0
+        """When the frames being handled were read; 0 between two reads."""
+        self._heard_us = clock.monotonic_us()
+        self._line: Line | None = None
+        self._is_held = False
+        self._fault: Exception | None = None
+        self._end: str | None = None
+        self._over = asyncio.Event()
+        self.invalid_frames = 0
 
-    heard_frames = 0
+    # --- what the connection calls ----------------------------------------------------------
 
-    @override
-    def process_event(self, event: object) -> None:
-        if isinstance(event, Frame):
-            self.heard_frames += 1
-        super().process_event(event)  # type: ignore[arg-type]  # the library's Event alias is private
+    def connected(self, line: Line) -> None:
+        """Subscribe to everything wanted."""
+        self._line = line
+        if self._end is not None:
+            # The dialing was given up, and the library did not know.
+            line.abort()
+            return
+        try:
+            self._session.connected(self._listener, self._clock.now_us())
+        except Exception as fault:  # noqa: BLE001 - raised again by ``follow``
+            self._fail(fault)
+        self.flush()
 
+    def frame(self, data: bytes) -> None:
+        """Read one message. All of one read from the socket bear the same stamp."""
+        if self._end is not None:
+            return
+        now_us = self._batch_us
+        if not now_us:
+            now_us = self._batch_us = self._clock.now_us()
+        try:
+            self._session.receive(data, now_us)
+        except InvalidMessage as error:
+            self.invalid_frames += 1
+            extra = {"reason": str(error), "count": self.invalid_frames, "bytes": len(data)}
+            logger.warning("websocket frame unreadable", extra=extra)
+        except Exception as fault:  # noqa: BLE001 - raised again by ``follow``
+            self._fail(fault)
 
-@dataclass(slots=True, kw_only=True)
-class _Life:
-    """When one connection was last heard and last looked after, on the monotonic clock."""
+    def batch_ended(self) -> None:
+        """Note the sign of life, send what the session answers."""
+        now_us, self._batch_us = self._batch_us or self._clock.now_us(), 0
+        self._heard_us = self._clock.monotonic_us()
+        if self._end is None:
+            self._session.heard(now_us)
+            self.flush()
 
-    heard_us: int
-    ticked_us: int
-    heard_frames: int = 0
+    def ended(self, reason: str) -> None:
+        """The first reason counts."""
+        if self._end is None:
+            self._end = reason
+            self._over.set()
+
+    # --- what the socket calls --------------------------------------------------------------
+
+    async def follow(self) -> str:
+        """Look after the connection until it ends; returns why. Raises what the listener raised."""
+        while self._end is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.tick_s):
+                    await self._over.wait()
+            if self._end is None:
+                self._look_after()
+        if self._fault is not None:
+            raise self._fault
+        return self._end
+
+    def flush(self) -> None:
+        """Log what went wrong, send what is to be sent."""
+        for trouble in self._session.troubles():
+            logger.warning(trouble.phrase, extra=dict(trouble.facts))
+        if self._line is not None and self._end is None:
+            for frame in self._session.frames_to_send():
+                self._line.send(frame)
+
+    def hold(self, *, is_held: bool) -> None:
+        """See :meth:`MarketFeed.hold`."""
+        if self._line is not None and self._end is None and is_held != self._is_held:
+            self._line.hold(is_held=is_held)
+        self._is_held = is_held
+
+    def close(self) -> None:
+        """Whatever still comes is not told."""
+        self.ended("closed")
+        if self._line is not None:
+            self._line.abort()
+
+    async def gone(self) -> None:
+        """Close, and return when nothing is left of the connection."""
+        self.close()
+        if self._line is not None:
+            await self._line.gone()
+
+    def _look_after(self) -> None:
+        """Let the session check what is overdue, end a connection that cannot be trusted."""
+        now_us = self._clock.monotonic_us()
+        self._session.tick(self._clock.now_us())
+        self.flush()
+        if self._is_held:
+            self._heard_us = now_us
+        if now_us - self._heard_us > self._settings.silence_max_s * SECOND_US:
+            self.ended(f"silent for {self._settings.silence_max_s} s")
+        elif self._session.reconnect_reason is not None:
+            self.ended(self._session.reconnect_reason)
+
+    def _fail(self, fault: Exception) -> None:
+        """The library would log it and go on: it is kept for the task that owns the connection."""
+        if self._fault is None:
+            self._fault = fault
+        self.ended("listener failed")
 
 
 class StreamSocket:
@@ -72,153 +166,78 @@ class StreamSocket:
         signer: Signer,
         clock: Clock,
         random: Random,
+        dial: Dial | None = None,
     ) -> None:
+        """``dial`` makes the connection, by default the fastest library there is."""
         self._url = url
         self._path = urlsplit(url).path
         self._settings = settings
         self._signer = signer
         self._clock = clock
         self._random = random
+        self._dial = dial or fastest()
         self._session = FeedSession(settings.session)
-        self._connection: _Connection | None = None
+        self._talk: _Talk | None = None
+        self._is_held = False
         self._failures = 0
         self.reconnects = 0
         self.invalid_frames = 0
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[AsyncIterator[FeedEvent]]:
-        """See :meth:`MarketFeed.open`."""
-        events = self._events()
-        try:
-            yield events
-        finally:
-            await events.aclose()
-
-    async def watch(self, tickers: Sequence[MarketTicker]) -> None:
-        """See :meth:`MarketFeed.watch`."""
-        self._session.watch(tickers, self._clock.now_us())
-        if self._connection is not None:
-            try:
-                await self._flush(self._connection)
-            except (WebSocketException, OSError) as error:
-                # The reader of the same socket meets the same end and reconnects.
-                logger.debug("websocket send failed", extra={"reason": _text(error)})
-
-    def refresh(self, tickers: Sequence[MarketTicker]) -> None:
-        """See :meth:`MarketFeed.refresh`."""
-        self._session.refresh(tickers, self._clock.now_us())
-
-    async def _events(self) -> AsyncGenerator[FeedEvent, None]:
+    async def run(self, listener: FeedListener) -> None:
+        """See :meth:`MarketFeed.run`."""
         waits = self._waits()
         while True:
             began_us = self._clock.monotonic_us()
-            try:
-                connection = await self._connect()
-            except (WebSocketException, OSError) as error:
-                reason = _text(error)
-            else:
-                self._connection = connection
-                reason = ""
-                try:
-                    try:
-                        async with aclosing(self._conversation(connection)) as events:
-                            async for event in events:
-                                yield event
-                    except (WebSocketException, OSError) as error:
-                        reason = _text(error)
-                    # Said before the closing handshake, which a dead peer lets time out.
-                    for event in self._session.disconnected(self._clock.now_us(), reason):
-                        yield event
-                    await connection.close()
-                finally:
-                    self._connection = None
-                    # Whoever stops us has no time for the handshake of a dead peer: the process
-                    # would be taken for one that does not end.
-                    connection.transport.abort()
+            reason = await self._live(listener)
             lived_us = self._clock.monotonic_us() - began_us
             if lived_us > self._settings.steady_after_s * SECOND_US:
                 self._failures = 0
                 waits = self._waits()
             await self._pause(waits, reason)
 
-    async def _connect(self) -> _Connection:
+    async def watch(self, tickers: Sequence[MarketTicker]) -> None:
+        """See :meth:`MarketFeed.watch`."""
+        self._session.watch(tickers, self._clock.now_us())
+        if self._talk is not None:
+            self._talk.flush()
+
+    def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+        """See :meth:`MarketFeed.refresh`."""
+        self._session.refresh(tickers, self._clock.now_us())
+
+    def hold(self, *, is_held: bool) -> None:
+        """See :meth:`MarketFeed.hold`."""
+        self._is_held = is_held
+        if self._talk is not None:
+            self._talk.hold(is_held=is_held)
+
+    async def _live(self, listener: FeedListener) -> str:
+        """One connection from dialing to its end; returns why it ended."""
+        talk = _Talk(self._session, listener, self._clock, self._settings)
         headers = self._signer.headers(self._clock.now_us() // 1_000, "GET", self._path)
-        connection = await connect(
-            self._url,
-            additional_headers=dict(headers),
-            create_connection=_Connection,
-            compression=None,
-            open_timeout=self._settings.connect_timeout_s,
-            close_timeout=self._settings.close_timeout_s,
-            # The venue pings us; our own silence limit is stricter than a ping of ours.
-            ping_interval=None,
-            max_size=self._settings.frame_bytes_max,
-            max_queue=self._settings.frames_max,
+        call = Call(
+            url=self._url,
+            headers=dict(headers),
+            frame_bytes_max=self._settings.frame_bytes_max,
+            timeout_s=self._settings.connect_timeout_s,
         )
-        assert isinstance(connection, _Connection)
-        logger.info("websocket connected", extra={"reconnects": self.reconnects})
-        return connection
-
-    async def _conversation(self, connection: _Connection) -> AsyncGenerator[FeedEvent, None]:
-        """Everything from one connection, until it ends or must be ended."""
-        now_us = self._clock.monotonic_us()
-        life = _Life(heard_us=now_us, ticked_us=now_us)
-        began = self._session.connected(self._clock.now_us())
-        # Before anybody is told: what the consumer does next must find us subscribing.
-        await self._flush(connection)
-        for event in began:
-            yield event
-        for number in count(1):
-            await self._flush(connection)
-            frame = await self._frame(connection)
-            for event in self._read(frame) if frame else ():
-                yield event
-            for event in self._look_after(connection, life, is_heard=frame is not None):
-                yield event
-            if number % _BURST_MAX == 0:
-                # A full buffer never suspends us, and others need the loop as well.
-                await asyncio.sleep(0)
-
-    def _look_after(
-        self, connection: _Connection, life: "_Life", *, is_heard: bool
-    ) -> list[FeedEvent]:
-        """Note signs of life, let the session check what is overdue, end a dead connection."""
-        events: list[FeedEvent] = []
-        now_us = self._clock.monotonic_us()
-        if is_heard or connection.heard_frames != life.heard_frames:
-            life.heard_frames, life.heard_us = connection.heard_frames, now_us
-            events += self._session.heard(self._clock.now_us())
-        if now_us - life.ticked_us >= self._settings.tick_s * SECOND_US:
-            life.ticked_us = now_us
-            self._session.tick(self._clock.now_us())
-        if now_us - life.heard_us > self._settings.silence_max_s * SECOND_US:
-            raise TimeoutError(f"silent for {self._settings.silence_max_s} s")
-        if self._session.reconnect_reason is not None:
-            raise TimeoutError(self._session.reconnect_reason)
-        return events
-
-    async def _frame(self, connection: _Connection) -> bytes | None:
-        """The next frame, or none when it is time to look after the session."""
         try:
-            async with asyncio.timeout(self._settings.tick_s):
-                return await connection.recv(decode=False)
-        except TimeoutError:
-            return None
-
-    def _read(self, frame: bytes) -> Sequence[FeedEvent]:
-        try:
-            return self._session.receive(frame, self._clock.now_us())
-        except InvalidMessage as error:
-            self.invalid_frames += 1
-            extra = {"reason": str(error), "count": self.invalid_frames, "bytes": len(frame)}
-            logger.warning("websocket frame unreadable", extra=extra)
-            return ()
-
-    async def _flush(self, connection: _Connection) -> None:
-        for trouble in self._session.troubles():
-            logger.warning(trouble.phrase, extra=dict(trouble.facts))
-        for frame in self._session.frames_to_send():
-            await connection.send(frame, text=True)
+            try:
+                async with asyncio.timeout(self._settings.connect_timeout_s):
+                    await self._dial(call, talk)
+            except (DialFailed, OSError) as error:
+                return _text(error)
+            logger.info("websocket connected", extra={"reconnects": self.reconnects})
+            self._talk = talk
+            talk.hold(is_held=self._is_held)
+            reason = await talk.follow()
+            self._session.disconnected(self._clock.now_us(), reason)
+            await talk.gone()
+            return reason
+        finally:
+            self._talk = None
+            self.invalid_frames += talk.invalid_frames
+            talk.close()
 
     def _waits(self) -> Iterator[float]:
         settings = self._settings
@@ -244,12 +263,6 @@ class StreamSocket:
 
 
 def _text(error: Exception) -> str:
-    if isinstance(error, InvalidStatus) and error.response.status_code in _UNAUTHORIZED:
-        return (
-            f"the exchange refuses our API key (HTTP {error.response.status_code}): check "
-            "KALSHI_API_KEY_ID, its private key and KALSHI_ENVIRONMENT"
-        )
-    if isinstance(error, InvalidHandshake):
-        # Its text may quote the response, never our headers.
-        return f"handshake refused: {error}"
+    if isinstance(error, DialFailed):
+        return str(error)
     return f"{type(error).__name__}: {error}".rstrip(": ")

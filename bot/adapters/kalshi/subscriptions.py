@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from bot.adapters.kalshi.settings import SessionSettings
 from bot.domain.ids import MarketTicker
+from bot.ports.exchange import TakesChange
 
 # The venue takes up to 10,000 commands a second and any number of tickers; this keeps frames small.
 _BATCH_MAX = 500
@@ -55,6 +56,8 @@ class BookMark:
 
     clock: int | None
     snapshot_us: int
+    take: TakesChange
+    """Whom the listener named for this book's changes."""
     is_untouched: bool = True
     """Whether no delta has followed the snapshot yet."""
 
@@ -205,9 +208,9 @@ class Subscription:
 
     # --- books ------------------------------------------------------------------------------
 
-    def trust_book(self, ticker: MarketTicker, clock: int | None, now_us: int) -> None:
+    def trust_book(self, ticker: MarketTicker, mark: BookMark) -> None:
         """A snapshot arrived: deltas after it count."""
-        self.books[ticker] = BookMark(clock=clock, snapshot_us=now_us)
+        self.books[ticker] = mark
         self.missing_since_us.pop(ticker, None)
 
     def forget_book(self, ticker: MarketTicker, now_us: int) -> None:

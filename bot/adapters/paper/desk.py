@@ -18,7 +18,7 @@ from bot.domain.errors import ExchangeUnavailable, OutcomeUnknown, StorageUnavai
 from bot.domain.ids import Scope
 from bot.domain.money import Money
 from bot.kit.clock import Clock
-from bot.ports.exchange import FeedEvent, OrderGroupChanged, OwnFill, OwnOrder
+from bot.ports.exchange import FeedNews, OrderGroupChanged, OwnFill, OwnOrder
 from bot.ports.paper import JournalEntry, PaperJournal
 from bot.venue.events import GroupChanged, OrderChanged, VenueEvent
 from bot.venue.events import OwnFill as VenueFill
@@ -43,7 +43,7 @@ class PaperDesk:
         self._lock = asyncio.Lock()
         self._is_current = False
         """False from before an entry is written until it is applied, and before the first read."""
-        self._listeners: list[Callable[[FeedEvent], None]] = []
+        self._listeners: list[Callable[[FeedNews], None]] = []
 
     async def look(self, read: Callable[[PaperAccount], T]) -> T:
         """Read the account as it is now, other processes' operations included.
@@ -102,7 +102,7 @@ class PaperDesk:
             self._tell(self._account.advance(self._clock.now_us()))
 
     @contextmanager
-    def listening(self, heard: Callable[[FeedEvent], None]) -> Iterator[None]:
+    def listening(self, heard: Callable[[FeedNews], None]) -> Iterator[None]:
         """Call ``heard`` with each fill, order and group change of the account."""
         self._listeners.append(heard)
         try:
@@ -160,7 +160,7 @@ class PaperDesk:
             for heard in self._listeners:
                 heard(told)
 
-    def _translated(self, event: VenueEvent, now_us: int) -> FeedEvent | None:
+    def _translated(self, event: VenueEvent, now_us: int) -> FeedNews | None:
         match event:
             case VenueFill(account=account) if account == OURS:
                 return OwnFill(

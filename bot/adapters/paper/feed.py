@@ -7,15 +7,16 @@ the check whether markets of ours have settled.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 
 from bot.adapters.paper.exchange import PaperExchange
+from bot.adapters.paper.values import AsValues, FromValues
 from bot.domain.errors import BotError
 from bot.domain.ids import MarketTicker
 from bot.kit.times import SECOND_US, seconds
 from bot.ports.exchange import (
     FeedEvent,
+    FeedListener,
     FeedUp,
     MarketFeed,
     OrderGroupChanged,
@@ -26,7 +27,7 @@ from bot.ports.exchange import (
 logger = logging.getLogger(__name__)
 
 _AHEAD_MAX = 1_024
-"""Public events that may wait for a slow reader; then the socket waits as well."""
+"""Public events that may wait while the account's journal is written; then the socket waits."""
 
 
 class PaperFeed:
@@ -36,61 +37,52 @@ class PaperFeed:
         self._feed = feed
         self._paper = paper
         self._settlements = paper.settlement_watch
+        self._waiting: asyncio.Queue[FeedEvent] = asyncio.Queue()
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[AsyncIterator[FeedEvent]]:
-        """See :meth:`MarketFeed.open`."""
-        waiting: asyncio.Queue[tuple[FeedEvent, bool]] = asyncio.Queue()
-        room = asyncio.Semaphore(_AHEAD_MAX)
+    async def run(self, listener: FeedListener) -> None:
+        """See :meth:`MarketFeed.run`."""
+        self._waiting = asyncio.Queue()
         desk = self._paper.desk
-        with desk.listening(lambda event: waiting.put_nowait((event, False))):
+        with desk.listening(listener.news):
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._pump(waiting, room), name="paper feed"),
-                    group.create_task(_every(SECOND_US, desk.pass_time), name="paper time"),
-                    group.create_task(
-                        _every(self._settlements.check_us, self._settlements.check),
-                        name="settlements",
-                    ),
-                ]
-                try:
-                    yield _merged(waiting, room)
-                finally:
-                    for task in tasks:
-                        task.cancel()
+                group.create_task(self._feed.run(AsValues(self._put)), name="real feed")
+                group.create_task(self._pump(FromValues(listener)), name="paper feed")
+                group.create_task(_every(SECOND_US, desk.pass_time), name="paper time")
+                group.create_task(
+                    _every(self._settlements.check_us, self._settlements.check),
+                    name="settlements",
+                )
 
     async def watch(self, tickers: Sequence[MarketTicker]) -> None:
         """See :meth:`MarketFeed.watch`."""
         await self._feed.watch(tickers)
 
-    async def refresh(self, tickers: Sequence[MarketTicker]) -> None:
+    def refresh(self, tickers: Sequence[MarketTicker]) -> None:
         """See :meth:`MarketFeed.refresh`."""
-        await self._feed.refresh(tickers)
+        self._feed.refresh(tickers)
 
-    async def _pump(
-        self, waiting: asyncio.Queue[tuple[FeedEvent, bool]], room: asyncio.Semaphore
-    ) -> None:
+    def hold(self, *, is_held: bool) -> None:
+        """See :meth:`MarketFeed.hold`."""
+        self._feed.hold(is_held=is_held)
+
+    def _put(self, event: FeedEvent) -> None:
+        self._waiting.put_nowait(event)
+        if self._waiting.qsize() == _AHEAD_MAX:
+            self._feed.hold(is_held=True)
+
+    async def _pump(self, told: FromValues) -> None:
         actions = self._paper.actions
-        async with self._feed.open() as events:
-            async for event in events:
-                if isinstance(event, (OwnFill, OwnOrder, OrderGroupChanged)):
-                    continue
-                await room.acquire()
-                actions.note(event)
-                waiting.put_nowait((event, True))
-                await actions.act(event)
-                if isinstance(event, FeedUp):
-                    self._settlements.check_all_soon()
-
-
-async def _merged(
-    waiting: asyncio.Queue[tuple[FeedEvent, bool]], room: asyncio.Semaphore
-) -> AsyncGenerator[FeedEvent, None]:
-    while True:
-        event, is_public = await waiting.get()
-        if is_public:
-            room.release()
-        yield event
+        while True:
+            event = await self._waiting.get()
+            if self._waiting.qsize() == _AHEAD_MAX // 2:
+                self._feed.hold(is_held=False)
+            if isinstance(event, (OwnFill, OwnOrder, OrderGroupChanged)):
+                continue
+            actions.note(event)
+            told.tell(event)
+            await actions.act(event)
+            if isinstance(event, FeedUp):
+                self._settlements.check_all_soon()
 
 
 async def _every(interval_us: int, act: Callable[[], Awaitable[None]]) -> None:

@@ -187,9 +187,8 @@ async def test_the_clocks_are_compared_as_far_as_the_servers_goes(ahead_us, skew
 
 async def test_a_feed_that_ends_is_a_fault() -> None:
     class Ending(ScriptedFeed):
-        async def _all(self):
-            return
-            yield
+        async def run(self, listener):
+            """Return at once."""
 
     watch = Watch()
     watch.monitor._feed = Ending()

@@ -3,7 +3,7 @@
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide
-from bot.domain.quotes import BookDelta, BookLevel, BookSnapshot, TickerUpdate
+from bot.domain.quotes import BookLevel, BookSnapshot, TickerUpdate
 from bot.marketdata.agreement import WINDOW_US, BookAgreement
 from bot.marketdata.book import OrderBook
 
@@ -18,15 +18,7 @@ def book_with_bid(*prices: int) -> OrderBook:
 
 
 def take(book: OrderBook, price: int) -> None:
-    book.apply_delta(
-        BookDelta(
-            ticker=TICKER,
-            side=BookSide.BID,
-            price=Price(price),
-            change=Quantity(-100),
-            received_us=2,
-        )
-    )
+    book.change(BookSide.BID, Price(price), Quantity(-100), 2)
 
 
 def ticker(bid: int | None, exchange_us: int) -> TickerUpdate:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.ids import MarketTicker
-from bot.domain.money import PAYOUT, Price, Quantity, complement, parse_price, parse_quantity
+from bot.domain.money import Price, Quantity, complement, parse_price, parse_quantity
 from bot.domain.orders import BookSide
-from bot.domain.quotes import BookDelta, BookLevel, BookSnapshot
+from bot.domain.quotes import BookLevel, BookSnapshot
 from bot.marketdata.book import OrderBook
 from tests.fakes.recordings import recordings
 
@@ -26,10 +26,8 @@ def snapshot(bids: dict[int, int], asks: dict[int, int]) -> BookSnapshot:
     )
 
 
-def delta(side: BookSide, price: int, change: int) -> BookDelta:
-    return BookDelta(
-        ticker=TICKER, side=side, price=Price(price), change=Quantity(change), received_us=2
-    )
+def apply(book: OrderBook, side: BookSide, price: int, change: int) -> bool:
+    return book.change(side, Price(price), Quantity(change), 2)
 
 
 levels = st.dictionaries(st.integers(1, 99).map(lambda cent: cent * 100), st.integers(1, 500))
@@ -52,7 +50,7 @@ def test_it_agrees_with_a_naive_book_until_the_messages_contradict_each_other(
     naive = {BookSide.BID: dict(bids), BookSide.ASK: dict(asks)}
     for side, price, change in changes:
         top = book.quote(0)
-        told = book.apply_delta(delta(side, price, change))
+        told = apply(book, side, price, change)
         left = naive[side].get(price, 0) + change
         if left < 0:
             assert book.needs_snapshot
@@ -77,7 +75,7 @@ def test_it_agrees_with_a_naive_book_until_the_messages_contradict_each_other(
 
 def test_a_delta_before_any_snapshot_changes_nothing() -> None:
     book = OrderBook(TICKER)
-    assert book.apply_delta(delta(BookSide.BID, 5_000, 10)) is False
+    assert apply(book, BookSide.BID, 5_000, 10) is False
     assert book.needs_snapshot
 
 
@@ -134,7 +132,7 @@ def test_a_captured_session_rebuilds_the_prices_the_exchange_announced() -> None
             seen.append(book.best_bid)
         else:
             was_synced = not book.needs_snapshot
-            book.apply_delta(wire_delta(payload))
+            book.change(*wire_change(payload), 0)
             assert not (was_synced and book.needs_snapshot), "no level ever goes below zero"
             seen.append(book.best_bid)
     agreed = sum(
@@ -154,12 +152,7 @@ def wire_snapshot(payload: dict[str, list[list[str]]]) -> BookSnapshot:
     )
 
 
-def wire_delta(payload: dict[str, str]) -> BookDelta:
+def wire_change(payload: dict[str, str]) -> tuple[BookSide, Price, Quantity]:
     price, is_yes = parse_price(payload["price_dollars"]), payload["side"] == "yes"
-    return BookDelta(
-        ticker=TICKER,
-        side=BookSide.BID if is_yes else BookSide.ASK,
-        price=price if is_yes else Price(PAYOUT - price),
-        change=parse_quantity(payload["delta_fp"]),
-        received_us=0,
-    )
+    side = BookSide.BID if is_yes else BookSide.ASK
+    return side, price if is_yes else complement(price), parse_quantity(payload["delta_fp"])

@@ -16,7 +16,6 @@ from bot.domain.market import MarketStatus
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide
 from bot.domain.quotes import BookDelta, BookLevel, BookSnapshot
-from bot.marketdata.feed import FeedTranslator
 from bot.ports.exchange import (
     FeedAlive,
     FeedDown,
@@ -25,6 +24,7 @@ from bot.ports.exchange import (
     MarketLifecycle,
     OrderGroupChanged,
 )
+from tests.support.feeds import ToldTranslator
 
 A, B = MarketTicker("A-1"), MarketTicker("B-1")
 
@@ -45,7 +45,7 @@ def delta(price: int, change: int, side: BookSide = BookSide.BID) -> BookDelta:
 
 
 def test_only_a_changed_top_is_told() -> None:
-    feed = FeedTranslator()
+    feed = ToldTranslator()
     (first,) = feed.translate(snapshot())
     assert isinstance(first, QuoteChanged)
     assert feed.translate(delta(4_000, 50)) == ()
@@ -55,7 +55,7 @@ def test_only_a_changed_top_is_told() -> None:
 
 
 def test_a_gap_is_told_once_and_ends_with_the_next_snapshot() -> None:
-    feed = FeedTranslator()
+    feed = ToldTranslator()
     feed.translate(snapshot())
     gap = FeedGap(tickers=(A,), reason="seq 4 after 2", received_us=3)
     assert feed.translate(gap) == (
@@ -69,7 +69,7 @@ def test_a_gap_is_told_once_and_ends_with_the_next_snapshot() -> None:
 
 
 def test_a_lost_socket_distrusts_every_book() -> None:
-    feed = FeedTranslator()
+    feed = ToldTranslator()
     feed.translate(snapshot(A))
     feed.translate(snapshot(B))
     books, lost = feed.translate(FeedDown(received_us=9, reason="reset"))
@@ -79,7 +79,7 @@ def test_a_lost_socket_distrusts_every_book() -> None:
 
 
 def test_a_crossed_book_is_distrusted_until_it_uncrosses() -> None:
-    feed = FeedTranslator()
+    feed = ToldTranslator()
     feed.translate(snapshot())
     (crossed,) = feed.translate(delta(6_000, 10))
     assert isinstance(crossed, BooksDistrusted)
@@ -89,13 +89,13 @@ def test_a_crossed_book_is_distrusted_until_it_uncrosses() -> None:
 
 
 def test_the_pulse_and_the_connection_are_passed_on() -> None:
-    feed = FeedTranslator()
+    feed = ToldTranslator()
     assert feed.translate(FeedAlive(received_us=1)) == (FeedHeard(received_us=1),)
     assert feed.translate(FeedUp(received_us=2)) == (FeedConnected(received_us=2),)
 
 
 def test_markets_that_are_not_watched_any_more_are_forgotten() -> None:
-    feed = FeedTranslator()
+    feed = ToldTranslator()
     feed.translate(snapshot())
     feed.forget([A])
     assert feed.books == {}
@@ -117,7 +117,7 @@ def test_markets_that_are_not_watched_any_more_are_forgotten() -> None:
 def test_a_lifecycle_message_keeps_only_what_it_surely_says(
     kind: str, result: str | None, value: str | None, status: MarketStatus | None, pays: int | None
 ) -> None:
-    (told,) = FeedTranslator().translate(
+    (told,) = ToldTranslator().translate(
         MarketLifecycle(
             ticker=A,
             kind=kind,
@@ -132,7 +132,7 @@ def test_a_lifecycle_message_keeps_only_what_it_surely_says(
 
 
 def test_only_a_triggered_group_is_news() -> None:
-    feed, group = FeedTranslator(), OrderGroupId("g")
+    feed, group = ToldTranslator(), OrderGroupId("g")
     events = [
         feed.translate(OrderGroupChanged(order_group_id=group, kind=kind, received_us=1))
         for kind in ("reset", "triggered")

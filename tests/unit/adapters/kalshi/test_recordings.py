@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 import msgspec
 import pytest
 
-from bot.adapters.kalshi.session import FeedSession
 from bot.adapters.kalshi.settings import SessionSettings
 from bot.domain.errors import InvalidMessage
 from bot.domain.ids import MarketTicker
@@ -22,13 +21,14 @@ from bot.domain.orders import BookSide
 from bot.domain.quotes import BookDelta, BookSnapshot, PublicTrade, TickerUpdate
 from bot.ports.exchange import FeedEvent, FeedGap
 from tests.fakes.recordings import recordings
+from tests.support.feeds import ToldSession
 
 Top: TypeAlias = tuple[Price | None, Price | None]
 NO_LEG = SessionSettings(uses_yes_price=False, wants_private=False)
 
 
-def session_for(ticker: str, sids: dict[str, int]) -> FeedSession:
-    session = FeedSession(NO_LEG)
+def session_for(ticker: str, sids: dict[str, int]) -> ToldSession:
+    session = ToldSession(NO_LEG)
     session.watch([MarketTicker(ticker)], 0)
     session.connected(0)
     for data in session.frames_to_send():
@@ -207,7 +207,7 @@ def test_recorded_frames_of_both_legs_show_the_same_scale() -> None:
     folder = recordings("wire_samples_2026-06")
     for leg, name in ((True, "ws__orderbook_trade_yes"), (False, "ws__orderbook_trade_noleg")):
         ticker = json.loads((folder / f"{name}.meta.json").read_text())["subscribe_cmd"]["params"]
-        session = FeedSession(SessionSettings(uses_yes_price=leg, wants_private=False))
+        session = ToldSession(SessionSettings(uses_yes_price=leg, wants_private=False))
         session.watch(map(MarketTicker, ticker["market_tickers"]), 0)
         session.connected(0)
         for data in session.frames_to_send():

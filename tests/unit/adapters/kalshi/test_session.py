@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.kalshi.session import FeedSession
 from bot.adapters.kalshi.settings import SessionSettings
+from bot.adapters.kalshi.subscriptions import Subscription
 from bot.domain.errors import InvalidMessage
 from bot.domain.ids import MarketTicker
 from bot.domain.orders import BookSide
@@ -26,6 +26,7 @@ from bot.ports.exchange import (
     OrderGroupChanged,
     OwnFill,
 )
+from tests.support.feeds import ToldSession
 
 A, B, C = MarketTicker("A"), MarketTicker("B"), MarketTicker("C")
 S = 1_000_000
@@ -46,7 +47,7 @@ def delta(seq: int, ticker: str = "A", sid: int = 9, clock: int | None = None) -
     return frame("orderbook_delta", sid=sid, seq=seq, msg=msg | {"clock": clock})
 
 
-def commands(session: FeedSession) -> list[dict[str, Any]]:
+def commands(session: ToldSession) -> list[dict[str, Any]]:
     return [json.loads(one) for one in session.frames_to_send()]
 
 
@@ -57,9 +58,9 @@ def find(sent: Iterable[dict[str, Any]], channel: str) -> dict[str, Any]:
 
 def watching(
     *tickers: MarketTicker, settings: SessionSettings = BOOKS_ONLY
-) -> tuple[FeedSession, dict[str, Any]]:
+) -> tuple[ToldSession, dict[str, Any]]:
     """A session whose only book subscription is confirmed under sid 9."""
-    session = FeedSession(settings)
+    session = ToldSession(settings)
     session.watch(tickers, 0)
     session.connected(0)
     sent = commands(session)
@@ -78,7 +79,7 @@ def kinds(events: Iterable[FeedEvent]) -> list[type]:
 
 
 def test_connecting_subscribes_to_everything_wanted_with_an_explicit_leg() -> None:
-    session = FeedSession(SessionSettings())
+    session = ToldSession(SessionSettings())
     session.watch([A, B], 0)
     assert session.frames_to_send() == []
     assert session.connected(7) == [FeedUp(received_us=7)]
@@ -99,7 +100,7 @@ def test_connecting_subscribes_to_everything_wanted_with_an_explicit_leg() -> No
 
 
 def test_books_are_spread_over_bounded_subscriptions() -> None:
-    session = FeedSession(SessionSettings(markets_per_subscription=2, wants_private=False))
+    session = ToldSession(SessionSettings(markets_per_subscription=2, wants_private=False))
     session.watch([MarketTicker(f"M{number}") for number in range(5)], 0)
     session.connected(0)
     groups = [
@@ -153,7 +154,7 @@ def test_a_market_dropped_and_wanted_again_gets_a_new_snapshot() -> None:
 
 
 def test_a_subscribe_the_venue_merges_into_an_older_one_shares_its_sequence() -> None:
-    session = FeedSession(
+    session = ToldSession(
         SessionSettings(markets_per_subscription=1, wants_private=False, wants_trades=False)
     )
     session.watch([A, B], 0)
@@ -175,7 +176,7 @@ def test_a_subscribe_the_venue_merges_into_an_older_one_shares_its_sequence() ->
 
 
 def test_one_bad_ticker_is_found_by_halving_and_tried_again_later() -> None:
-    session = FeedSession(BOOKS_ONLY)
+    session = ToldSession(BOOKS_ONLY)
     session.watch([A, B, C], 0)
     session.connected(0)
     pending = [one for one in commands(session) if one["params"]["channels"] == ["orderbook_delta"]]
@@ -217,7 +218,7 @@ def test_markets_named_beside_an_accepted_command_are_left_out() -> None:
 
 
 def test_a_command_without_a_reply_ends_the_connection() -> None:
-    session = FeedSession(BOOKS_ONLY)
+    session = ToldSession(BOOKS_ONLY)
     session.connected(0)
     session.tick(BOOKS_ONLY.command_timeout_us)
     assert session.reconnect_reason is None
@@ -259,7 +260,7 @@ def test_a_gap_distrusts_every_book_of_the_subscription_and_asks_for_all() -> No
 
 
 def test_a_gap_in_one_subscription_leaves_the_others_trusted() -> None:
-    session = FeedSession(
+    session = ToldSession(
         SessionSettings(markets_per_subscription=1, wants_private=False, wants_trades=False)
     )
     session.watch([A, B], 0)
@@ -300,13 +301,13 @@ def test_a_restarted_count_does_not_silence_the_feed_for_ever() -> None:
 def test_replies_count_in_the_sequence_and_unknown_types_too() -> None:
     session, _ = watching(A)
     session.receive(snapshot(1), 0)
-    assert session.receive(frame("of_2027", sid=9, seq=2, msg={"x": 1}), 0) == ()
+    assert session.receive(frame("of_2027", sid=9, seq=2, msg={"x": 1}), 0) == []
     session.receive(frame("ok", id=99, sid=9, seq=3, msg={}), 0)
     assert kinds(session.receive(delta(4), 0)) == [BookDelta]
 
 
 def test_numbers_on_an_unnumbered_channel_mean_nothing() -> None:
-    session = FeedSession(SessionSettings())
+    session = ToldSession(SessionSettings())
     session.connected(0)
     command = find(commands(session), "fill")
     session.receive(frame("subscribed", id=command["id"], msg={"channel": "fill", "sid": 3}), 0)
@@ -356,6 +357,13 @@ STEPS = st.lists(
 )  # fmt: skip
 
 
+def state_of(subscription: Subscription) -> dict[str, Any]:
+    state = asdict(subscription)
+    for mark in state["books"].values():
+        del mark["take"]
+    return state
+
+
 @pytest.mark.parametrize("uses_yes_price", [True, False])
 @given(steps=STEPS, snapshot_clock=st.none() | st.integers(1, 3))
 def test_the_short_way_and_the_long_way_mean_the_same(
@@ -375,7 +383,7 @@ def test_the_short_way_and_the_long_way_mean_the_same(
             # A complaint quotes the text that it is about.
             heard += [replace(e, reason="") if isinstance(e, FeedGap) else e for e in events]
         told.append(heard)
-        states.append([asdict(one) for one in session._subscriptions])
+        states.append([state_of(one) for one in session._subscriptions])
     assert told[0] == told[1]
     assert states[0] == states[1]
 
@@ -517,7 +525,7 @@ def test_a_new_connection_starts_from_nothing() -> None:
 
 
 def test_life_is_told_once_a_second() -> None:
-    session = FeedSession(BOOKS_ONLY)
+    session = ToldSession(BOOKS_ONLY)
     session.connected(0)
     assert session.heard(10) == [FeedAlive(received_us=10)]
     assert session.heard(11) == []
@@ -566,7 +574,7 @@ def test_public_messages_of_unwatched_markets_are_left_out_and_ours_never() -> N
 
 
 def test_a_lost_word_about_ourselves_is_a_gap_without_markets() -> None:
-    session = FeedSession(SessionSettings())
+    session = ToldSession(SessionSettings())
     session.connected(0)
     sent = commands(session)
     for sid, channel in ((3, "fill"), (4, "order_group_updates")):
@@ -592,7 +600,7 @@ def test_an_unreadable_public_message_is_refused() -> None:
 # --- anything -----------------------------------------------------------------------------------
 
 
-def feed(session: FeedSession, data: bytes) -> None:
+def feed(session: ToldSession, data: bytes) -> None:
     try:
         events = session.receive(data, 5)
     except InvalidMessage:
@@ -675,7 +683,7 @@ def test_any_conversation_leaves_the_session_usable(conversation: list[dict[str,
 class TinyVenue:
     """One book subscription over a lossy line: frames may be lost or doubled."""
 
-    def __init__(self, session: FeedSession, random: Random) -> None:
+    def __init__(self, session: ToldSession, random: Random) -> None:
         self.session = session
         self.random = random
         self.seq = 0

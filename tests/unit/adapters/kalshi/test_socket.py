@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,8 +21,9 @@ from bot.adapters.kalshi.socket import StreamSocket
 from bot.domain.ids import MarketTicker
 from bot.domain.quotes import BookDelta, BookSnapshot
 from bot.kit.clock import SystemClock
-from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedUp
+from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedNews, FeedUp, TakesChange
 from tests.support.blackhole import BlackHole
+from tests.support.feeds import opened
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -37,7 +39,6 @@ SETTINGS = StreamSettings(
     backoff_cap_s=0.02,
     silence_max_s=0.5,
     tick_s=0.05,
-    close_timeout_s=0.1,
     connect_timeout_s=1,
     failure_cooldown_s=0.01,
     session=SessionSettings(wants_private=False, wants_trades=False),
@@ -85,8 +86,23 @@ async def serving(
         yield f"ws://127.0.0.1:{port}/trade-api/ws/v2"
 
 
-def stream(url: str, settings: StreamSettings = SETTINGS) -> StreamSocket:
-    return StreamSocket(url, settings, signer=SIGNER, clock=SystemClock(), random=Random(1))
+class Streams(Protocol):
+    def __call__(self, url: str, settings: StreamSettings = SETTINGS) -> StreamSocket: ...
+
+
+@pytest.fixture(params=["picows", "websockets"])
+def stream(request: pytest.FixtureRequest) -> Streams:
+    """A socket over each of the libraries."""
+    name = f"bot.adapters.kalshi.dial_{request.param}"
+    library = pytest.importorskip(name, reason=f"{request.param} is not installed here")
+
+    def make(url: str, settings: StreamSettings = SETTINGS) -> StreamSocket:
+        clock, random = SystemClock(), Random(1)
+        return StreamSocket(
+            url, settings, signer=SIGNER, clock=clock, random=random, dial=library.dial
+        )
+
+    return make
 
 
 async def take(
@@ -102,7 +118,9 @@ async def take(
     return seen
 
 
-async def test_a_lost_connection_is_told_and_made_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_lost_connection_is_told_and_made_again(
+    stream: Streams, caplog: pytest.LogCaptureFixture
+) -> None:
     async def handler(connection: ServerConnection) -> None:
         await confirm_book(connection)
         await connection.send(snapshot(1))
@@ -113,7 +131,7 @@ async def test_a_lost_connection_is_told_and_made_again(caplog: pytest.LogCaptur
         async with serving(handler) as url:
             socket = stream(url)
             await socket.watch([A])
-            async with socket.open() as events:
+            async with opened(socket) as events:
                 seen = await take(events, lambda seen: len(seen) >= 6)
     assert [type(event) for event in seen] == [
         FeedUp,
@@ -128,7 +146,7 @@ async def test_a_lost_connection_is_told_and_made_again(caplog: pytest.LogCaptur
     assert "key-id" not in caplog.text
 
 
-async def test_the_handshake_is_signed_for_the_path() -> None:
+async def test_the_handshake_is_signed_for_the_path(stream: Streams) -> None:
     seen: list[Request] = []
 
     def look(_: ServerConnection, request: Request) -> Response | None:
@@ -138,7 +156,7 @@ async def test_the_handshake_is_signed_for_the_path() -> None:
     async def handler(connection: ServerConnection) -> None:
         await connection.wait_closed()
 
-    async with serving(handler, look) as url, stream(url).open() as events:
+    async with serving(handler, look) as url, opened(stream(url)) as events:
         await anext(events)
     (request,) = seen
     assert request.path == "/trade-api/ws/v2"
@@ -146,7 +164,7 @@ async def test_the_handshake_is_signed_for_the_path() -> None:
     assert request.headers["KALSHI-ACCESS-TIMESTAMP"].isdigit()
 
 
-async def test_pings_alone_keep_a_quiet_feed_alive_and_silence_ends_it() -> None:
+async def test_pings_alone_keep_a_quiet_feed_alive_and_silence_ends_it(stream: Streams) -> None:
     async def handler(connection: ServerConnection) -> None:
         for _ in range(8):
             await connection.ping(b"heartbeat")
@@ -154,7 +172,7 @@ async def test_pings_alone_keep_a_quiet_feed_alive_and_silence_ends_it() -> None
         await connection.wait_closed()
 
     settings = replace(SETTINGS, session=replace(SETTINGS.session, command_timeout_us=60_000_000))
-    async with serving(handler) as url, stream(url, settings).open() as events:
+    async with serving(handler) as url, opened(stream(url, settings)) as events:
         assert isinstance(await anext(events), FeedUp)
         began = asyncio.get_running_loop().time()
         alive = 0
@@ -164,13 +182,13 @@ async def test_pings_alone_keep_a_quiet_feed_alive_and_silence_ends_it() -> None
                 if isinstance(event, FeedDown):
                     break
         lasted = asyncio.get_running_loop().time() - began
-    assert event.reason == "TimeoutError: silent for 0.5 s"
+    assert event.reason == "silent for 0.5 s"
     assert lasted > 1.5
     assert alive >= 2
 
 
 async def test_refused_handshakes_open_the_breaker_and_never_end_the_feed(
-    caplog: pytest.LogCaptureFixture,
+    stream: Streams, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls = 0
 
@@ -186,14 +204,16 @@ async def test_refused_handshakes_open_the_breaker_and_never_end_the_feed(
     async with (
         asyncio.timeout(10),
         serving(handler, refuse) as url,
-        stream(url, settings).open() as events,
+        opened(stream(url, settings)) as events,
     ):
         assert isinstance(await anext(events), FeedUp)
-    phrases = [record.message for record in caplog.records if "metric" in record.__dict__]
+    told = [record.__dict__ for record in caplog.records if "metric" in record.__dict__]
+    phrases = [one["message"] for one in told]
+    assert "check KALSHI_API_KEY_ID" in told[0]["reason"]
     assert phrases == ["websocket reconnect"] * 2 + ["websocket breaker open"] * 2
 
 
-async def test_watching_while_connected_subscribes_at_once() -> None:
+async def test_watching_while_connected_subscribes_at_once(stream: Streams) -> None:
     asked: asyncio.Queue[list[str]] = asyncio.Queue()
 
     async def handler(connection: ServerConnection) -> None:
@@ -204,14 +224,14 @@ async def test_watching_while_connected_subscribes_at_once() -> None:
 
     async with serving(handler) as url:
         socket = stream(url)
-        async with socket.open() as events:
+        async with opened(socket) as events:
             assert isinstance(await anext(events), FeedUp)
             await socket.watch([A])
             async with asyncio.timeout(5):
                 assert await asked.get() == ["A"]
 
 
-async def test_an_unreadable_frame_is_counted_and_the_feed_goes_on() -> None:
+async def test_an_unreadable_frame_is_counted_and_the_feed_goes_on(stream: Streams) -> None:
     async def handler(connection: ServerConnection) -> None:
         await confirm_book(connection)
         await connection.send("{not json")
@@ -222,13 +242,13 @@ async def test_an_unreadable_frame_is_counted_and_the_feed_goes_on() -> None:
     async with serving(handler) as url:
         socket = stream(url)
         await socket.watch([A])
-        async with socket.open() as events:
+        async with opened(socket) as events:
             seen = await take(events, lambda seen: isinstance(seen[-1], BookSnapshot))
     assert [type(event) for event in seen] == [FeedUp, BookSnapshot]
     assert socket.invalid_frames == 2
 
 
-async def test_a_burst_of_ten_thousand_frames_loses_nothing() -> None:
+async def test_a_burst_of_ten_thousand_frames_loses_nothing(stream: Streams) -> None:
     async def handler(connection: ServerConnection) -> None:
         await confirm_book(connection)
         await connection.send(snapshot(1))
@@ -239,12 +259,12 @@ async def test_a_burst_of_ten_thousand_frames_loses_nothing() -> None:
     async with serving(handler) as url:
         socket = stream(url, replace(SETTINGS, silence_max_s=10))
         await socket.watch([A])
-        async with socket.open() as events:
+        async with opened(socket) as events:
             seen = await take(events, lambda seen: len(seen) >= 10_002)
     assert [type(event) for event in seen] == [FeedUp, BookSnapshot] + [BookDelta] * 10_000
 
 
-async def test_leaving_the_context_closes_the_socket() -> None:
+async def test_leaving_the_context_closes_the_socket(stream: Streams) -> None:
     closed = asyncio.Event()
 
     async def handler(connection: ServerConnection) -> None:
@@ -252,18 +272,18 @@ async def test_leaving_the_context_closes_the_socket() -> None:
         closed.set()
 
     async with serving(handler) as url:
-        async with stream(url).open() as events:
+        async with opened(stream(url)) as events:
             await anext(events)
         async with asyncio.timeout(5):
             await closed.wait()
 
 
-async def test_being_stopped_waits_for_no_closing_handshake_of_a_dead_peer() -> None:
+async def test_being_stopped_waits_for_no_closing_handshake_of_a_dead_peer(stream: Streams) -> None:
     async def handler(connection: ServerConnection) -> None:
         await connection.wait_closed()
 
     async def read(socket: StreamSocket, is_up: asyncio.Event) -> None:
-        async with socket.open() as events:
+        async with opened(socket) as events:
             async for _ in events:
                 is_up.set()
 
@@ -271,7 +291,7 @@ async def test_being_stopped_waits_for_no_closing_handshake_of_a_dead_peer() -> 
         serving(handler) as url,
         BlackHole.running(urlsplit(url).port or 0) as relay,
     ):
-        patient = replace(SETTINGS, close_timeout_s=3600, silence_max_s=3600)
+        patient = replace(SETTINGS, silence_max_s=3600)
         socket, is_up = stream(f"ws://127.0.0.1:{relay.port}/", patient), asyncio.Event()
         reading = asyncio.create_task(read(socket, is_up))  # noqa: TID251 - cancelled below
         await is_up.wait()
@@ -279,3 +299,117 @@ async def test_being_stopped_waits_for_no_closing_handshake_of_a_dead_peer() -> 
         reading.cancel()
         _, waiting = await asyncio.wait({reading}, timeout=10)
         assert not waiting
+
+
+async def test_a_message_in_pieces_is_put_together(stream: Streams) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await confirm_book(connection)
+        await connection.send(
+            part for part in (snapshot(1)[:20], snapshot(1)[20:50], snapshot(1)[50:])
+        )
+        await connection.ping()
+        await connection.send(delta(2))
+        await connection.wait_closed()
+
+    async with serving(handler) as url:
+        socket = stream(url)
+        await socket.watch([A])
+        async with opened(socket) as events:
+            seen = await take(events, lambda seen: isinstance(seen[-1], BookDelta))
+    assert [type(event) for event in seen] == [FeedUp, BookSnapshot, BookDelta]
+
+
+async def test_why_the_exchange_closed_is_told(stream: Streams) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.close(4001, "too slow")
+
+    async with serving(handler) as url, opened(stream(url)) as events:
+        seen = await take(events, lambda seen: isinstance(seen[-1], FeedDown))
+    assert seen[-1].reason == "closed by the exchange: 4001 too slow"
+
+
+async def test_a_message_beyond_the_limit_ends_the_connection_and_not_the_feed(
+    stream: Streams,
+) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await confirm_book(connection)
+        await connection.send("x" * 5_000)
+        await connection.wait_closed()
+
+    async with serving(handler) as url:
+        socket = stream(url, replace(SETTINGS, frame_bytes_max=4_000))
+        await socket.watch([A])
+        async with opened(socket) as events:
+            seen = await take(events, lambda seen: len(seen) >= 3)
+    assert [type(event) for event in seen] == [FeedUp, FeedDown, FeedUp]
+
+
+async def test_a_server_that_never_answers_the_handshake_is_tried_again(stream: Streams) -> None:
+    calls: asyncio.Queue[None] = asyncio.Queue()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.put_nowait(None)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(mute, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    settings = replace(SETTINGS, connect_timeout_s=0.2)
+    async with server, opened(stream(f"ws://127.0.0.1:{port}/", settings)):
+        async with asyncio.timeout(10):
+            for _ in range(3):
+                await calls.get()
+    # What was given up in the middle is closed by its own timer.
+    await asyncio.sleep(2 * settings.connect_timeout_s)
+
+
+class Failing:
+    """A listener with a defect."""
+
+    def book(self, snapshot: BookSnapshot) -> TakesChange:
+        raise LookupError("a defect")
+
+    def news(self, event: FeedNews) -> None:
+        pass
+
+
+async def test_what_the_listener_raises_ends_the_feed(stream: Streams) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await confirm_book(connection)
+        await connection.send(snapshot(1))
+        await connection.send(snapshot(2))
+        await connection.wait_closed()
+
+    async with serving(handler) as url, asyncio.timeout(10):
+        socket = stream(url)
+        await socket.watch([A])
+        with pytest.raises(LookupError, match="a defect"):
+            await socket.run(Failing())
+
+
+async def test_a_held_feed_leaves_the_socket_unread_and_loses_nothing(stream: Streams) -> None:
+    is_sent = asyncio.Event()
+
+    async def handler(connection: ServerConnection) -> None:
+        await confirm_book(connection)
+        await connection.send(snapshot(1))
+        await held.wait()
+        for seq in range(2, 1_002):
+            await connection.send(delta(seq))
+        is_sent.set()
+        await connection.wait_closed()
+
+    held = asyncio.Event()
+    async with serving(handler) as url, asyncio.timeout(20):
+        socket = stream(url)
+        await socket.watch([A])
+        async with opened(socket) as events:
+            await take(events, lambda seen: isinstance(seen[-1], BookSnapshot))
+            socket.hold(is_held=True)
+            held.set()
+            await is_sent.wait()
+            # Longer than silence would be borne: not reading is no silence.
+            await asyncio.sleep(2 * SETTINGS.silence_max_s)
+            socket.hold(is_held=False)
+            seen = await take(events, lambda seen: len(seen) >= 1_000)
+    assert [type(event) for event in seen] == [BookDelta] * 1_000

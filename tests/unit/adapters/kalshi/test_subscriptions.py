@@ -3,7 +3,7 @@
 import pytest
 
 from bot.adapters.kalshi.settings import SessionSettings
-from bot.adapters.kalshi.subscriptions import Channel, Subscription
+from bot.adapters.kalshi.subscriptions import BookMark, Channel, Subscription
 from bot.domain.ids import MarketTicker
 
 A, B = MarketTicker("A"), MarketTicker("B")
@@ -90,7 +90,7 @@ def test_delays_grow_and_are_forgotten_after_a_calm_time() -> None:
 
 def test_a_missing_snapshot_is_overdue_after_its_time() -> None:
     subscription = confirmed(A, B)
-    subscription.trust_book(A, 5, 0)
+    subscription.trust_book(A, BookMark(clock=5, snapshot_us=0, take=lambda *_: None))
     assert subscription.overdue(6 * S, 5 * S) == ["B"]
     subscription.snapshots_asked(["B"], 6 * S)  # type: ignore[list-item]
     assert subscription.overdue(7 * S, 5 * S) == []

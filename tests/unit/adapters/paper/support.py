@@ -23,6 +23,7 @@ from bot.ports.exchange import ExchangeReads, FeedEvent
 from bot.ports.paper import PaperJournal
 from tests.fakes.clock import ManualClock
 from tests.fakes.paper import TICKER, MemoryJournal, RealMarkets, ScriptedFeed
+from tests.support.feeds import opened
 
 SCOPE = Scope("paper:main:0")
 CASH = 100_000_000
@@ -127,5 +128,5 @@ class Paper:
 
     @asynccontextmanager
     async def streaming(self) -> AsyncIterator[AsyncIterator[FeedEvent]]:
-        async with self.feed.open() as events:
+        async with opened(self.feed) as events:
             yield events

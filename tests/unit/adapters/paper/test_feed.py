@@ -80,14 +80,28 @@ async def test_leaving_the_stream_closes_the_real_one_and_its_tasks():
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_slow_reader_holds_the_socket_back_instead_of_filling_memory():
+async def test_a_slow_journal_holds_the_socket_back_instead_of_filling_memory():
     paper = Paper()
     async with paper.streaming() as events:
-        paper.source.push(*(FeedAlive(received_us=number) for number in range(3_000)))
+        paper.source.push(BOOK)
+        assert await anext(events) == BOOK
+        await paper.order(BID, 9_000, 100)
+        assert isinstance(await anext(events), OwnOrder)
+        paper.journal.is_fast.clear()
+        through = paper.trade(8_900, 100, ASK)
+        paper.source.push(replace(through, executed_us=paper.clock.now_us() + SECOND))
         await asyncio.sleep(1)
-        assert paper.source._events.qsize() > 1_900
-        heard = [await anext(events) for _ in range(3_000)]
-    assert [event.received_us for event in heard] == list(range(3_000))
+        paper.source.push(*(FeedAlive(received_us=number) for number in range(1_023)))
+        await asyncio.sleep(1)
+        assert paper.source.holds == []
+        paper.source.push(*(FeedAlive(received_us=number) for number in range(1_023, 2_000)))
+        await asyncio.sleep(1)
+        assert paper.source.holds == [True]
+        paper.journal.is_fast.set()
+        heard = [await anext(events) for _ in range(2_003)]
+    assert paper.source.holds == [True, False]
+    pulses = [event.received_us for event in heard if isinstance(event, FeedAlive)]
+    assert pulses == list(range(2_000))
 
 
 async def test_an_expired_order_is_told_without_any_event_of_the_market():
