@@ -4,13 +4,14 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from chaos import deploys, networks, stops
+from chaos import bot_rows, deploys, networks, stops
 from chaos.arena import Arena, Wrong, prepare
 from chaos.rows import Outcome, Row, Seen
 from tests.support.postgres import Server, running_server
 
-ROWS: tuple[Row, ...] = (*deploys.ROWS, *stops.ROWS, *networks.ROWS)
+ROWS: tuple[Row, ...] = (*bot_rows.ROWS, *deploys.ROWS, *stops.ROWS, *networks.ROWS)
 _AT_A_TIME = 3
+_EXPECTED = (Wrong, AssertionError, OSError, ValueError)
 
 
 class Progress:
@@ -74,5 +75,17 @@ async def _tried(server: Server, row: Row, *, is_short: bool) -> Seen:
     try:
         async with Arena.open(server, is_short=is_short) as arena:
             return await row.run(arena)
-    except (Wrong, AssertionError, OSError, ValueError) as fault:
-        return Seen(problem=f"{type(fault).__name__}: {fault}")
+    except _EXPECTED as fault:
+        return Seen(problem=_said(fault))
+    except BaseExceptionGroup as faults:
+        # The exchange of a run lives in a task group, which wraps whatever ends it.
+        expected, others = faults.split(_EXPECTED)
+        if expected is None or others is not None:
+            raise
+        return Seen(problem=_said(expected))
+
+
+def _said(fault: BaseException) -> str:
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return f"{type(fault).__name__}: {fault}"

@@ -56,17 +56,28 @@ class Street:
             finally:
                 work.cancel()
 
-    def arrivals(self, epoch_of: dict[str, int]) -> list[Arrival]:
-        """Every order the exchange accepted; ``epoch_of`` knows the intents' epochs."""
-        offset_us = self._offset_us()
+    def arrivals(self) -> list[Arrival]:
+        """Every order the exchange accepted.
+
+        Its epoch is the rank of its order group: each leadership makes one of its own. The
+        epoch in the database is that of the last leader who wrote the row.
+        """
+        reads, offset_us = self.server.venue.reads, self._offset_us()
+        groups = reads.groups(self._account)
+        rank = {group.order_group_id: number for number, group in enumerate(groups, 1)}
         return [
             Arrival(
                 at_us=order.created_us - offset_us,
-                epoch=epoch_of.get(str(order.client_order_id), 0),
+                epoch=rank[order.order_group_id] if order.order_group_id else 0,
                 is_accepted=True,
             )
-            for order in reversed(list(self.server.venue.reads.orders(self._account)))
+            for order in reversed(list(reads.orders(self._account)))
         ]
+
+    def order_names(self) -> set[str]:
+        """The client's names of every accepted order."""
+        orders = self.server.venue.reads.orders(self._account)
+        return {str(order.client_order_id) for order in orders}
 
     def _offset_us(self) -> int:
         """What the exchange's clock is ahead of the monotonic one: it runs on that, constantly."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.domain.events import FillReported
-from bot.domain.ids import BracketId, ClientOrderId, MarketTicker, OrderId
+from bot.domain.ids import BracketId, ClientOrderId, Epoch, MarketTicker, OrderId
 from bot.domain.orders import BookSide
 from bot.domain.records import BracketRecord, StoredOrder
 from bot.engine.draft import Draft
@@ -71,9 +71,13 @@ class Desk:
             for order in bracket.orders()
         )
 
-    def unknown_orders(self) -> int:
-        """How many orders are in doubt."""
-        return sum(order.is_in_doubt for bracket in self.open() for order in bracket.orders())
+    def unknown_orders(self, since: Epoch | None = None) -> int:
+        """How many orders are in doubt, of all leaderships or of those from ``since`` on."""
+        return sum(
+            order.is_in_doubt and (since is None or order.intent.epoch >= since)
+            for bracket in self.open()
+            for order in bracket.orders()
+        )
 
     def open_orders(self) -> int:
         """How many orders may still fill."""

@@ -21,6 +21,8 @@ from bot.risk.breakers import BreakerState
 from bot.risk.readings import Readings
 
 _OLD_SNAPSHOT_US = 14 * DAY_US
+_INHERITED_PATIENCE_US = MINUTE_US
+"""So long what a predecessor had on its way when it died may be looked up before it counts."""
 _BOOKS_PATIENCE_US = MINUTE_US
 """So long the books may take to come before positions are written down at their cost."""
 
@@ -46,7 +48,7 @@ def readings(world: World) -> Readings:
         api_calls=calls,
         api_failed=failed,
         silence_us=0 if world.stance.is_paused else world.feed.silence_us(world.now_us),
-        unknown_orders=world.desk.unknown_orders(),
+        unknown_orders=_unknown_orders(world),
         clock_skew_us=world.clock_skew_us,
         stale_books=0 if world.stance.is_paused else stale,
         watched_books=watched,
@@ -200,6 +202,13 @@ def _settled_valuation(world: World) -> Valuation | None:
     valuation = world.ledger.value(world.markets, world.now_us)
     is_early = world.now_us - world.reconciled_us < _BOOKS_PATIENCE_US
     return None if valuation is None or (valuation.is_guessed and is_early) else valuation
+
+
+def _unknown_orders(world: World) -> int:
+    """A killed leader leaves as many as it had in flight: that is no fault of the exchange."""
+    agreed_us = world.reconciled_us
+    is_new = agreed_us is None or world.now_us - agreed_us < _INHERITED_PATIENCE_US
+    return world.desk.unknown_orders(world.stance.epoch if is_new else None)
 
 
 def _realized_today(world: World, day: str) -> Money:

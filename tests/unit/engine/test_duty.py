@@ -26,6 +26,7 @@ from bot.engine.effects import NoticeKind
 from bot.engine.settings import EngineSettings
 from bot.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from bot.risk.limits import RiskLimits
+from bot.risk.readings import BreakerLimits
 from tests.support.trading import CASH, START_US, TICKER, Desk, Eager, Store
 
 BIG = EngineSettings(
@@ -408,3 +409,17 @@ def test_a_restart_after_midnight_with_a_position_measures_from_before_midnight(
     assert desk.store.baseline is not None
     assert desk.store.baseline.equity == last.equity
     assert "daily_loss" in tripped(desk)
+
+
+def test_what_a_killed_leader_had_in_flight_counts_only_when_it_cannot_be_looked_up() -> None:
+    limits = BreakerLimits(unknown_orders_max=1)
+    killed = leading(settings=EngineSettings(breakers=limits))
+    killed.quote()
+    assert len(killed.outgoing) == 1
+    heir = Desk(EngineSettings(breakers=limits), store=killed.store, epoch=2, now_us=killed.now_us)
+    heir.lead(is_clean=False)
+    alive(heir, 30)
+    assert heir.engine.world.desk.unknown_orders() == 1
+    assert tripped(heir) == []
+    alive(heir, 40)
+    assert tripped(heir) == ["unknown_orders"]

@@ -1,0 +1,158 @@
+"""Faults around the whole bot."""
+
+import asyncio
+import contextlib
+
+import aiohttp
+
+from bot.kit.clock import SystemClock
+from chaos.arena import SLACK_S, Arena, demand
+from chaos.bots import Bots
+from chaos.rows import Row, Seen
+from tests.e2e.support.bot import Program
+from tests.fakes.telegram_server import TOKEN, FakeTelegram
+from tests.support.proxy import Trap
+
+_ALERT_S = 30.0
+_SENT_TWICE = (
+    "SELECT signal_id FROM order_intents WHERE purpose = 'entry' AND order_id IS NOT NULL"
+    " GROUP BY signal_id HAVING count(*) > 1"
+)
+
+
+async def deploy(arena: Arena) -> Seen:
+    """A newer deployment of the whole bot takes over from a trading one."""
+    async with Bots.open(arena) as bots:
+        old = await bots.trading("d1")
+        await bots.trading("d2")
+        ended = await old.ended()
+        demand(ended.code == 0, f"the old one ended with {ended.code}")
+        return await bots.seen_gap()
+
+
+async def kill(arena: Arena) -> Seen:
+    """SIGKILL while orders are in flight; the platform starts it again."""
+    async with Bots.open(arena) as bots:
+        old = await bots.trading("d1")
+        old.process.kill()
+        await bots.trading("d1")
+        return await bots.seen_gap()
+
+
+async def lost_commit(arena: Arena) -> Seen:
+    """An intent is stored and its writer never learns it: the order must not leave twice."""
+    proxy, address = await arena.proxy()
+    async with Bots.open(arena) as bots:
+        proxy.trap = Trap("INSERT INTO order_intents", is_after=True, skips=5)
+        began_us = arena.now_us()
+        bot = await bots.trading("d1", DATABASE_URL=address)
+        await arena.until(lambda: proxy.trap.has_sprung, SLACK_S, bot.story)
+        await bots.trades(bot)
+        seen = await bots.seen_silence(began_us)
+        demand(bot.is_running, "it ended")
+        twice = await bots.home.rows(_SENT_TWICE)
+        demand(twice == [], f"more than one order of a signal: {twice}")
+        return seen
+
+
+async def laptop(arena: Arena) -> Seen:
+    """A copy of production's settings on a laptop, without and with paper."""
+    async with Bots.open(arena) as bots:
+        live = {
+            "KALSHI_ENVIRONMENT": "production",
+            "LIVE_ENVIRONMENT": "production",
+            "RAILWAY_ENVIRONMENT_NAME": "production",
+        }
+        leader = await bots.trading("d1", **live)
+        began_us = arena.now_us()
+        copy = live | {"RAILWAY_ENVIRONMENT_NAME": None}
+        refused = await bots.home.start("-m", "bot", "run", **copy).ended()
+        demand(refused.code == 2, f"the copy ended with {refused.code}: {refused.said[-300:]}")  # noqa: PLR2004 - BEHAVIOUR 7
+        demand("LIVE_ENVIRONMENT" in refused.said, f"it does not say why: {refused.said[-300:]}")
+        paper = bots.home.bot(BOT_TRADING__LIVE="false", RAILWAY_DEPLOYMENT_ID="laptop")
+        await paper.reach("leading")
+        await bots.trades(leader)
+        demand(leader.roles() == ["activating", "leading"], "the leader was disturbed")
+        return await bots.seen_silence(began_us)
+
+
+async def second_poller(arena: Arena) -> Seen:
+    """Another program polls Telegram with our token: an alert, and trading goes on."""
+    async with FakeTelegram() as telegram, Bots.open(arena, telegram) as bots:
+        telegram.date = SystemClock().now_us() // 1_000_000
+        bot = await bots.trading("d1")
+        began_us = arena.now_us()
+        async with asyncio.TaskGroup() as group:
+            thief = group.create_task(_poll(telegram))
+            await arena.until(
+                lambda: _has_alert(bot, "telegram_conflict"), _ALERT_S + 2 * SLACK_S, bot.story
+            )
+            alerted_us = arena.now_us()
+            thief.cancel()
+        await bots.trades(bot)
+        silence = await bots.seen_silence(began_us)
+        limit_s = arena.terms.gate_us / 1_000_000
+        demand((silence.seconds or 0) < limit_s, f"no order for {silence.seconds} s meanwhile")
+        return Seen(seconds=(alerted_us - began_us) / 1_000_000, zombies=silence.zombies)
+
+
+async def _poll(telegram: FakeTelegram) -> None:
+    url = f"{telegram.url}/bot{TOKEN}/getUpdates"
+    async with aiohttp.ClientSession() as http:
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with http.post(url, data={"timeout": "10"}) as answer:
+                    await answer.read()
+            await asyncio.sleep(0.1)
+
+
+def _has_alert(bot: Program, kind: str) -> bool:
+    return any(entry["kind"] == kind for entry in bot.log("alert"))
+
+
+ROWS = (
+    Row(
+        key="bot_deploy",
+        fault="planned deploy of the whole bot",
+        expected="old exit 0; gap <= 0.5 s",
+        runs=20,
+        short_runs=1,
+        run=deploy,
+        median_s=0.5,
+        limit_s=3,
+    ),
+    Row(
+        key="bot_sigkill",
+        fault="SIGKILL of the whole bot, restart",
+        expected="trades again <= 18 s",
+        runs=5,
+        short_runs=0,
+        run=kill,
+        limit_s=18,
+    ),
+    Row(
+        key="lost_commit",
+        fault="lost reply of a commit",
+        expected="no order twice, goes on",
+        runs=5,
+        short_runs=1,
+        run=lost_commit,
+    ),
+    Row(
+        key="laptop",
+        fault="laptop with production's address",
+        expected="exit 2 live; paper apart",
+        runs=3,
+        short_runs=0,
+        run=laptop,
+    ),
+    Row(
+        key="second_poller",
+        fault="second Telegram poller",
+        expected="alert <= 60 s, trading goes on",
+        runs=2,
+        short_runs=0,
+        run=second_poller,
+        limit_s=60,
+    ),
+)
