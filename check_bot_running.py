@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 try:
-    from bot.cli import main
-    from bot.ops import processes
+    from bot import cli
+    from bot.ops import processes, pulse
 except ModuleNotFoundError as fault:
     if __name__ != "__main__":
         raise
@@ -23,7 +23,7 @@ except ModuleNotFoundError as fault:
 
 ROOT = Path(__file__).resolve().parent
 GRACE_S = 15.0
-"""Longer than an orderly drain."""
+"""Longer than a drain."""
 FORCE = "--force-kill"
 EXIT_RUNNING = 1
 
@@ -48,11 +48,11 @@ def start(arguments: list[str]) -> None:
     if {"--help", "-h"} & set(arguments):
         sys.stdout.write(__doc__ or "")
         return
-    obstacle = check(is_forced=FORCE in arguments)
-    if obstacle is not None:
+    # A supervisor's child comes by again; its supervisor has checked and is one of us.
+    if not pulse.is_child(arguments) and (obstacle := check(is_forced=FORCE in arguments)):
         sys.stderr.write(f"{obstacle}\n")
         sys.exit(EXIT_RUNNING)
-    main(["run", *(one for one in arguments if one != FORCE)])
+    cli.start(["run", *(one for one in arguments if one != FORCE)])
 
 
 if __name__ == "__main__":

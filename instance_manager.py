@@ -12,7 +12,7 @@ Further options of the others are those of: python -m bot instances --help
 import sys
 
 try:
-    from bot.cli import main
+    from bot import cli
 except ModuleNotFoundError as fault:
     if __name__ != "__main__":
         raise
@@ -30,8 +30,8 @@ def start(arguments: list[str]) -> None:
         sys.stdout.write(__doc__ or "")
         return
     if any(one.partition("=")[0] in _DESK for one in arguments):
-        main(["instances", *(one for one in arguments if one != "--list")])
-    main(["run", *arguments])
+        cli.start(["instances", *(one for one in arguments if one != "--list")])
+    cli.start(["run", *arguments])
 
 
 if __name__ == "__main__":

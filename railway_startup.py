@@ -6,13 +6,13 @@ the preflight has passed. Who leads is decided in the database, never here.
 
 import sys
 
-from bot.cli import main
+from bot import cli
 
 
 def start() -> None:
     """Preflight, register, lead; exits with the documented code."""
     # `run` does the three steps in this order and ends with 0 when another instance leads.
-    main(["run", *sys.argv[1:]])
+    cli.start(["run", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

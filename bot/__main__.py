@@ -1,6 +1,8 @@
 """``python -m bot``."""
 
-from bot.cli import main
+import sys
+
+from bot.cli import start
 
 if __name__ == "__main__":
-    main()
+    start(sys.argv[1:])

@@ -52,6 +52,7 @@ from bot.leadership.elector import Elector
 from bot.leadership.elector import Means as ElectorMeans
 from bot.leadership.watchdog import Watchdog
 from bot.ops import hostlock
+from bot.ops.pulse import Identity, Pulse
 from bot.web.server import WebServer
 
 logger = logging.getLogger(__name__)
@@ -86,9 +87,15 @@ async def run_once(settings: BotSettings, bar: OnAdvance) -> CycleReport:
             )
 
 
-def run_managed(settings: BotSettings) -> int:
-    """Lead, or leave to whoever does; the exit code of the process."""
-    return run_on_fast_loop(_managed(settings))
+def run_managed(settings: BotSettings, supervisor_fd: int | None = None) -> int:
+    """Lead, or leave to whoever does; the exit code of the process.
+
+    ``supervisor_fd`` is the socket to the supervisor that started us, if one did.
+    """
+    pulse = None if supervisor_fd is None else Pulse(supervisor_fd)
+    if pulse is not None:
+        pulse.watch()
+    return run_on_fast_loop(_managed(settings, pulse))
 
 
 def run_on_fast_loop(main: Coroutine[object, object, T]) -> T:
@@ -105,7 +112,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _managed(settings: BotSettings) -> int:
+async def _managed(settings: BotSettings, pulse: Pulse | None) -> int:
     means = real_means()
     preflight(settings)
     stop = asyncio.Event()
@@ -136,7 +143,7 @@ async def _managed(settings: BotSettings) -> int:
             signer=signer_of(settings),
             candidate=candidate_of(settings, means, os.getpid()),
         )
-        return await _live(Running(parts), web, stop)
+        return await _live(Running(parts), web, stop, _watchdog(parts, pulse))
 
 
 def preflight(settings: BotSettings) -> None:
@@ -189,23 +196,41 @@ async def _database(
     raise AssertionError("the waits never end")
 
 
-async def _live(running: Running, web: WebServer, stop: asyncio.Event) -> int:
+def _watchdog(parts: Parts, pulse: Pulse | None) -> Watchdog:
+    """Ours, and through it the supervisor's, which must know whom to bury."""
+    clock = parts.means.clock
+    if pulse is None:
+        return Watchdog(clock)
+    pulse.introduce(
+        Identity(
+            instance_id=parts.candidate.instance_id,
+            scope=parts.candidate.scope,
+            database=parts.settings.database.url.get_secret_value(),
+        )
+    )
+    return Watchdog(clock, told=pulse.beat)
+
+
+async def _live(running: Running, web: WebServer, stop: asyncio.Event, watchdog: Watchdog) -> int:
     page = PageBackend(running)
     web.serve(page)
-    lifecycle = lifecycle_of(running, Leading(running, page), stop)
+    lifecycle = lifecycle_of(running, Leading(running, page), stop, watchdog)
     async with alongside(running):
         return await lifecycle.run()
 
 
-def lifecycle_of(running: Running, leading: Leading, stop: asyncio.Event) -> Lifecycle:
+def lifecycle_of(
+    running: Running, leading: Leading, stop: asyncio.Event, watchdog: Watchdog | None = None
+) -> Lifecycle:
     """The life of a process that seeks the lead; ``stop`` ends it."""
     settings, means = running.settings, running.parts.means
+    watchdog = watchdog or Watchdog(means.clock)
     terms = lease_terms(settings)
     elector = Elector(
         store=SqlLeaseStore(running.parts.database),
         candidate=running.parts.candidate,
         terms=terms,
-        means=ElectorMeans(clock=means.clock, random=means.random, watchdog=Watchdog(means.clock)),
+        means=ElectorMeans(clock=means.clock, random=means.random, watchdog=watchdog),
         is_exclusive=settings.database.is_sqlite,
     )
     return Lifecycle(

@@ -12,13 +12,22 @@ import click
 from bot.cli.errors import ExitCode, report
 from bot.cli.root import cli
 from bot.cli.spellings import modernise
+from bot.cli.supervised import supervise, wants_supervisor
 from bot.domain.errors import BotError
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def start(arguments: Sequence[str]) -> None:
+    """What the front doors do: as :func:`main`, the bot itself as a supervisor's child.
+
+    The child gets the command line of this process, whatever ``arguments`` were made of it.
+    """
+    given = modernise(list(arguments))
+    sys.exit(supervise() if wants_supervisor(given) else _run(given))
+
+
+def main(arguments: Sequence[str]) -> None:
     """Run one command and leave the process with its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(modernise(given)))
+    sys.exit(_run(modernise(list(arguments))))
 
 
 def _run(arguments: list[str]) -> int:

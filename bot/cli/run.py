@@ -8,6 +8,8 @@ from bot.app.main import run_managed, run_once
 from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode, not_built
 from bot.cli.options import json_option, progress_bar, show, with_settings_of_the_bot
+from bot.cli.supervised import UNSUPERVISED
+from bot.ops.pulse import OPTION
 
 _MODES = click.Choice(["collect", "analyze", "trade"])
 
@@ -18,18 +20,20 @@ _MODES = click.Choice(["collect", "analyze", "trade"])
 @click.option("--dry-run", is_flag=True, help="Decide, but send no order.")
 @click.option("--lead-anyway", is_flag=True, help="Move the lead to this machine; see the docs.")
 @click.option("--enable-live-trading", is_flag=True, help="Trade with money; see the handbook.")
+@click.option(UNSUPERVISED, is_flag=True, help="One process, for debugging; see the handbook.")
+@click.option(OPTION, "supervisor_fd", type=click.IntRange(min=3), hidden=True)
 @json_option
 @with_settings_of_the_bot
-def run(settings: BotSettings, *, once: bool, as_json: bool) -> int:
+def run(settings: BotSettings, /, *, supervisor_fd: int | None, **options: bool) -> int:
     """Run the bot, or one cycle of it with --once (for cron and timers)."""
     if settings.mode == "analyze":
         not_built("mode analyze", "use --mode collect or --mode trade")
-    if not once:
-        return run_managed(settings)
+    if not options["once"]:
+        return run_managed(settings, supervisor_fd)
     if settings.mode == "trade":
         not_built("one trading cycle", "trading runs continuously: leave --once away")
     with progress_bar("collect") as bar:
         report = asyncio.run(run_once(settings, bar))
-    if as_json:
+    if options["as_json"]:
         show(report.facts, as_json=True)
     return ExitCode.DONE if report.is_success else ExitCode.FAILED

@@ -2,7 +2,8 @@
 
 A blocked or frozen loop cannot renew, cannot demote and cannot cancel anything;
 the thread needs none of it. It does not log: a lock held by the blocked thread
-would block it as well.
+would block it as well. What a thread cannot survive either - a stopped process,
+a library that holds the interpreter - the supervisor ends, which is told the same deadline.
 """
 
 import os
@@ -29,10 +30,13 @@ class Watchdog:
         clock: Clock,
         end: Callable[[], None] = end_process,
         check_every_s: float = 0.25,
+        told: Callable[[int | None], None] = lambda _: None,
     ) -> None:
+        """``told`` hears every deadline, and ``None`` when there is none; it must not block."""
         self._clock = clock
         self._end = end
         self._check_every_s = check_every_s
+        self._told = told
         self._deadline_us: int | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -46,10 +50,12 @@ class Watchdog:
     def arm(self, deadline_us: int) -> None:
         """End the process at this monotonic time."""
         self._deadline_us = deadline_us
+        self._told(deadline_us)
 
     def disarm(self) -> None:
         """The lead is given up; nothing to guard."""
         self._deadline_us = None
+        self._told(None)
 
     def close(self) -> None:
         """Stop watching, for an orderly exit."""

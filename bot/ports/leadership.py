@@ -70,6 +70,14 @@ class LeaseStore(Protocol):
         """The last write of an instance: stopped, not wanted, with the reason."""
         ...
 
+    async def bury(self, scope: Scope, dead: InstanceId, reason: str) -> bool:
+        """Give up whatever a process still held that is dead *for certain*.
+
+        Only whoever reaped that process may call it. The release is unclean, since orders
+        may have been in flight. ``False``: it did not hold the lease.
+        """
+        ...
+
     async def hear(self, scope: Scope, wake: Callable[[], None]) -> None:
         """Call ``wake`` whenever somebody changes who leads. Never returns.
 

@@ -346,6 +346,36 @@ async def test_retiring_keeps_the_reason(bench: Bench) -> None:
     assert not stopped.is_active
 
 
+async def test_burying_the_dead_frees_the_lead_at_once_and_uncleanly(bench: Bench) -> None:
+    epoch = await lead(bench, A)
+    assert await bench.store.bury(SCOPE, A, "killed by SIGKILL")
+    buried = await row(bench, A)
+    assert (buried.is_active, buried.state, buried.stop_reason) == (
+        False,
+        InstanceState.STOPPED,
+        "killed by SIGKILL",
+    )
+    await bench.store.register(candidate(B))
+    reading = await bench.store.read(SCOPE, B)
+    assert (reading.lease.holder, reading.lease.epoch) == (None, epoch)
+    assert not reading.lease.clean_release
+    assert not reading.lease.stood_down, "nobody was deactivated"
+    assert reading.lease.expires_us <= reading.database_now_us
+    assert await lead(bench, B) > epoch
+
+
+async def test_burying_one_process_takes_nothing_from_another(bench: Bench) -> None:
+    await lead(bench, A)
+    await bench.store.retire(A, "stopped by signal")
+    epoch = await lead(bench, B, "d2")
+    assert not await bench.store.bury(SCOPE, A, "killed by SIGKILL")
+    assert (await row(bench, A)).stop_reason == "stopped by signal", "its own last word stays"
+    renewal = await bench.store.renew(SCOPE, B, epoch, LEASE_US)
+    assert renewal.is_kept
+    assert renewal.is_active
+    assert not await bench.store.bury(SCOPE, InstanceId("never-registered"), "killed")
+
+
 async def test_scopes_do_not_see_each_other(bench: Bench) -> None:
     await lead(bench, A)
     other = Scope("live:main:0")

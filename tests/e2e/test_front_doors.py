@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False)]
 ROOT = Path(__file__).parents[2]
 STAND_IN = (
     "import sys, time\n"
-    "def main(arguments):\n"
+    "def start(arguments):\n"
     "    print(*arguments, flush=True)\n"
     "    if arguments[0] == 'run':\n"
     "        time.sleep(120)\n"
@@ -38,7 +38,8 @@ class House:
             (root / package / "__init__.py").touch()
         for name in ("check_bot_running.py", "railway_startup.py", "instance_manager.py"):
             shutil.copy(ROOT / name, root / name)
-        shutil.copy(ROOT / "bot/ops/processes.py", root / "bot/ops/processes.py")
+        for name in ("processes.py", "pulse.py"):
+            shutil.copy(ROOT / "bot/ops" / name, root / "bot/ops" / name)
         (root / "bot/cli/__init__.py").write_text(STAND_IN)
 
     def start(self, *words: str) -> subprocess.Popen[str]:

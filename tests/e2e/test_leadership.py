@@ -7,48 +7,19 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from tests.e2e.support.leader import Leader, eventually
+from tests.e2e.support.bench import LEASE_S, SLACK_S, Bench
+from tests.e2e.support.leader import eventually
 from tests.support.blackhole import BlackHole
 from tests.support.postgres import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.looptime(False)]
-
-LEASE_S = 6.0
-SLACK_S = 25.0
-"""What a busy machine may add to starting a process and running its statements."""
-
-
-class Bench:
-    """Processes on one database, and a SQL prompt."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.leaders: list[Leader] = []
-
-    def start(self, deployment: str = "d1", *options: str, address: str | None = None) -> Leader:
-        leader = Leader(address or self.url, deployment, *options)
-        self.leaders.append(leader)
-        return leader
-
-    async def sql(self, statement: str) -> object:
-        connection = await asyncpg.connect(self.url)
-        try:
-            return await connection.fetchval(statement)
-        finally:
-            await connection.close()
-
-    def judge(self) -> None:
-        """No trade of an earlier epoch is later than one of a later epoch."""
-        trades = sorted(trade for leader in self.leaders for trade in leader.trades())
-        assert trades == sorted(trades, key=lambda trade: trade[1])
 
 
 @pytest.fixture
 def bench(postgres_url: str) -> Iterator[Bench]:
     built = Bench(postgres_url)
     yield built
-    for leader in built.leaders:
-        leader.end()
+    built.end()
     built.judge()
 
 

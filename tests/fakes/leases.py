@@ -228,6 +228,23 @@ class MemoryLeaseStore:
             me, state=InstanceState.STOPPED, stopped_us=stopped_us, stop_reason=reason
         )
 
+    async def bury(self, scope: Scope, dead: InstanceId, reason: str) -> bool:
+        await self._reach()
+        tables, now_us = self.tables, self.tables.clock.now_us()
+        self._unwant(dead)
+        row = tables.rows.get(dead)
+        if row is not None and row.stopped_us is None:
+            tables.change(dead, state=InstanceState.STOPPED, stopped_us=now_us, stop_reason=reason)
+        lease = tables.leases[scope]
+        if lease.holder != dead:
+            return False
+        expires_us = min(lease.expires_us, now_us)
+        tables.leases[scope] = replace(
+            lease, holder=None, expires_us=expires_us, clean_release=False
+        )
+        tables.notify()
+        return True
+
     async def hear(self, scope: Scope, wake: Callable[[], None]) -> None:
         self.tables.listeners.append(wake)
         try:

@@ -117,6 +117,12 @@ RETIRE = (
     "UPDATE bot_instances SET state = 'stopped', stopped_us = @now, stop_reason = :reason"
     " WHERE instance_id = :me"
 )
+# By the name of one process start and not by its epoch: it may have won one it could not report.
+RELEASE_DEAD = (
+    "UPDATE leader_lease SET holder = NULL, expires_us = @least(expires_us, @now),"
+    " clean_release = FALSE WHERE scope = :scope AND holder = :me"
+)
+RETIRE_DEAD = f"{RETIRE} AND stopped_us IS NULL"
 # Typed on purpose: decided_us stands still, so the triggers treat it as the operator's.
 ACTIVATE = "UPDATE bot_instances SET is_active = TRUE WHERE instance_id = :me"
 DEACTIVATE = (
@@ -136,6 +142,7 @@ class SqlLeaseStore:
             "@now": NOW_US[database.dialect],
             "@lock": " FOR UPDATE" if is_postgres else "",
             "@greatest": "GREATEST" if is_postgres else "MAX",
+            "@least": "LEAST" if is_postgres else "MIN",
         }
 
     # --- LeaseStore ------------------------------------------------------------------------
@@ -264,6 +271,16 @@ class SqlLeaseStore:
         async with self._database.begin() as connection:
             await self._run(connection, UNWANT_ME, {"me": me})
             await self._run(connection, RETIRE, {"me": me, "reason": reason})
+
+    async def bury(self, scope: Scope, dead: InstanceId, reason: str) -> bool:
+        """See the port."""
+        async with self._database.begin() as connection:
+            await self._run(connection, UNWANT_ME, {"me": dead})
+            await self._run(connection, RETIRE_DEAD, {"me": dead, "reason": reason})
+            released = await self._run(connection, RELEASE_DEAD, {"scope": scope, "me": dead})
+            await self._notify(connection, scope)
+            held_it: bool = released.rowcount == 1
+            return held_it
 
     async def hear(self, scope: Scope, wake: Callable[[], None]) -> None:
         """See the port."""

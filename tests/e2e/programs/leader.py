@@ -4,11 +4,13 @@ Speaks JSON lines on standard output: every change of role, and one ``trade`` fo
 each tenth of a second in which the gate is open. With ``--venue`` the trades are
 orders instead: sent to that port of the loopback under the epoch, after the older
 epochs were shut out there. ``block`` on standard input blocks the event loop for
-good; ``freeze`` stops the process between the gate's answer and the next order.
+good; ``freeze`` stops the process between the gate's answer and the next order. ``hold``
+blocks the whole interpreter. With ``--supervised`` it is the supervisor of such a bot.
 """
 
 import argparse
 import asyncio
+import ctypes
 import json
 import os
 import platform
@@ -23,6 +25,7 @@ from typing_extensions import override
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.leases import SqlLeaseStore
+from bot.app.burial import bury
 from bot.app.lifecycle import Lifecycle, RoleChange, Tenure, stop_on_signals
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import InstanceId, Scope
@@ -33,6 +36,8 @@ from bot.kit.tasks import Service
 from bot.leadership.elector import Elector, Means
 from bot.leadership.lease import LeaseTerms
 from bot.leadership.watchdog import Watchdog
+from bot.ops.pulse import OPTION, Identity, Pulse
+from bot.ops.supervisor import Supervisor
 
 SHORT = LeaseTerms(
     lease_us=6_000_000,
@@ -66,8 +71,11 @@ class Orders:
 
     def obey(self, loop: asyncio.AbstractEventLoop) -> None:
         for line in sys.stdin:
-            if line.strip() == "block":
-                loop.call_soon_threadsafe(threading.Event().wait)
+            match line.strip():
+                case "block":
+                    loop.call_soon_threadsafe(threading.Event().wait)
+                case "hold":
+                    ctypes.PyDLL(None).sleep(600)
             self.is_to_freeze = line.strip() == "freeze"
 
 
@@ -137,6 +145,17 @@ async def open_database(url: str) -> Database:
             await asyncio.sleep(0.2)
 
 
+def watchdog_of(given: argparse.Namespace, candidate: Candidate) -> Watchdog:
+    if given.supervisor_fd is None:
+        return Watchdog(CLOCK)
+    pulse = Pulse(given.supervisor_fd)
+    pulse.watch()
+    pulse.introduce(
+        Identity(instance_id=candidate.instance_id, scope=candidate.scope, database=given.database)
+    )
+    return Watchdog(CLOCK, told=pulse.beat)
+
+
 async def run(given: argparse.Namespace) -> int:
     terms = TERMS[given.terms]
     stop = asyncio.Event()
@@ -152,7 +171,7 @@ async def run(given: argparse.Namespace) -> int:
         pid=os.getpid(),
         code_version="test",
     )
-    watchdog = Watchdog(CLOCK)
+    watchdog = watchdog_of(given, candidate)
     elector = Elector(
         store=SqlLeaseStore(database),
         candidate=candidate,
@@ -170,12 +189,13 @@ async def run(given: argparse.Namespace) -> int:
             yield [Trader(tenure, given.activation_s, orders, given.venue)]
 
     def told(change: RoleChange) -> None:
-        say("role", role=change.role, reason=change.reason, epoch=change.epoch)
+        facts = {"role": change.role, "reason": change.reason, "epoch": change.epoch}
+        say("role", **facts, rival=change.rival)
 
     lifecycle = Lifecycle(
         elector=elector, lead=lead, terms=terms, clock=CLOCK, stop=stop, told=told
     )
-    say("start", instance=candidate.instance_id)
+    say("start", instance=candidate.instance_id, pid=candidate.pid)
     loop = asyncio.get_running_loop()
     threading.Thread(target=orders.obey, args=(loop,), daemon=True).start()
     code = await lifecycle.run()
@@ -190,4 +210,9 @@ if __name__ == "__main__":
     parser.add_argument("--activation-s", type=float, default=0.1)
     parser.add_argument("--terms", choices=sorted(TERMS), default="short")
     parser.add_argument("--venue", type=int)
-    sys.exit(asyncio.run(run(parser.parse_args())))
+    parser.add_argument("--supervised", action="store_true")
+    parser.add_argument(OPTION, dest="supervisor_fd", type=int)
+    parsed = parser.parse_args()
+    if parsed.supervised and parsed.supervisor_fd is None:
+        sys.exit(Supervisor([sys.executable, *sys.orig_argv[1:]], bury).run())
+    sys.exit(asyncio.run(run(parsed)))

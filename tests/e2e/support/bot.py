@@ -5,6 +5,7 @@ it said, whatever happened to it.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 from sqlalchemy import text
 
 from bot.adapters.storage.database import Database
@@ -129,6 +131,10 @@ class Program:
         self.process.send_signal(number)
         return await self.ended(limit_s)
 
+    def children(self) -> list[psutil.Process]:
+        """Those it started: of a supervisor, the bot."""
+        return psutil.Process(self.process.pid).children()
+
     async def page(self, path: str) -> Any:
         """What its own HTTP server answers."""
         await self.until_said("page open")
@@ -197,7 +203,11 @@ class Home:
         return program
 
     def bot(self, *words: str, **changes: str | None) -> Program:
-        """Start the bot by its deployment front door."""
+        """Start the bot by its deployment front door, as one process that can be killed."""
+        return self.start(str(ROOT / "railway_startup.py"), "--unsupervised", *words, **changes)
+
+    def supervised(self, *words: str, **changes: str | None) -> Program:
+        """The same as it is deployed: the supervisor, and the bot as its child."""
         return self.start(str(ROOT / "railway_startup.py"), *words, **changes)
 
     async def command(self, *words: str, **changes: str | None) -> Ended:
@@ -238,8 +248,13 @@ class Home:
     def end(self) -> None:
         for program in self.programs:
             if program.is_running:
+                # Together: a bot whose supervisor is gone would end in its own time.
+                children = psutil.Process(program.process.pid).children(recursive=True)
                 program.process.kill()
                 program.process.wait()
+                for child in children:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        child.kill()
 
     def judge(self) -> None:
         """Nobody showed a trace or a secret."""

@@ -1,6 +1,7 @@
 """Processes of ``programs/leader.py``: the real elector and lifecycle around a tiny service."""
 
 import asyncio
+import contextlib
 import json
 import queue
 import subprocess
@@ -8,6 +9,8 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+
+import psutil
 
 PROGRAM = "tests.e2e.programs.leader"
 ROOT = Path(__file__).parents[3]
@@ -89,6 +92,12 @@ class Leader:
         return self.process.stderr.read() if self.process.poll() is not None else ""
 
     def end(self) -> None:
+        children: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = psutil.Process(self.process.pid).children()
         self.process.kill()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         self.process.communicate()
         self._reader.join()

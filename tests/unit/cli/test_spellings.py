@@ -28,6 +28,11 @@ from bot.cli.spellings import modernise
         (["--lock-file", "./custom.lock"], ["run", "--lock-file", "./custom.lock"]),
         (["--config", "c.json", "--help"], ["--config", "c.json", "--help"]),
         (["--mode=collect"], ["run", "--mode=collect"]),
+        (["--unsupervised"], ["run", "--unsupervised"]),
+        (
+            ["--config", "c.json", "--supervisor-fd=5"],
+            ["run", "--config", "c.json", "--supervisor-fd=5"],
+        ),
     ],
 )
 def test_an_old_spelling_becomes_its_subcommand(old: list[str], new: list[str]) -> None:

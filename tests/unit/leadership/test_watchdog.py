@@ -41,6 +41,15 @@ def test_a_moved_deadline_and_a_disarmed_one_end_nothing() -> None:
     watchdog.close()
 
 
+def test_every_deadline_is_told_and_so_is_its_end() -> None:
+    told: list[int | None] = []
+    watchdog = Watchdog(ManualClock(), lambda: None, told=told.append)
+    watchdog.arm(1_000)
+    watchdog.arm(2_000)
+    watchdog.disarm()
+    assert told == [1_000, 2_000, None]
+
+
 def test_a_blocked_main_thread_is_ended_with_its_own_exit_code() -> None:
     program = (
         "import time\n"
