@@ -144,8 +144,9 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
     ),
     AlertKind.NOBODY_LED: AlertText(
         severity=_CRITICAL,
-        title="Nobody led",
-        headline="for {seconds} s",
+        title="Leader died",
+        headline="leader {previous} silent for {seconds} s ({end}), {successor} took over, "
+        "{brackets} brackets re-armed",
         advice="Stops were not watched in that time.",
         is_limited=False,
     ),

@@ -18,7 +18,7 @@ from typing import assert_never
 
 from bot.domain.errors import NotLeader, StorageUnavailable
 from bot.domain.ids import Epoch, InstanceId
-from bot.domain.leadership import Acquisition
+from bot.domain.leadership import Acquisition, Predecessor
 from bot.kit.clock import Clock
 from bot.kit.tasks import Service, run_services
 from bot.leadership.elector import Change, Deposed, Elected, Elector, Ended, Resigning, ResignReason
@@ -59,6 +59,8 @@ class RoleChange:
     """On becoming ACTIVATING: for how long nobody had renewed; no stop was watched then."""
     is_clean: bool = True
     """On becoming ACTIVATING: whether the predecessor let go in order."""
+    predecessor: Predecessor | None = None
+    """On becoming ACTIVATING: who led before."""
     is_deactivated: bool = False
     """A person deactivated us: nobody leads now."""
 
@@ -187,6 +189,7 @@ class Lifecycle:
                 rival=won.previous.holder,
                 unled_us=won.unled_us,
                 is_clean=won.previous.clean_release,
+                predecessor=won.predecessor,
             )
         )
         drain = asyncio.Event()

@@ -53,6 +53,10 @@ class Standing:
     role: Role = Role.STANDBY
     epoch: Epoch | None = None
     leading_since_us: int | None = None
+    found: RoleChange | None = None
+    """The take-over from an instance that did not let go in order, until it was told."""
+    lost: str = ""
+    """Why this instance lost the lead last."""
     open_positions: Callable[[], int] = field(default=lambda: 0)
 
 
@@ -138,15 +142,39 @@ class Running:
         self.standing.role = Role.LEADING
         self.standing.leading_since_us = self.clock.now_us()
         epoch = self.standing.epoch or 0
-        self.alerts.post(AlertKind.LEADER_STARTED, {"epoch": epoch, **facts})
+        found, self.standing.found = self.standing.found, None
+        if found is None:
+            self.alerts.post(AlertKind.LEADER_STARTED, {"epoch": epoch, **facts})
+        else:
+            self._took_over(found, {"epoch": epoch, "brackets": 0, **facts})
         if self.settings.trading_mode == "live":
             facts = {"account": self.settings.account.name}
             self.alerts.post(AlertKind.LIVE_TRADING_ENABLED, facts)
 
     def _activating(self, change: RoleChange) -> None:
-        if change.rival and not change.is_clean and change.unled_us > _UNLED_TOLD_US:
+        """Remember a death until we lead: then one message tells it and what came of it."""
+        predecessor = change.predecessor
+        if change.is_clean or predecessor is None:
+            return
+        if predecessor.instance_id != self.parts.candidate.instance_id:
+            self.standing.found = change
+        elif self.standing.found is None and change.unled_us > _UNLED_TOLD_US:
             silent_s = change.unled_us // SECOND_US
-            self.alerts.post(AlertKind.NOBODY_LED, {"previous": change.rival, "seconds": silent_s})
+            reason = self.standing.lost or "the lead was lost"
+            self.alerts.post(AlertKind.STOPS_UNWATCHED, {"seconds": silent_s, "reason": reason})
+
+    def _took_over(self, found: RoleChange, facts: dict[str, str | int]) -> None:
+        assert found.predecessor is not None
+        self.alerts.post(
+            AlertKind.NOBODY_LED,
+            {
+                "previous": found.predecessor.instance_id,
+                "seconds": found.unled_us // SECOND_US,
+                "end": found.predecessor.end or "without a word",
+                "successor": self.parts.candidate.instance_id,
+                **facts,
+            },
+        )
 
     def _draining(self, change: RoleChange) -> None:
         """Told while messages can still be sent: after the release nobody here may."""
@@ -164,6 +192,7 @@ class Running:
     def _not_leading(self, change: RoleChange, was: Role) -> None:
         """An orderly end was told when it began; this one was not orderly."""
         if was in {Role.LEADING, Role.ACTIVATING}:
+            self.standing.lost = change.reason
             self.alerts.post(AlertKind.LEADER_DEPOSED, {"reason": str(change.reason)})
 
 

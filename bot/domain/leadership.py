@@ -123,12 +123,23 @@ class Roster:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Predecessor:
+    """Whoever led last, also when its lease has been released."""
+
+    instance_id: InstanceId
+    end: str | None
+    """Its last word, or that of whoever saw it die; ``None``: it just fell silent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acquisition:
     """A lease just won, and what it was before."""
 
     epoch: Epoch
     previous: LeaseRow
     database_now_us: int
+    predecessor: Predecessor | None = None
+    """``None`` for a scope never led, or when its row was deleted."""
 
     @property
     def unled_us(self) -> int:

@@ -11,7 +11,7 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.leases import SqlLeaseStore
 from bot.domain.errors import ActivationRefused
 from bot.domain.ids import InstanceId, Scope
-from bot.domain.leadership import OPERATOR, Candidate, InstanceRow, InstanceState
+from bot.domain.leadership import OPERATOR, Candidate, InstanceRow, InstanceState, Predecessor
 from tests.fakes.clock import ManualClock
 from tests.fakes.leases import MemoryLeases, MemoryLeaseStore
 
@@ -362,6 +362,23 @@ async def test_burying_the_dead_frees_the_lead_at_once_and_uncleanly(bench: Benc
     assert not reading.lease.stood_down, "nobody was deactivated"
     assert reading.lease.expires_us <= reading.database_now_us
     assert await lead(bench, B) > epoch
+
+
+async def test_an_acquisition_names_whoever_led_last_and_how_that_ended(bench: Bench) -> None:
+    await bench.store.register(candidate(A))
+    await bench.store.claim(SCOPE, A, None)
+    reading = await bench.store.read(SCOPE, A)
+    first = await bench.store.acquire(SCOPE, A, reading.lease, LEASE_US)
+    assert first is not None
+    assert first.predecessor is None
+    await bench.store.bury(SCOPE, A, "killed by SIGKILL")
+    await bench.store.register(candidate(B))
+    await bench.store.claim(SCOPE, B, None)
+    reading = await bench.store.read(SCOPE, B)
+    second = await bench.store.acquire(SCOPE, B, reading.lease, LEASE_US)
+    assert second is not None
+    assert second.previous.holder is None
+    assert second.predecessor == Predecessor(instance_id=A, end="killed by SIGKILL")
 
 
 async def test_burying_one_process_takes_nothing_from_another(bench: Bench) -> None:

@@ -16,6 +16,7 @@ from tests.e2e.support.leader import Leader, eventually
 pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False)]
 
 STOPPED = "SELECT count(*) FROM bot_instances WHERE stop_reason = '{}'"
+NOTICES = "SELECT text FROM outbox WHERE kind = 'nobody_led'"
 HOLDERS = "SELECT count(*) FROM leader_lease WHERE holder IS NOT NULL"
 
 
@@ -146,6 +147,9 @@ async def test_the_whole_bot_killed_under_its_supervisor_leads_again(home: Home)
     bot_of(supervisor).kill()
     await supervisor.reach("leading", times=2)
     assert await home.rows(STOPPED.format("killed by SIGKILL")) == [(1,)]
+    [(notice,)] = await home.until_rows(NOTICES, lambda rows: len(rows) == 1)
+    assert "(killed by SIGKILL)" in notice
+    assert "took over, 0 brackets re-armed" in notice
     assert (await supervisor.told(signal.SIGTERM)).code == 0
     assert await home.rows(HOLDERS) == [(0,)]
 

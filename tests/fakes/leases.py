@@ -14,6 +14,7 @@ from bot.domain.leadership import (
     InstanceRow,
     InstanceState,
     LeaseRow,
+    Predecessor,
     Reading,
     Renewal,
     Roster,
@@ -157,6 +158,14 @@ class MemoryLeaseStore:
         key = (seen.epoch, seen.renew_seq, seen.holder)
         if row is None or not row.is_active or (lease.epoch, lease.renew_seq, lease.holder) != key:
             return None
+        predecessor = next(
+            (
+                Predecessor(instance_id=one.instance_id, end=one.stop_reason)
+                for one in tables.rows.values()
+                if one.scope == scope and one.epoch == lease.epoch
+            ),
+            None,
+        )
         epoch = next_epoch(lease.epoch, now_us)
         tables.leases[scope] = LeaseRow(
             epoch=epoch,
@@ -171,7 +180,9 @@ class MemoryLeaseStore:
         )
         tables.change(me, epoch=epoch, state=InstanceState.ACTIVATING, heartbeat_us=now_us)
         tables.notify()
-        return Acquisition(epoch=epoch, previous=lease, database_now_us=now_us)
+        return Acquisition(
+            epoch=epoch, previous=lease, database_now_us=now_us, predecessor=predecessor
+        )
 
     async def renew(self, scope: Scope, me: InstanceId, epoch: Epoch, lease_us: int) -> Renewal:
         await self._reach()

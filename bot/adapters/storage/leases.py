@@ -25,6 +25,7 @@ from bot.domain.leadership import (
     InstanceRow,
     InstanceState,
     LeaseRow,
+    Predecessor,
     Reading,
     Renewal,
     Roster,
@@ -73,6 +74,9 @@ LAST_LED = (
 LEASE = (
     "SELECT epoch, holder, generation, renew_seq, acquired_us, renewed_us, expires_us,"
     " clean_release, stood_down, @now AS now_us FROM leader_lease WHERE scope = :scope"
+)
+LED_LAST = (
+    "SELECT instance_id, stop_reason FROM bot_instances WHERE scope = :scope AND epoch = :epoch"
 )
 BEAT = "UPDATE bot_instances SET heartbeat_us = @now WHERE instance_id = :me RETURNING is_active"
 WANTED = "SELECT instance_id FROM bot_instances WHERE scope = :scope AND is_active"
@@ -213,6 +217,7 @@ class SqlLeaseStore:
             )
             if own is None or not own["is_active"] or not is_as_seen:
                 return None
+            predecessor = await self._predecessor(connection, scope, previous.epoch)
             epoch = next_epoch(previous.epoch, found["now_us"])
             await self._run(connection, BEGIN_TERM, {"me": me, "epoch": epoch})
             await self._run(
@@ -227,7 +232,12 @@ class SqlLeaseStore:
                 },
             )
             await self._notify(connection, scope)
-            return Acquisition(epoch=epoch, previous=previous, database_now_us=found["now_us"])
+            return Acquisition(
+                epoch=epoch,
+                previous=previous,
+                database_now_us=found["now_us"],
+                predecessor=predecessor,
+            )
 
     async def renew(self, scope: Scope, me: InstanceId, epoch: Epoch, lease_us: int) -> Renewal:
         """See the port."""
@@ -359,6 +369,13 @@ class SqlLeaseStore:
         found = await self._run(connection, LEASE + lock, {"scope": scope})
         row: Mapping[str, Any] = found.mappings().one()
         return row
+
+    async def _predecessor(
+        self, connection: AsyncConnection, scope: Scope, epoch: Epoch
+    ) -> Predecessor | None:
+        found = await self._run(connection, LED_LAST, {"scope": scope, "epoch": epoch})
+        row = found.first()
+        return row and Predecessor(instance_id=InstanceId(row[0]), end=row[1])
 
     async def _queue(self, connection: AsyncConnection, scope: Scope) -> None:
         if self._is_postgres:

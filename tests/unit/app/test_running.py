@@ -13,7 +13,7 @@ from bot.app.running import Parts, Running
 from bot.app.settings import BotSettings
 from bot.domain.events import Role
 from bot.domain.ids import Epoch, InstanceId, Scope
-from bot.domain.leadership import Candidate
+from bot.domain.leadership import Candidate, Predecessor
 from bot.kit.ids import IdFactory
 from bot.kit.times import SECOND_US
 from bot.ports.messages import Channel
@@ -64,18 +64,48 @@ async def test_a_quiet_take_over_says_only_that_this_one_leads(running: Running)
     assert (banner.role, banner.epoch) == (Role.LEADING, 7)
 
 
-async def test_a_dead_predecessor_is_reported_with_the_time_nobody_led(running: Running) -> None:
+@pytest.mark.parametrize(
+    ("end", "words"), [(None, "without a word"), ("killed by SIGKILL", "killed by SIGKILL")]
+)
+async def test_a_death_is_told_once_by_the_successor_with_what_came_of_it(
+    running: Running, end: str | None, words: str
+) -> None:
     become(
         running,
         LifeRole.ACTIVATING,
         epoch=Epoch(7),
-        rival=InstanceId("old"),
         is_clean=False,
+        predecessor=Predecessor(instance_id=InstanceId("old"), end=end),
         unled_us=16 * SECOND_US,
     )
+    assert await told(running) == []
+    running.leading({"brackets": 3})
     assert await told(running) == ["nobody_led"]
-    (row,) = await running.queries.chat(Channel.PORTAL, 0, 1)
-    assert "16 s" in row.text
+    [row] = await _rows(running)
+    said = f"leader old silent for 16 s ({words}), me took over, 3 brackets re-armed"
+    assert said in row.text
+    become(running, LifeRole.STANDBY)
+    become(running, LifeRole.ACTIVATING, epoch=Epoch(8))
+    running.leading({})
+    assert await told(running) == ["nobody_led", "leader_deposed", "leader_started"]
+
+
+async def test_its_own_silence_is_no_death(running: Running) -> None:
+    """The database was away: the same process leads again."""
+    become(running, LifeRole.ACTIVATING, epoch=Epoch(7))
+    running.leading({})
+    running.told(RoleChange(role=LifeRole.STANDBY, reason="no renewal could be confirmed in time"))
+    become(
+        running,
+        LifeRole.ACTIVATING,
+        epoch=Epoch(8),
+        is_clean=False,
+        predecessor=Predecessor(instance_id=InstanceId("me"), end=None),
+        unled_us=60 * SECOND_US,
+    )
+    running.leading({})
+    assert (await told(running))[2:] == ["stops_unwatched", "leader_started"]
+    assert "for 60 s: no renewal could be confirmed" in (await _rows(running))[2].text
 
 
 async def test_an_orderly_hand_over_is_told_once_and_while_it_can_be_sent(
