@@ -1,8 +1,9 @@
 """The gate every order passes: open only while the last good renewal still covers it.
 
 Synchronous and without I/O, so that it can be asked immediately before a send.
-It compares both clocks: the wall clock also runs while the machine sleeps,
-which the monotonic one does not, and whichever says *later* is believed.
+It compares three clocks, and whichever says *later* is believed: the monotonic one
+stands still while the machine sleeps, the boot-time one does not but may not exist
+or be that of another machine after a migration, the wall clock may be set back.
 """
 
 from dataclasses import dataclass
@@ -14,20 +15,28 @@ from bot.leadership.lease import LeaseTerms, may_act
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """Both clocks at once."""
+    """All clocks at once."""
 
     monotonic_us: int
+    boottime_us: int
     wall_us: int
 
     @staticmethod
     def of(clock: Clock) -> "Moment":
         """Now."""
-        return Moment(monotonic_us=clock.monotonic_us(), wall_us=clock.now_us())
+        return Moment(
+            monotonic_us=clock.monotonic_us(),
+            boottime_us=clock.boottime_us(),
+            wall_us=clock.now_us(),
+        )
 
     def elapsed_us(self, clock: Clock) -> int:
-        """The longer of the two times since then."""
-        monotonic_us = clock.monotonic_us() - self.monotonic_us
-        return max(monotonic_us, clock.now_us() - self.wall_us)
+        """The longest of the three times since then."""
+        return max(
+            clock.monotonic_us() - self.monotonic_us,
+            clock.boottime_us() - self.boottime_us,
+            clock.now_us() - self.wall_us,
+        )
 
 
 class LeaderGate:

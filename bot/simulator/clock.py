@@ -25,6 +25,10 @@ class ExchangeClock:
         """See :meth:`Clock.monotonic_us`: time since the exchange started."""
         return self._added_us + (self._host.monotonic_us() - self._origin_us) * self._speed
 
+    def boottime_us(self) -> int:
+        """See :meth:`Clock.boottime_us`: this exchange is never suspended."""
+        return self.monotonic_us()
+
     def advance(self, by_us: int) -> None:
         """Jump forward, whatever the speed."""
         if by_us < 0:

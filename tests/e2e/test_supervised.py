@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from bot.simulator.server import SimulatedExchange
-from tests.e2e.support.bot import Home, Program, home_of
 from tests.e2e.support.bench import LEASE_S, SLACK_S, Bench
+from tests.e2e.support.bot import Home, Program, home_of
 from tests.e2e.support.leader import Leader, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False)]

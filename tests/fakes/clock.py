@@ -2,11 +2,15 @@
 
 
 class ManualClock:
-    """Both kinds of time advance together by ``advance``; ``step`` moves only the wall clock."""
+    """``advance`` moves every kind of time, ``step`` the wall clock alone.
+
+    ``suspend`` moves all but the monotonic one, as a sleeping machine does.
+    """
 
     def __init__(self, now_us: int = 1_795_245_300_000_000, monotonic_us: int = 0) -> None:
         self._now_us = now_us
         self._monotonic_us = monotonic_us
+        self._suspended_us = 0
 
     def now_us(self) -> int:
         return self._now_us
@@ -14,9 +18,16 @@ class ManualClock:
     def monotonic_us(self) -> int:
         return self._monotonic_us
 
+    def boottime_us(self) -> int:
+        return self._monotonic_us + self._suspended_us
+
     def advance(self, microseconds: int) -> None:
         self._now_us += microseconds
         self._monotonic_us += microseconds
 
     def step(self, microseconds: int) -> None:
         self._now_us += microseconds
+
+    def suspend(self, microseconds: int) -> None:
+        self._now_us += microseconds
+        self._suspended_us += microseconds

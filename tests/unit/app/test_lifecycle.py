@@ -95,6 +95,26 @@ async def test_losing_the_database_demotes_in_the_process_and_recovers(looptime)
         assert bot.exits == []
 
 
+async def test_a_suspended_machine_wakes_up_without_the_lead_also_if_its_wall_clock_is_set_back(
+    looptime,
+) -> None:
+    async with house() as h:
+        bot = h.start("a")
+        await asyncio.sleep(3)
+        [epoch] = {epoch for epoch, _ in bot.trades}
+        asleep_us = 60_000_000
+        h.clock.suspended_us += asleep_us
+        h.clock.step_us -= 3_600_000_000
+        h.database_clock.step_us += asleep_us
+        slept_at_us = h.clock.monotonic_us()
+        await until(lambda: bot.roles.count(Role.LEADING) == 2, 10)
+        await asyncio.sleep(1)
+        after = [one for one in bot.trades if one[1] > slept_at_us]
+        assert after
+        assert all(one > epoch for one, _ in after), "nothing under the old epoch"
+        assert Role.STANDBY in bot.roles
+
+
 async def test_a_refused_write_ends_the_tenure_and_not_the_process(looptime) -> None:
     async with house() as h:
         bot = h.start("a")

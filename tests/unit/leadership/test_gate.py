@@ -55,7 +55,23 @@ def test_a_renewal_moves_the_deadline_from_its_sending() -> None:
 
 
 def test_a_suspended_machine_wakes_up_with_a_shut_gate() -> None:
-    """Suspend stops the monotonic clock; the wall clock tells."""
+    """Suspend stops the monotonic clock; the others tell."""
+    gate, clock = leading()
+    clock.suspend(TERMS.gate_us)
+    assert clock.monotonic_us() == 0
+    assert not gate.may_trade()
+    assert gate.since_renewal_us() == TERMS.gate_us
+
+
+def test_a_wall_clock_set_back_hides_no_suspend() -> None:
+    gate, clock = leading()
+    clock.suspend(TERMS.gate_us)
+    clock.step(-3_600_000_000)
+    assert not gate.may_trade()
+
+
+def test_where_only_the_wall_clock_knows_of_a_suspend_it_is_believed() -> None:
+    """As on a system without a boot-time clock."""
     gate, clock = leading()
     clock.step(TERMS.gate_us)
     assert not gate.may_trade()
@@ -78,13 +94,20 @@ def test_draining_shuts_the_gate_and_keeps_the_lease() -> None:
     assert gate.since_renewal_us() == 0
 
 
-@given(steps=st.lists(st.tuples(st.integers(0, 10**7), st.integers(-(10**8), 10**8))))
-def test_it_is_never_open_longer_than_the_monotonic_limit(steps: list[tuple[int, int]]) -> None:
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(-(10**8), 10**8))
+    )
+)
+def test_it_is_never_open_longer_than_the_limit_whatever_the_wall_clock_says(
+    steps: list[tuple[int, int, int]],
+) -> None:
     gate, clock = leading()
     passed_us = 0
-    for advance_us, step_us in steps:
+    for advance_us, suspend_us, step_us in steps:
         clock.advance(advance_us)
+        clock.suspend(suspend_us)
         clock.step(step_us)
-        passed_us += advance_us
+        passed_us += advance_us + suspend_us
         if passed_us >= TERMS.gate_us:
             assert not gate.may_trade()
