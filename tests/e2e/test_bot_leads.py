@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.simulator.server import SimulatedExchange
-from tests.e2e.support.bot import ADMIN, ROOT, SLACK_S, Home, Program, home_of
+from tests.e2e.support.bot import ADMIN, ROOT, SLACK_S, Home, Program, eventually, home_of
 from tests.e2e.support.chat import Chat
 from tests.fakes.telegram_server import FakeTelegram
 
@@ -82,8 +82,12 @@ async def test_every_reply_of_a_hand_over_arrives(home: Home, telegram: FakeTele
         "SELECT count(*) FROM outbox WHERE channel = 'telegram' AND state = 'waiting'",
         lambda rows: rows == [(0,)],
     )
-    numbers = [text for text in chat.texts if "| PAPER |" in text and "HALTED" in text]
-    assert len(numbers) == 4, chat.texts
+
+    def numbered() -> int:
+        return sum("| PAPER |" in text and "HALTED" in text for text in chat.texts)
+
+    await eventually(lambda: numbered() >= 4, lambda: str(chat.texts))
+    assert numbered() == 4, chat.texts
 
 
 async def test_a_leader_killed_three_times_leads_again_each_time(home: Home) -> None:
