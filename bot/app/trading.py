@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.storage.trading import SqlTradingStore
+from bot.app.draining import DoubtWatch, EntriesOff
 from bot.app.lifecycle import Tenure
 from bot.app.other_bot import OtherBot
 from bot.app.replies import ReplyBoard
@@ -118,8 +119,10 @@ class TradingDesk:
         signed: Sequence[Service] = ()
         if self._running.settings.trading_mode != "paper":
             signed = (OrderPathKeeper(self._running.parts.exchange),)
-        halts = HaltWatch(self, self._running.clock)
-        return (*signed, self.runner, self.monitor, halts, self.activation)
+        clock = self._running.clock
+        halts = HaltWatch(self, clock)
+        doubt = DoubtWatch(self.tenure.gate, clock, self.submit)
+        return (*signed, self.runner, self.monitor, halts, doubt, self.activation)
 
     def _messages_of(self, notice: Notice) -> Sequence[OutgoingMessage]:
         facts = dict(notice.facts)
@@ -193,8 +196,14 @@ class Activation:
             self._work.cancel()
             await asyncio.wait({self._work})
         self._become(Role.DRAINING)
-        await self._desk.runner.settle()
-        self._desk.replies.close()
+        desk = self._desk
+        await EntriesOff(
+            world=desk.engine.world,
+            runner=desk.runner,
+            groups=desk.groups,
+            drain_s=self._running.settings.leadership.drain_s,
+        ).run()
+        desk.replies.close()
 
     async def _activate(self) -> None:
         desk, tenure = self._desk, self._desk.tenure

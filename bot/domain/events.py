@@ -275,6 +275,14 @@ class RoleChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeadDoubted:
+    """The database has not confirmed our lead for so long that no order may be sent; or does."""
+
+    received_us: int
+    is_doubted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateLoaded:
     """The store's memory, once per leadership, before any trading."""
 
@@ -408,7 +416,9 @@ OrderEvent: TypeAlias = (
     | OrderGroupTripped
 )
 AccountEvent: TypeAlias = SettlementReported | ExchangeRead
-ControlEvent: TypeAlias = RoleChanged | StateLoaded | TimeAdvanced | HaltSaved | HaltFound
+ControlEvent: TypeAlias = (
+    RoleChanged | LeadDoubted | StateLoaded | TimeAdvanced | HaltSaved | HaltFound
+)
 CommandEvent: TypeAlias = (
     HaltCommanded
     | UnhaltCommanded

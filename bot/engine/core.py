@@ -25,6 +25,7 @@ from bot.domain.events import (
     FeedLost,
     HaltFound,
     HaltSaved,
+    LeadDoubted,
     MarketEvent,
     MarketPhaseChanged,
     MarketsDropped,
@@ -99,6 +100,8 @@ def _dispatch(world: World, event: Event, draft: Draft) -> None:
             on_halt_found(world, event, draft)
         case RoleChanged():
             _on_role(world, event, draft)
+        case LeadDoubted():
+            _on_doubt(world, event, draft)
         case StateLoaded():
             load_state(world, event.state, draft)
         case SettlementReported() | ExchangeRead():
@@ -178,6 +181,16 @@ def _on_role(world: World, event: RoleChanged, draft: Draft) -> None:
         world.feed.since_us = world.now_us
         world.is_unclean_start = not event.is_clean
     work_all(world, draft)
+
+
+def _on_doubt(world: World, event: LeadDoubted, draft: Draft) -> None:
+    """Resting entries must not fill while nobody may be there to manage what they bought.
+
+    Without a database no cancel can be written down, so the exchange is told to end them all.
+    """
+    world.stance.is_doubted = event.is_doubted
+    if event.is_doubted and world.stance.role is Role.LEADING:
+        duty.shut_groups(world, "the database does not confirm the lead", draft)
 
 
 def _on_account(world: World, event: SettlementReported | ExchangeRead, draft: Draft) -> None:

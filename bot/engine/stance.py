@@ -14,6 +14,11 @@ _ROLE_WORDS = {
     Role.DRAINING: (StopKind.DRAINING, "handing over", "the successor trades next"),
     Role.RELEASED: (StopKind.DRAINING, "the lead was handed over", "the successor trades next"),
 }
+_DOUBTED = StopReason(
+    kind=StopKind.ACTIVATING,
+    why="the database does not confirm the lead",
+    remedy="wait for the database",
+)
 
 _WATCHES = StopReason(
     kind=StopKind.OFF,
@@ -34,6 +39,8 @@ class Stance:
     halt: HaltRecord | None = None
     """``None`` until the store has been read: not known counts as halted."""
     is_halt_saved: bool = True
+    is_doubted: bool = False
+    """The lead was not confirmed in time; it may come back within seconds, or be lost."""
     is_reconciled: bool = False
     is_exchange_active: bool = True
     is_trading_active: bool = True
@@ -84,7 +91,7 @@ class Stance:
 
     def _why_not_leading(self) -> StopReason | None:
         if self.role is Role.LEADING and self.is_reconciled:
-            return None
+            return _DOUBTED if self.is_doubted else None
         words = _ROLE_WORDS[Role.ACTIVATING if self.role is Role.LEADING else self.role]
         kind, why, remedy = words
         return StopReason(kind=kind, why=why, remedy=remedy, since_us=self.role_since_us)

@@ -29,6 +29,13 @@ def stop_reason(world: World) -> StopReason | None:
     return world.stance.why_not_trading()
 
 
+def open_entries(world: World) -> tuple[int, int]:
+    """Entries that may still fill: those known to, and those of which nobody knows."""
+    entries = [one.entry for one in world.desk.open() if not one.entry.is_final]
+    doubted = sum(entry.is_in_doubt for entry in entries)
+    return len(entries) - doubted, doubted
+
+
 def halt_view(world: World) -> HaltView | None:
     """The person's stop; ``None`` until the store has been read."""
     halt = world.stance.halt

@@ -21,6 +21,7 @@ from bot.domain.events import (
     HaltCommanded,
     HaltFound,
     HaltSaved,
+    LeadDoubted,
     MarketPhaseChanged,
     OrderNotSent,
     OrderOutcomeUnknown,
@@ -39,6 +40,7 @@ from bot.domain.signals import Verdict
 from bot.engine.draft import Draft
 from bot.engine.effects import (
     CancelOrder,
+    Effect,
     LookUpOrder,
     NoticeKind,
     RenewEntryGroups,
@@ -849,3 +851,45 @@ def test_effects_put_every_order_right_behind_the_commit_of_its_intent() -> None
                 sends += 1
                 assert effect.intent in effects[at - 1].records  # type: ignore[union-attr]
     assert sends == 2
+
+
+def doubt(desk: Desk, *, is_doubted: bool) -> tuple[Effect, ...]:
+    return desk.put(LeadDoubted(received_us=desk.now_us, is_doubted=is_doubted))
+
+
+def test_a_lead_in_doubt_ends_resting_entries_at_the_exchange_before_anything_is_written() -> None:
+    desk = Desk()
+    desk.lead()
+    desk.quote()
+    desk.accept()
+    effects = doubt(desk, is_doubted=True)
+    assert isinstance(effects[0], TriggerEntryGroups)
+    assert any(isinstance(effect, CancelOrder) for effect in effects)
+    reason = desk.engine.world.stance.why_not_trading()
+    assert reason is not None
+    assert reason.why == "the database does not confirm the lead"
+    sent = len(desk.entries())
+    desk.answer_cancels()
+    desk.quote(9_400)
+    assert len(desk.entries()) == sent, "no new entry"
+
+
+def test_a_confirmed_lead_makes_new_groups_and_enters_again() -> None:
+    desk = Desk()
+    desk.lead()
+    doubt(desk, is_doubted=True)
+    effects = doubt(desk, is_doubted=False)
+    assert any(isinstance(effect, RenewEntryGroups) for effect in effects)
+    desk.quote()
+    assert desk.entries()
+
+
+def test_a_doubt_keeps_the_take_profit() -> None:
+    desk = Desk()
+    desk.lead()
+    desk.bought()
+    desk.accept()
+    before = [order for order in desk.venue.values() if order.is_open]
+    assert len(before) == 1
+    effects = doubt(desk, is_doubted=True)
+    assert not any(isinstance(effect, CancelOrder) for effect in effects)
