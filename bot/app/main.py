@@ -28,6 +28,7 @@ from bot.app.build import (
     signer_of,
 )
 from bot.app.clocks import require_clock
+from bot.app.deploy_check import log_deployment
 from bot.app.leading import Leading, access_settings, telegram_settings
 from bot.app.lifecycle import Lifecycle, stop_on_signals
 from bot.app.log_keeper import LogKeeper
@@ -115,6 +116,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _managed(settings: BotSettings, pulse: Pulse | None) -> int:
     means = real_means()
     preflight(settings)
+    log_deployment(settings)
     stop = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         if settings.database.is_sqlite:

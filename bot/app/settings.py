@@ -67,6 +67,9 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("ENVIRONMENT", "deployment.environment"),
     ("RAILWAY_DEPLOYMENT_ID", "deployment.deployment_id"),
     ("RAILWAY_REPLICA_ID", "deployment.replica_id"),
+    ("RAILWAY_DEPLOYMENT_DRAINING_SECONDS", "deployment.draining_s"),
+    ("RAILWAY_DEPLOYMENT_OVERLAP_SECONDS", "deployment.overlap_s"),
+    ("RAILWAY_HEALTHCHECK_TIMEOUT_SEC", "deployment.healthcheck_timeout_s"),
     ("RAILWAY_VOLUME_MOUNT_PATH", "deployment.volume_path"),
 )
 _LISTS = {
@@ -116,6 +119,9 @@ class Deployment(_Section):
     volume_path: Path | None = None
     deployment_id: str | None = None
     replica_id: str | None = None
+    draining_s: int | None = None
+    overlap_s: int | None = None
+    healthcheck_timeout_s: int | None = None
 
 
 class ExchangeSection(_Section):

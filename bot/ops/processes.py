@@ -7,6 +7,7 @@ the recorded time, because the system uses a PID again.
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Iterable, Sequence
@@ -135,6 +136,18 @@ def own_family() -> set[int]:
     """Our process and those it was started by: never a rival of itself."""
     me = psutil.Process()
     return {me.pid, *(parent.pid for parent in me.parents())}
+
+
+def started_by(root: Path) -> str:
+    """The name of the process that started us; empty where it cannot be told.
+
+    A process of this bot above ours does not count: it was itself started by somebody.
+    """
+    with contextlib.suppress(psutil.Error, OSError):
+        for parent in psutil.Process().parents():
+            if not runs_the_bot(parent.cmdline(), Path(parent.cwd()), root):
+                return parent.name()
+    return ""
 
 
 async def end(processes: Iterable[BotProcess], grace_s: float) -> list[BotProcess]:

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -162,6 +165,8 @@ async def test_the_front_door_lists_activates_and_stands_down(home: Home) -> Non
     bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
     await bot.reach("leading")
     listed = await home.start(door, "--list", "--json").ended()
+    assert bot.log("deployed")[0]["deployment"] == "d1"
+    assert "DRAINING_SECONDS is not set" in bot.log("deployment setting")[0]["reason"]
     (row,) = json.loads(listed.out)["instances"]
     assert (row["has_lease"], row["is_alive"], row["deployment_id"]) == (True, True, "d1")
     refused = await home.start(door, "--activate", "mistyped").ended()
@@ -174,6 +179,23 @@ async def test_the_front_door_lists_activates_and_stands_down(home: Home) -> Non
     dead = await home.start(door, "--activate", row["instance_id"], "--json").ended()
     assert dead.code == 1
     assert "is not alive" in dead.err
+
+
+async def test_the_procfiles_line_run_by_a_shell_gets_the_signal(home: Home) -> None:
+    line = (ROOT / "Procfile").read_text().strip().removeprefix("web: ")
+    (home.root / "railway_startup.py").symlink_to(ROOT / "railway_startup.py")
+    shell = "import os, sys; os.execvp('sh', ['sh', '-c', sys.argv[1]])"
+    bot = home.start(
+        *("-c", shell, line),
+        PATH=f"{Path(sys.executable).parent}:{os.defpath}",
+        RAILWAY_DEPLOYMENT_ID="d1",
+        RAILWAY_DEPLOYMENT_DRAINING_SECONDS="30",
+    )
+    await bot.reach("leading")
+    assert bot.log("deployed")[0]["draining_s"] == 30
+    assert bot.log("deployment setting") == []
+    assert (await bot.told(signal.SIGTERM)).code == 0
+    assert bot.log("lease released")[-1]["is_clean"]
 
 
 def _leads(bot: Program) -> bool:
