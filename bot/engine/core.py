@@ -81,11 +81,12 @@ class Engine:
         if isinstance(event, RoleChanged):
             world.stance.epoch = event.epoch
         draft = Draft(world.stance.epoch)
-        could_enter = world.stance.may_enter
         if isinstance(event, QuoteChanged):
+            # A quote never changes what may be entered, so nothing follows from that.
             _on_quote(world, event.quote, draft)
-        else:
-            _dispatch(world, event, draft)
+            return draft.effects()
+        could_enter = world.stance.may_enter
+        _dispatch(world, event, draft)
         _follow(world, draft, could_enter=could_enter)
         return draft.effects()
 

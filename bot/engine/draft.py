@@ -89,8 +89,22 @@ class Draft:
         if effect not in self._questions:
             self._questions.append(effect)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing follows."""
+        return not (
+            self._facts
+            or self._intents
+            or self._cancels
+            or self._questions
+            or self._notices
+            or self._urgent
+        )
+
     def effects(self) -> tuple[Effect, ...]:
         """All of it, in order."""
+        if self.is_empty:
+            return ()
         facts = tuple(self._facts.values())
         written: list[Effect] = []
         intents = list(self._intents)

@@ -3,6 +3,9 @@
 Every refusal is kept with its reason, but the same one not on every tick.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from bot.domain.ids import BracketId, ClientOrderId, EventTicker, MarketTicker
 from bot.domain.money import Money, Price, Quantity, cost
 from bot.domain.orders import OrderIntent, Purpose, TimeInForce, own_price
@@ -10,7 +13,6 @@ from bot.domain.signals import Signal, SignalRecord, Verdict
 from bot.engine import approvals
 from bot.engine.draft import Draft
 from bot.engine.markets import MarketNow
-from bot.engine.work import work
 from bot.engine.world import World
 from bot.execution.bracket import Bracket, Plan, opened
 from bot.execution.order_state import submitted
@@ -47,11 +49,30 @@ def consider(world: World, market: MarketNow, draft: Draft) -> None:
 
 def stakes(world: World) -> tuple[Stake, ...]:
     """What is at risk in every market: positions, and entries that may still fill."""
-    tickers: dict[MarketTicker, None] = {
-        position.ticker: None for position in world.ledger.open_positions()
+    open_in: dict[MarketTicker, list[Bracket]] = {
+        position.ticker: [] for position in world.ledger.open_positions()
     }
-    tickers |= dict.fromkeys(bracket.plan.ticker for bracket in world.desk.open())
-    return tuple(_stake(world, ticker) for ticker in tickers)
+    for bracket in world.desk.open():
+        open_in.setdefault(bracket.plan.ticker, []).append(bracket)
+    return tuple(
+        _stake(world, ticker, brackets, world.markets.get(ticker))
+        for ticker, brackets in open_in.items()
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Case:
+    """What a wish is sized and checked by, worked out once."""
+
+    signal: Signal
+    market: MarketNow
+    offer: Offer
+    equity: Money
+    cash_free: Money
+    """Cash less what resting entries will take."""
+    shard_cash: Money | None
+    around: Exposure
+    displayed: Quantity
 
 
 def _propose(world: World, market: MarketNow, signal: Signal, draft: Draft) -> bool:
@@ -65,8 +86,9 @@ def _propose(world: World, market: MarketNow, signal: Signal, draft: Draft) -> b
         return _refuse(world, signal, Quantity(0), Denial("ready", why), draft)
     own = own_price(signal.side, price)
     offer = Offer(own_price=own, chance_e6=signal.chance_e6, fees=listing.fees, is_taker=False)
-    sized = _sized(world, market, signal, offer, valuation.equity)
-    view = _risk_view(world, market, signal, offer, (sized, valuation.equity))
+    case = _case(world, market, signal, offer, valuation.equity)
+    sized = _sized(world, case)
+    view = _risk_view(world, case, sized.quantity)
     denial = first_denial(view, world.settings.limits) or _expiry_denial(world, market, signal)
     if denial is not None:
         if denial.check == "some_size":
@@ -91,46 +113,57 @@ def _place_if_approved(
     return True
 
 
-def _sized(world: World, market: MarketNow, signal: Signal, offer: Offer, equity: Money) -> Size:
-    limits = world.settings.limits
-    around = exposure_around(stakes(world), _stake(world, signal.ticker, market))
-    stake = kelly_stake(offer, equity, limits.kelly_fraction_bp)
+def _case(world: World, market: MarketNow, signal: Signal, offer: Offer, equity: Money) -> _Case:
+    open_brackets = world.desk.open()
+    here = [bracket for bracket in open_brackets if bracket.plan.ticker == signal.ticker]
+    pending = sum(_pending(bracket) for bracket in open_brackets)
+    return _Case(
+        signal=signal,
+        market=market,
+        offer=offer,
+        equity=equity,
+        cash_free=Money((world.ledger.cash or 0) - pending),
+        shard_cash=_shard_cash(world, market),
+        around=exposure_around(stakes(world), _stake(world, signal.ticker, here, market)),
+        displayed=_displayed(market, signal),
+    )
+
+
+def _sized(world: World, case: _Case) -> Size:
+    limits, equity, around = world.settings.limits, case.equity, case.around
+    stake = kelly_stake(case.offer, equity, limits.kelly_fraction_bp)
     money_caps = [
         ("order cost", Money(limits.order_cost_max_e6)),
-        ("cash", Money(_free_cash(world) - share_of(equity, limits.cash_reserve_bp))),
+        ("cash", Money(case.cash_free - share_of(equity, limits.cash_reserve_bp))),
         ("market limit", _room(equity, limits.market_max_bp, around.market)),
         ("event limit", _room(equity, limits.event_max_bp, around.event)),
         ("series limit", _room(equity, limits.series_max_bp, around.series)),
         ("release group limit", _room(equity, limits.release_group_max_bp, around.release_group)),
         ("account limit", Money(total_limit(equity, limits) - around.total)),
     ]
-    shard = _shard_cash(world, market)
-    if shard is not None:
-        money_caps.append(("cash on its shard", shard))
-    displayed = _displayed(market, signal)
-    least = min(displayed, market.listing.market.volume_24h)
+    if case.shard_cash is not None:
+        money_caps.append(("cash on its shard", case.shard_cash))
+    least = min(case.displayed, case.market.listing.market.volume_24h)
     depth = Quantity(least * limits.depth_share_max_bp // BASIS)
-    return size(offer, stake, money_caps, [("depth", depth)])
+    return size(case.offer, stake, money_caps, (("depth", depth),))
 
 
-def _risk_view(
-    world: World, market: MarketNow, signal: Signal, offer: Offer, sized: tuple[Size, Money]
-) -> RiskView:
-    quantity, equity = sized[0].quantity, sized[1]
+def _risk_view(world: World, case: _Case, quantity: Quantity) -> RiskView:
+    offer, market, ticker = case.offer, case.market, case.signal.ticker
     order_cost = cost(offer.own_price, quantity)
     fee = Money(quantity * (offer.unit_cost - cost(offer.own_price, Quantity(100))) // 100)
-    after = _after(world, market, signal, order_cost)
-    own_bracket = world.desk.in_market(signal.ticker)
-    has_position = own_bracket is not None or bool(world.ledger.position(signal.ticker).quantity)
-    blocked = world.foreign.blocking(signal.ticker)
+    after = case.around.with_order(order_cost)
+    own_bracket = world.desk.in_market(ticker)
+    has_position = own_bracket is not None or bool(world.ledger.position(ticker).quantity)
+    blocked = world.foreign.blocking(ticker)
     return RiskView(
         own_price=offer.own_price,
         quantity=quantity,
         cost=order_cost,
         fee=fee,
-        equity=equity,
-        cash_free=_free_cash(world),
-        shard_cash=_shard_cash(world, market),
+        equity=case.equity,
+        cash_free=case.cash_free,
+        shard_cash=case.shard_cash,
         market_after=after.market,
         event_after=after.event,
         series_after=after.series,
@@ -139,7 +172,7 @@ def _risk_view(
         open_positions=len(world.desk.open()),
         open_orders=world.desk.open_orders(),
         entries_last_minute=world.entries_last_minute(),
-        displayed=_displayed(market, signal),
+        displayed=case.displayed,
         volume_24h=market.listing.market.volume_24h,
         until_close_us=market.close_us - world.now_us,
         is_book_trusted=market.is_trusted,
@@ -204,12 +237,11 @@ def _place(
         )
     )
     draft.place(intent)
-    bracket = opened(plan, submitted(intent))
-    world.desk.put(bracket, draft)
+    # A bracket that has just been opened has nothing to do before its entry is answered.
+    world.desk.put(opened(plan, submitted(intent)), draft)
     world.entries_us.append(world.now_us)
     world.opinions.pop(signal.ticker, None)
     world.refusals.pop(signal.ticker, None)
-    work(world, bracket, draft)
 
 
 def _refuse(world: World, signal: Signal, quantity: Quantity, denial: Denial, draft: Draft) -> bool:
@@ -238,21 +270,11 @@ def _expires_us(world: World, market: MarketNow, signal: Signal) -> int:
     return latest - latest % SECOND_US
 
 
-def _after(world: World, market: MarketNow, signal: Signal, order_cost: Money) -> Exposure:
-    stake = _stake(world, signal.ticker, market, order_cost)
-    return exposure_around(stakes(world), stake)
-
-
 def _stake(
-    world: World,
-    ticker: MarketTicker,
-    market: MarketNow | None = None,
-    extra: int = 0,
+    world: World, ticker: MarketTicker, brackets: Sequence[Bracket], market: MarketNow | None
 ) -> Stake:
-    market = market or world.markets.get(ticker)
+    """``brackets`` are those of this market that are not over."""
     position = world.ledger.position(ticker)
-    brackets = [bracket for bracket in world.desk.open() if bracket.plan.ticker == ticker]
-    pending = sum(_pending(bracket) for bracket in brackets)
     listed = market.listing if market is not None else None
     if listed is not None:
         event = listed.market.event_ticker
@@ -267,7 +289,7 @@ def _stake(
         is_exclusive=listed.is_exclusive if listed else False,
         quantity=position.quantity,
         cost=position.cost,
-        pending=Money(pending + extra),
+        pending=Money(sum(_pending(bracket) for bracket in brackets)),
     )
 
 
@@ -276,12 +298,6 @@ def _pending(bracket: Bracket) -> Money:
     entry = bracket.entry
     open_e2 = Quantity(entry.remaining + entry.filled - entry.booked)
     return cost(own_price(bracket.plan.side, entry.intent.price), open_e2)
-
-
-def _free_cash(world: World) -> Money:
-    """Cash less what resting entries will take."""
-    pending = sum(_pending(bracket) for bracket in world.desk.open())
-    return Money((world.ledger.cash or 0) - pending)
 
 
 def _shard_cash(world: World, market: MarketNow) -> Money | None:

@@ -6,13 +6,17 @@ guess at a position.
 
 import json
 
+import msgspec
+
 from bot.domain.errors import InvariantBroken
 from bot.domain.money import Price, Quantity
 from bot.domain.records import BracketRecord
 from bot.execution.bracket import Bracket
-from bot.kit.values import from_plain, to_plain
+from bot.kit.values import from_plain
 
 VERSION = 1
+_BEFORE = f'{{"version":{VERSION},"bracket":'
+_ENCODER = msgspec.json.Encoder()
 
 
 def to_record(bracket: Bracket) -> BracketRecord:
@@ -47,7 +51,7 @@ def to_record(bracket: Bracket) -> BracketRecord:
 
 def to_json(bracket: Bracket) -> str:
     """The whole bracket; keys are field names."""
-    return json.dumps({"version": VERSION, "bracket": to_plain(bracket)}, separators=(",", ":"))
+    return f"{_BEFORE}{_ENCODER.encode(bracket).decode()}}}"
 
 
 def from_json(text: str) -> Bracket:

@@ -138,11 +138,11 @@ def _judge(bracket: Bracket, now: Situation, rules: BracketRules) -> Bracket:
     if bracket.wants_out is not None:
         return _given_up_if_slipped(bracket, now)
     if not bracket.held or not now.is_open or not now.may_exit:
-        return replace(bracket, stop_watch=None)
+        return _unwatched(bracket)
     if (reason := _time_to_go(bracket, now, rules)) is not None:
         return leaving(bracket, reason, now.now_us)
     if now.close_us - now.now_us <= rules.no_stop_us:
-        return replace(bracket, stop_watch=None)
+        return _unwatched(bracket)
     return _judge_price(bracket, now, rules)
 
 
@@ -160,13 +160,13 @@ def _judge_price(bracket: Bracket, now: Situation, rules: BracketRules) -> Brack
     bid = own_bid(side, now.quote)[0] if now.quote else None
     ask = own_ask(side, now.quote) if now.quote else None
     if stop is None or now.quote is None or bid is None or ask is None:
-        return replace(bracket, stop_watch=None)
+        return _unwatched(bracket)
     level, spread = own_price(side, stop), ask - bid
     is_collapse = bid <= level - rules.catastrophe_below_e4
     if is_collapse and spread <= rules.catastrophe_spread_max_e4:
         return leaving(bracket, ExitReason.CATASTROPHE, now.now_us)
     if bid > level or spread > rules.stop_spread_max_e4:
-        return replace(bracket, stop_watch=None)
+        return _unwatched(bracket)
     watch = _watched(bracket.stop_watch, now.quote, now.now_us)
     is_confirmed = (
         watch.quotes >= rules.stop_confirm_quotes
@@ -174,6 +174,10 @@ def _judge_price(bracket: Bracket, now: Situation, rules: BracketRules) -> Brack
     )
     bracket = replace(bracket, stop_watch=watch)
     return leaving(bracket, ExitReason.STOP_LOSS, now.now_us) if is_confirmed else bracket
+
+
+def _unwatched(bracket: Bracket) -> Bracket:
+    return bracket if bracket.stop_watch is None else replace(bracket, stop_watch=None)
 
 
 def _watched(watch: StopWatch | None, quote: Quote, now_us: int) -> StopWatch:

@@ -37,10 +37,30 @@ class Exposure:
     release_group: Money
     total: Money
 
+    def with_order(self, order_cost: Money) -> "Exposure":
+        """After one more order in that market: it counts whole, everywhere around it."""
+        return Exposure(
+            market=Money(self.market + order_cost),
+            event=Money(self.event + order_cost),
+            series=Money(self.series + order_cost),
+            release_group=Money(self.release_group + order_cost),
+            total=Money(self.total + order_cost),
+        )
+
 
 def exposure_around(stakes: Iterable[Stake], target: Stake) -> Exposure:
     """Exposure of everything that contains ``target``, whose stake replaces an older one."""
-    every = [stake for stake in stakes if stake.ticker != target.ticker] + [target]
+    every = [stake for stake in stakes if stake.ticker != target.ticker]
+    if not every:
+        alone = worst_by_event((target,))[target.event]
+        return Exposure(
+            market=Money(target.cost + target.pending),
+            event=alone,
+            series=alone,
+            release_group=alone,
+            total=alone,
+        )
+    every.append(target)
     by_event = worst_by_event(every)
     same_series = {stake.event for stake in every if stake.series == target.series}
     same_group = {stake.event for stake in every if stake.release_group == target.release_group}

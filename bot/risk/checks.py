@@ -13,13 +13,13 @@ from bot.kit.times import SECOND_US
 from bot.risk.limits import BASIS, RiskLimits, share_of, total_limit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RiskView:
     """What the engine knows at the moment of the decision, this entry included.
 
     ``own_price`` and ``cost`` are the bought side's. The ``*_after`` amounts are
     exposures with the entry in them. ``foreign`` and ``unknown_orders`` concern
-    this market only.
+    this market only. Not frozen, because that would double the cost of making it.
     """
 
     own_price: Price

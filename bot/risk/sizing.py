@@ -7,7 +7,7 @@ always rounded down.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.domain.fees import estimate_fee
 from bot.domain.market import FeeTerms
@@ -27,17 +27,16 @@ class Offer:
     chance_e6: int
     fees: FeeTerms
     is_taker: bool
+    unit_cost: Money = field(init=False)
+    """One contract, fee included."""
+    edge: Money = field(init=False)
+    """Expected profit of one contract after the entry fee; settlement is free."""
 
-    @property
-    def unit_cost(self) -> Money:
-        """One contract, fee included."""
+    def __post_init__(self) -> None:
         fee = estimate_fee(self.fees, self.own_price, CONTRACT, is_taker=self.is_taker)
-        return Money(cost(self.own_price, CONTRACT) + fee)
-
-    @property
-    def edge(self) -> Money:
-        """Expected profit of one contract after the entry fee; settlement is free."""
-        return Money(self.chance_e6 - self.unit_cost)
+        unit_cost = Money(cost(self.own_price, CONTRACT) + fee)
+        object.__setattr__(self, "unit_cost", unit_cost)
+        object.__setattr__(self, "edge", Money(self.chance_e6 - unit_cost))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,13 @@ def size(
 ) -> Size:
     """The largest whole number of contracts that the stake and every cap allow."""
     unit = offer.unit_cost
-    rooms = [("kelly", stake // unit)]
-    rooms += [(name, max(0, room) // unit) for name, room in money_caps]
-    rooms += [(name, max(0, room) // CONTRACT) for name, room in contract_caps]
-    name, contracts = min(rooms, key=lambda room: room[1])
-    return Size(Quantity(max(0, contracts) * CONTRACT), name)
+    decided_by, contracts = "kelly", stake // unit
+    for name, money in money_caps:
+        room = max(0, money) // unit
+        if room < contracts:
+            decided_by, contracts = name, room
+    for name, quantity in contract_caps:
+        room = max(0, quantity) // CONTRACT
+        if room < contracts:
+            decided_by, contracts = name, room
+    return Size(Quantity(max(0, contracts) * CONTRACT), decided_by)

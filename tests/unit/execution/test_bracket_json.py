@@ -1,11 +1,13 @@
 """A stored bracket is read exactly or not at all."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from bot.domain.errors import InvariantBroken
 from bot.execution.bracket_json import from_json, to_json, to_record
+from bot.kit.values import to_plain
 from tests.support.trading import Desk
 
 
@@ -44,3 +46,12 @@ def test_a_bracket_of_another_version_or_with_damage_is_not_guessed_at(damage: o
 def test_text_that_is_no_json_is_refused() -> None:
     with pytest.raises(InvariantBroken):
         from_json("not json")
+
+
+def test_the_json_is_what_the_plain_values_say_in_any_script() -> None:
+    bracket = a_bracket()
+    plan = replace(bracket.plan, title='Über 25 °C in "København"\n→ \u2028')  # type: ignore[attr-defined]
+    bracket = replace(bracket, plan=plan)  # type: ignore[type-var]
+    data = json.loads(to_json(bracket))  # type: ignore[arg-type]
+    assert data == {"version": 1, "bracket": to_plain(bracket)}
+    assert from_json(to_json(bracket)) == bracket  # type: ignore[arg-type]

@@ -294,6 +294,11 @@ def test_the_first_partial_fill_is_protected_by_a_take_profit_of_its_size(side: 
     assert driver.sends[0].price == own(side, 9_900)
 
 
+def test_a_bracket_that_has_just_been_opened_has_nothing_to_do() -> None:
+    driver = Driver()
+    assert decide(driver.bracket, driver.situation(), RULES) == (driver.bracket, ())
+
+
 def test_the_take_profit_follows_every_later_fill() -> None:
     driver = Driver()
     driver.entered(300)

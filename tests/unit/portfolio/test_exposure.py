@@ -100,3 +100,21 @@ def test_two_nos_of_an_exclusive_event_cannot_both_lose() -> None:
         for a, b in pairs
     ]
     assert worst == [0, 1_000_000, 1_000_000, 1_000_000]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ABC"), st.integers(-300, 300), st.booleans()), max_size=4),
+    st.integers(0, 50_000),
+)
+def test_one_more_order_counts_whole_in_everything_around_it(
+    others: list[tuple[str, int, bool]], extra: int
+) -> None:
+    stakes = [
+        stake(f"{series}-1-{i}", q, abs(q) * 4_000, is_exclusive=is_one, release_group=series)
+        for i, (series, q, is_one) in enumerate(others)
+    ]
+    now = stake("A-1-new", 200, 900_000, is_exclusive=True, release_group="A")
+    after = stake(
+        "A-1-new", 200, 900_000, is_exclusive=True, release_group="A", pending=Money(extra)
+    )
+    assert exposure_around(stakes, now).with_order(Money(extra)) == exposure_around(stakes, after)
