@@ -9,7 +9,7 @@ may have happened.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bot.adapters.storage.direct import PostgresDirect, SqliteDirect, Write
 from bot.adapters.storage.faults import FAULTS, is_misconfigured, translated
 from bot.adapters.storage.sessions import refuse_shared_sessions
 from bot.adapters.storage.urls import Address, Dialect, parse_address
@@ -43,12 +44,19 @@ _SESSION = (
 class Database:
     """Open with :meth:`open`, use :meth:`begin` and :meth:`read`, end with :meth:`close`."""
 
-    def __init__(self, address: Address, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(
+        self,
+        address: Address,
+        writer: AsyncEngine,
+        reader: AsyncEngine,
+        direct: SqliteDirect | PostgresDirect,
+    ) -> None:
         self._address = address
         self._writer = writer
         self._reader = reader
         self._turn = asyncio.Lock()
         self._owner: asyncio.Task[Any] | None = None
+        self._direct: SqliteDirect | PostgresDirect = direct
 
     @classmethod
     async def open(cls, url: str, *, sqlite_synchronous: Synchronous = "FULL") -> Self:
@@ -65,13 +73,14 @@ class Database:
                 address,
                 _sqlite_engine(address, sqlite_synchronous, is_writer=True),
                 _sqlite_engine(address, sqlite_synchronous, is_writer=False),
+                SqliteDirect(address.path, _sqlite_pragmas(sqlite_synchronous)),
             )
         else:
             writer = _postgres_engine(address)
             reader = writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            database = cls(address, writer, reader)
+            database = cls(address, writer, reader, PostgresDirect(writer))
         async with AsyncExitStack() as undo:
             undo.push_async_callback(database.close)
             try:
@@ -130,6 +139,21 @@ class Database:
             async with self._reader.connect() as connection, connection.begin():
                 yield connection
 
+    async def write(self, writes: Sequence[Write]) -> None:
+        """One write transaction of ready statements, as fast as the driver allows.
+
+        On PostgreSQL no two may concern the same table.
+
+        Raises:
+            StorageUnavailable, NotLeader, TradingHalted: as ``begin`` says.
+        """
+        with _in_our_words():
+            if isinstance(self._direct, PostgresDirect):
+                await self._direct.write(writes)
+                return
+            async with self._one_writer():
+                await self._direct.write(writes)
+
     @asynccontextmanager
     async def listening(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[None]:
         """Call ``heard`` with each payload notified on ``channel`` inside the block.
@@ -157,6 +181,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection. The object cannot be used afterwards."""
+        await self._direct.close()
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -213,6 +238,15 @@ def _prepare_place(path: Path) -> None:
         raise ConfigurationFault([f"{wrong}it or its directory is not writable by this user"])
 
 
+def _sqlite_pragmas(synchronous: Synchronous) -> tuple[str, ...]:
+    return (
+        f"busy_timeout = {_SQLITE_BUSY_MS}",
+        "journal_mode = WAL",
+        f"synchronous = {synchronous}",
+        "foreign_keys = ON",
+    )
+
+
 def _sqlite_engine(address: Address, synchronous: Synchronous, *, is_writer: bool) -> AsyncEngine:
     engine = create_async_engine(
         address.url,
@@ -228,10 +262,8 @@ def _sqlite_engine(address: Address, synchronous: Synchronous, *, is_writer: boo
         # The driver's own BEGIN would be a deferred one; we say when and how.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute(f"PRAGMA synchronous = {synchronous}")
-        cursor.execute("PRAGMA foreign_keys = ON")
+        for pragma in _sqlite_pragmas(synchronous):
+            cursor.execute(f"PRAGMA {pragma}")
         if not is_writer:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()

@@ -25,8 +25,15 @@ NOT_LEADER = ("PF001", "stale leader epoch")
 HALTED = ("PF002", "trading halted")
 ACTIVATION_REFUSED = ("PF003", "activation refused")
 
-# Connecting raises the driver's own classes, everything later SQLAlchemy's.
-FAULTS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# Connecting and direct writes raise the driver's own classes, everything else SQLAlchemy's.
+FAULTS = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    sqlite3.Error,
+    OSError,
+    TimeoutError,
+)
 
 _REFUSALS: tuple[tuple[tuple[str, str], type[BotError]], ...] = (
     (NOT_LEADER, NotLeader),

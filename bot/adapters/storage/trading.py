@@ -4,15 +4,15 @@ The fence is the database's: a trigger refuses a row whose epoch is not the
 scope's current lease, so nothing here has to remember to ask.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Insert, Row, Table, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, Table, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.direct import Write, are_apart
 from bot.adapters.storage.messages import insert_messages, record_act
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.trading_rows import (
@@ -22,10 +22,10 @@ from bot.adapters.storage.trading_rows import (
     fill_of,
     halt_of,
     position_of,
-    row_of,
     snapshot_of,
     stored_order_of,
 )
+from bot.adapters.storage.trading_writes import TradingWrites
 from bot.domain.errors import NotLeader
 from bot.domain.ids import ClientOrderId, Epoch, OrderGroupId, Scope
 from bot.domain.money import Money
@@ -64,7 +64,7 @@ class SqlTradingStore:
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database = database
         self._scope = scope
-        self._upserts: dict[tuple[str, tuple[str, ...]], Insert] = {}
+        self._writes = TradingWrites(scope, database.dialect)
 
     async def commit(
         self,
@@ -74,12 +74,18 @@ class SqlTradingStore:
         now_us: int,
     ) -> None:
         """See ``TradingStore.commit``."""
+        writes = [self._writes.of(epoch, record) for record in records]
+        # Without a row that a trigger looks at, the fence must be asked.
+        is_fenced = not all(isinstance(record, OrderRecord) for record in records)
+        is_simple = self._database.dialect == "sqlite" or are_apart(writes)
+        if is_fenced and is_simple and not messages:
+            await self._database.write(writes)
+            return
         async with self._database.begin() as connection:
-            if all(isinstance(record, OrderRecord) for record in records):
-                # Without a row that a trigger looks at, the fence must be asked.
+            if not is_fenced:
                 await self._assert_leader(connection, epoch)
-            for record in records:
-                await self._write(connection, epoch, record)
+            for write in writes:
+                await _run(connection, write)
             if messages:
                 await insert_messages(connection, self._scope, messages, now_us)
 
@@ -94,7 +100,7 @@ class SqlTradingStore:
         }
         async with self._database.begin() as connection:
             if act is None or await record_act(connection, self._scope, act):
-                await self._upsert(connection, tables.risk_state, row)
+                await _run(connection, self._writes.upsert(tables.risk_state, row))
 
     async def halt(self) -> HaltRecord:
         """See ``TradingStore.halt``."""
@@ -120,8 +126,7 @@ class SqlTradingStore:
             "is_triggered": group.is_triggered,
             "created_us": now_us,
         }
-        async with self._database.begin() as connection:
-            await self._upsert(connection, tables.order_groups, row)
+        await self._database.write([self._writes.upsert(tables.order_groups, row)])
 
     async def open_groups(self) -> Sequence[StoredGroup]:
         """See ``TradingStore.open_groups``."""
@@ -199,61 +204,6 @@ class SqlTradingStore:
         )
         if (await connection.execute(held)).first() is None:
             raise NotLeader(f"stale leader epoch {epoch}")
-
-    async def _write(self, connection: AsyncConnection, epoch: Epoch, record: Record) -> None:
-        if isinstance(record, OrderRecord):
-            await self._advance(connection, epoch, record)
-            return
-        table, row = row_of(record)
-        row |= {"scope": self._scope, "epoch": epoch}
-        if isinstance(record, Fill):
-            insert = self._insert(table).values(row).on_conflict_do_nothing()
-            await connection.execute(insert)
-        elif isinstance(record, SnapshotRecord):
-            await connection.execute(self._insert(table).values(row))
-        else:
-            await self._upsert(connection, table, row)
-
-    async def _advance(
-        self, connection: AsyncConnection, epoch: Epoch, record: OrderRecord
-    ) -> None:
-        intents = tables.order_intents
-        change = (
-            update(intents)
-            .where(
-                intents.c.client_order_id == record.client_order_id,
-                intents.c.scope == self._scope,
-            )
-            .values(
-                epoch=epoch,
-                status=record.status.value,
-                order_id=record.order_id,
-                filled_e2=record.filled,
-                reason=record.reason,
-                updated_us=record.updated_us,
-            )
-        )
-        await connection.execute(change)
-
-    def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
-        if self._database.dialect == "postgresql":
-            return postgresql.insert(table)
-        return sqlite.insert(table)
-
-    async def _upsert(
-        self, connection: AsyncConnection, table: Table, row: Mapping[str, object]
-    ) -> None:
-        await connection.execute(self._upsert_into(table, row), dict(row))
-
-    def _upsert_into(self, table: Table, row: Mapping[str, object]) -> Insert:
-        """Made once for each table: building it costs more than the database takes to run it."""
-        shape = (table.name, tuple(row))
-        if shape not in self._upserts:
-            keys = [column.name for column in table.primary_key.columns]
-            insert = self._insert(table)
-            others = {name: insert.excluded[name] for name in row if name not in keys}
-            self._upserts[shape] = insert.on_conflict_do_update(index_elements=keys, set_=others)
-        return self._upserts[shape]
 
     async def _all(self, connection: AsyncConnection, table: Table) -> Sequence[Row[Any]]:
         query = select(table).where(table.c.scope == self._scope)
@@ -339,6 +289,10 @@ class SqlTradingStore:
         lease = tables.leader_lease
         query = select(lease.c.epoch).where(lease.c.scope == self._scope)
         return Epoch((await connection.execute(query)).scalar_one_or_none() or 0)
+
+
+async def _run(connection: AsyncConnection, write: Write) -> None:
+    await connection.exec_driver_sql(write.statement.text, write.values())
 
 
 def _group_of(row: Row[Any]) -> StoredGroup:

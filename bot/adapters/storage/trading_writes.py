@@ -1,0 +1,92 @@
+"""Each record of the trading core as a ready write, its statement made once."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from sqlalchemy import Table, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import UpdateBase
+
+from bot.adapters.storage import tables
+from bot.adapters.storage.direct import Statement, Write, statement_of
+from bot.adapters.storage.trading_rows import row_of
+from bot.adapters.storage.urls import Dialect
+from bot.domain.ids import Epoch, Scope
+from bot.domain.orders import Fill
+from bot.domain.records import OrderRecord, Record, SnapshotRecord
+
+_Make: TypeAlias = Callable[[Table, Mapping[str, object]], UpdateBase]
+
+
+class TradingWrites:
+    """The writes of one scope."""
+
+    def __init__(self, scope: Scope, dialect: Dialect) -> None:
+        self._scope = scope
+        self._dialect: Dialect = dialect
+        self._statements: dict[str, Statement] = {}
+
+    def of(self, epoch: Epoch, record: Record) -> Write:
+        """A record under an epoch. The newest of a key counts; a fill that is there stays."""
+        if isinstance(record, OrderRecord):
+            return self._write(
+                "progress", tables.order_intents, _progress, self._row(epoch, record)
+            )
+        table, row = row_of(record)
+        row |= {"scope": self._scope, "epoch": epoch}
+        make: _Make = self._replacing
+        if isinstance(record, Fill):
+            make = self._ignoring
+        elif isinstance(record, SnapshotRecord):
+            make = self._adding
+        return self._write(table.name, table, make, row)
+
+    def upsert(self, table: Table, row: Mapping[str, object]) -> Write:
+        """A row that replaces the one of its key."""
+        return self._write(table.name, table, self._replacing, row)
+
+    def _write(
+        self,
+        name: str,
+        table: Table,
+        make: _Make,
+        row: Mapping[str, object],
+    ) -> Write:
+        statement = self._statements.get(name)
+        if statement is None:
+            statement = statement_of(table.name, make(table, row), tuple(row), self._dialect)
+            self._statements[name] = statement
+        return Write(statement, row)
+
+    def _row(self, epoch: Epoch, record: OrderRecord) -> dict[str, object]:
+        return {
+            "epoch": epoch,
+            "status": record.status.value,
+            "order_id": record.order_id,
+            "filled_e2": record.filled,
+            "reason": record.reason,
+            "updated_us": record.updated_us,
+            "of_order": record.client_order_id,
+            "of_scope": self._scope,
+        }
+
+    def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        return postgresql.insert(table) if self._dialect == "postgresql" else sqlite.insert(table)
+
+    def _adding(self, table: Table, _row: Mapping[str, object]) -> UpdateBase:
+        return self._insert(table)
+
+    def _ignoring(self, table: Table, _row: Mapping[str, object]) -> UpdateBase:
+        return self._insert(table).on_conflict_do_nothing()
+
+    def _replacing(self, table: Table, row: Mapping[str, object]) -> UpdateBase:
+        keys = [column.name for column in table.primary_key.columns]
+        insert = self._insert(table)
+        others = {name: insert.excluded[name] for name in row if name not in keys}
+        return insert.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+def _progress(table: Table, _row: Mapping[str, object]) -> UpdateBase:
+    return update(table).where(
+        table.c.client_order_id == bindparam("of_order"), table.c.scope == bindparam("of_scope")
+    )
