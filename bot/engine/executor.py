@@ -7,7 +7,8 @@ for nothing, so that a halt works while the database is stalled.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from bot.domain.errors import (
@@ -62,7 +63,8 @@ class EffectExecutor:
     def __init__(self, around: Surroundings, report: Callable[[Event], None]) -> None:
         self._around = around
         self._report = report
-        self._batches: asyncio.Queue[tuple[Effect, ...]] = asyncio.Queue()
+        self._batches: deque[tuple[Effect, ...]] = deque()
+        self._batch_came = asyncio.Event()
         self._urgent: asyncio.Queue[Effect | OrderGroupTripped] = asyncio.Queue()
         self._running = 0
         self._sender = OrderSender(around)
@@ -71,7 +73,7 @@ class EffectExecutor:
     @property
     def is_busy(self) -> bool:
         """Whether anything decided is not finished."""
-        return bool(self._running or self._batches.qsize() or self._urgent.qsize())
+        return bool(self._running or self._batches or self._urgent.qsize())
 
     def hear(self, event: Event) -> bool:
         """Take note of an event on its way to the engine; whether the engine must know it.
@@ -112,7 +114,8 @@ class EffectExecutor:
                 case _:
                     ordered.append(effect)
         if ordered:
-            self._batches.put_nowait(tuple(ordered))
+            self._batches.append(tuple(ordered))
+            self._batch_came.set()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -127,21 +130,37 @@ class EffectExecutor:
 
     async def _run_ordered(self, group: asyncio.TaskGroup) -> None:
         while True:
-            batch = await self._batches.get()
-            self._running += 1
-            try:
-                refused: dict[ClientOrderId, str] = {}
-                for effect in batch:
-                    if isinstance(effect, Commit):
-                        refused |= await self._commit(effect)
-                    elif isinstance(effect, SendOrder) and (
-                        (mine := effect.intent.client_order_id) in refused
-                    ):
-                        self._report(self._sender.not_sent(effect.intent, refused[mine]))
-                    else:
-                        self._spawn(group, effect)
-            finally:
-                self._running -= 1
+            self._batch_came.clear()
+            while self._batches:
+                self._running += 1
+                try:
+                    await self._work_off(group, self._batches.popleft())
+                finally:
+                    self._running -= 1
+            await self._batch_came.wait()
+
+    async def _work_off(self, group: asyncio.TaskGroup, batch: tuple[Effect, ...]) -> None:
+        refused: dict[ClientOrderId, str] = {}
+        for effect in batch:
+            if isinstance(effect, Commit):
+                refused |= await self._commit(effect)
+            elif isinstance(effect, SendOrder):
+                intent = effect.intent
+                if intent.client_order_id in refused:
+                    reason = refused[intent.client_order_id]
+                    self._report(self._sender.not_sent(intent, reason))
+                else:
+                    # Called here, in the turn of its commit: the order leaves before anything else.
+                    self._running += 1
+                    group.create_task(self._hear(self._sender.send(intent)), name="SendOrder")
+            else:
+                self._spawn(group, effect)
+
+    async def _hear(self, sending: Awaitable[Event]) -> None:
+        try:
+            self._report(await sending)
+        finally:
+            self._running -= 1
 
     def _spawn(self, group: asyncio.TaskGroup, effect: Effect | OrderGroupTripped) -> None:
         self._running += 1
@@ -166,8 +185,6 @@ class EffectExecutor:
         self, effect: Effect | OrderGroupTripped
     ) -> None:
         match effect:
-            case SendOrder():
-                self._report(await self._sender.send(effect.intent))
             case CancelOrder():
                 await self._cancel(effect)
             case LookUpOrder():
@@ -182,7 +199,7 @@ class EffectExecutor:
                 await self._around.groups.note_triggered(effect.order_group_id)
             case SaveHalt():
                 await self._save_halt(effect)
-            case Commit() | Reply() | RenewEntryGroups():
+            case Commit() | SendOrder() | Reply() | RenewEntryGroups():
                 raise AssertionError(f"{type(effect).__name__} is dealt with before")
             case _:
                 assert_never(effect)

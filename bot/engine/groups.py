@@ -56,6 +56,10 @@ class OrderGroups:
         """Entry groups that must be triggered and are not yet."""
         self._lock = asyncio.Lock()
 
+    def made_for(self, purpose: Purpose, exchange_index: int) -> OrderGroupId | None:
+        """The group that ``group_for`` has ready, if it has."""
+        return self._groups.get((purpose, exchange_index))
+
     async def group_for(self, purpose: Purpose, exchange_index: int) -> OrderGroupId | None:
         """The group an order carries; immediate exits carry none.
 

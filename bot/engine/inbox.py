@@ -39,13 +39,12 @@ class EngineInbox:
         Raises:
             InvariantBroken: the lane that never drops is full.
         """
-        match event:
-            case QuoteChanged():
-                self._newest[event.quote.ticker] = event
-            case FeedHeard() | TimeAdvanced():
-                self._newest[type(event)] = event
-            case _:
-                self._keep(event)
+        if isinstance(event, QuoteChanged):
+            self._newest[event.quote.ticker] = event
+        elif isinstance(event, FeedHeard | TimeAdvanced):
+            self._newest[type(event)] = event
+        else:
+            self._keep(event)
         self._arrived.set()
 
     def take(self) -> Event | None:

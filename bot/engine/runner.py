@@ -68,5 +68,9 @@ class EngineRunner:
                 if event is None:
                     break
                 if self._executor.hear(event):
-                    self._executor.take(self._engine.handle(event))
-            await asyncio.sleep(0)
+                    effects = self._engine.handle(event)
+                    if effects:
+                        self._executor.take(effects)
+            else:
+                # There may be more, and others have waited long enough.
+                await asyncio.sleep(0)

@@ -5,10 +5,10 @@ the engine has it looked up.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.domain.errors import (
     BotError,
@@ -24,7 +24,7 @@ from bot.domain.events import (
     OrderRefused,
 )
 from bot.domain.ids import OrderGroupId
-from bot.domain.orders import OrderIntent, Purpose, TimeInForce
+from bot.domain.orders import OrderAck, OrderIntent, Purpose, TimeInForce
 from bot.engine.effects import Notice
 from bot.engine.groups import OrderGroups
 from bot.kit.clock import Clock
@@ -84,25 +84,35 @@ class OrderSender:
         """Keep entries that are decided but not sent from leaving; takes effect at once."""
         self._entries_stopped = stopped
 
-    async def send(self, intent: OrderIntent) -> Event:
-        """Send a committed intent and say what came of it."""
-        group: OrderGroupId | None = None
+    def send(self, intent: OrderIntent) -> Coroutine[Any, Any, Event]:
+        """Send a committed intent: in this call, if its group is made. Await what came of it."""
+        if not _carries_group(intent):
+            return self._send_now(intent, None)
+        group = self._around.groups.made_for(intent.purpose, intent.exchange_index)
+        return self._make_group(intent) if group is None else self._send_now(intent, group)
+
+    async def _make_group(self, intent: OrderIntent) -> Event:
         try:
             refusal = self._why_not(intent)
-            if not refusal:
-                group = await self._group_for(intent)
-                # Making a group may have taken long enough for the answer to change.
-                refusal = self._why_not(intent)
+            if refusal:
+                return self.not_sent(intent, refusal)
+            group = await self._around.groups.group_for(intent.purpose, intent.exchange_index)
         except BotError as fault:
-            refusal = str(fault) or type(fault).__name__
-        return self.not_sent(intent, refusal) if refusal else await self._post(intent, group)
+            return self.not_sent(intent, str(fault) or type(fault).__name__)
+        # Making a group may have taken long enough for the answer to change.
+        return await self._send_now(intent, group)
 
-    async def _group_for(self, intent: OrderIntent) -> OrderGroupId | None:
-        """Entries carry the epoch's group, and so do exits that may rest."""
-        may_rest = intent.time_in_force is TimeInForce.GOOD_TILL_CANCELED
-        if intent.purpose is not Purpose.ENTRY and not may_rest:
-            return None
-        return await self._around.groups.group_for(intent.purpose, intent.exchange_index)
+    def _send_now(
+        self, intent: OrderIntent, group: OrderGroupId | None
+    ) -> Coroutine[Any, Any, Event]:
+        refusal = self._why_not(intent)
+        if refusal:
+            return _said(self.not_sent(intent, refusal))
+        try:
+            asked = self._around.exchange.create_order(intent, order_group_id=group)
+        except Exception as fault:  # noqa: BLE001 - the effect executor: doubt is a state
+            return _said(self._after_fault(intent, fault))
+        return self._answer(intent, asked)
 
     def not_sent(self, intent: OrderIntent, reason: str) -> OrderNotSent:
         """Say that it never left."""
@@ -113,9 +123,9 @@ class OrderSender:
             reason=reason,
         )
 
-    async def _post(self, intent: OrderIntent, group: OrderGroupId | None) -> Event:
+    async def _answer(self, intent: OrderIntent, asked: Awaitable[OrderAck]) -> Event:
         try:
-            ack = await self._around.exchange.create_order(intent, order_group_id=group)
+            ack = await asked
         except Exception as fault:  # noqa: BLE001 - the effect executor: doubt is a state
             return self._after_fault(intent, fault)
         logger.info("order sent", extra={**_facts(intent), "filled_e2": ack.filled})
@@ -152,6 +162,16 @@ class OrderSender:
         if intent.purpose is Purpose.ENTRY and self._entries_stopped:
             return "entries are stopped"
         return ""
+
+
+def _carries_group(intent: OrderIntent) -> bool:
+    """Entries carry the epoch's group, and so do exits that may rest."""
+    may_rest = intent.time_in_force is TimeInForce.GOOD_TILL_CANCELED
+    return intent.purpose is Purpose.ENTRY or (intent.purpose is Purpose.TAKE_PROFIT and may_rest)
+
+
+async def _said(event: Event) -> Event:
+    return event
 
 
 def _facts(intent: OrderIntent) -> dict[str, object]:

@@ -60,16 +60,8 @@ class Stance:
 
     @property
     def may_enter(self) -> bool:
-        """Whether entries may be sent: ``why_not_trading`` without the words."""
-        halt = self.halt
-        if halt is None or halt.halted or self.role is not Role.LEADING:
-            return False
-        if not (self.is_reconciled and self.is_exchange_active and self.is_trading_active):
-            return False
-        for state in self.breakers:  # a generator would cost thrice as much, on every quote
-            if state.is_tripped:
-                return False
-        return self.entries_on
+        """Whether entries may be sent."""
+        return self.why_not_trading() is None
 
     def why_not_trading(self) -> StopReason | None:
         """The first reason, in the order in which they would have to change."""

@@ -158,7 +158,7 @@ class ExchangeOrders(Protocol):
     async def create_order(
         self, intent: OrderIntent, *, order_group_id: OrderGroupId | None
     ) -> OrderAck:
-        """Send one order, once.
+        """Send one order, once. It may leave in the call: whoever calls also awaits.
 
         Raises:
             OrderRejected: the venue refused it; it does not exist.

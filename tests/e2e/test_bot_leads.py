@@ -81,6 +81,10 @@ async def test_every_reply_of_a_hand_over_arrives(home: Home, telegram: FakeTele
     telegram.type(ADMIN, "/halt after")
     for words in ("before 0", "before 1", "before 2", "after"):
         await chat.hears(words)
+    # Its first word is no answer yet: that is queued when the command is done.
+    await home.until_rows(
+        "SELECT count(*) FROM command_inbox WHERE state = 'done'", lambda rows: rows == [(4,)]
+    )
     await home.until_rows(
         "SELECT count(*) FROM outbox WHERE channel = 'telegram' AND state = 'waiting'",
         lambda rows: rows == [(0,)],

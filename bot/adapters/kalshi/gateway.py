@@ -5,10 +5,10 @@ others' business. What is ours at the venue is returned completely or not at
 all: a listing that cannot be finished raises.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from bot.adapters.kalshi.budget import Cost, Lane, Priority
@@ -232,10 +232,10 @@ class KalshiExchange:
 
     # --- writes -----------------------------------------------------------------------------
 
-    async def create_order(
+    def create_order(
         self, intent: OrderIntent, *, order_group_id: OrderGroupId | None
-    ) -> OrderAck:
-        """See :meth:`ExchangeOrders.create_order`."""
+    ) -> Coroutine[Any, Any, OrderAck]:
+        """See :meth:`ExchangeOrders.create_order`. The order leaves in the call, where it can."""
         body = requests.create_order_body(intent, order_group_id, self._settings.subaccount)
         call = Call(
             method="POST",
@@ -244,8 +244,7 @@ class KalshiExchange:
             cost=Cost(lane=Lane.WRITE),
             priority=Priority.ORDER,
         )
-        reply = await self._rest.write_order(call)
-        return _certain(lambda: account.read_created(reply.body, intent.client_order_id))
+        return _created(self._rest.write_order(call), intent.client_order_id)
 
     async def cancel_order(self, order_id: OrderId, ticker: MarketTicker) -> CancelAck:
         """See :meth:`ExchangeOrders.cancel_order`. The ticker routes it to the right shard."""
@@ -425,6 +424,11 @@ class KalshiFeed:
     def hold(self, *, is_held: bool) -> None:
         """See :meth:`MarketFeed.hold`."""
         self._socket.hold(is_held=is_held)
+
+
+async def _created(writing: Awaitable[Reply], mine: ClientOrderId) -> OrderAck:
+    reply = await writing
+    return _certain(lambda: account.read_created(reply.body, mine))
 
 
 def _certain(read: Callable[[], T]) -> T:

@@ -11,12 +11,12 @@ It raises our classes only and parses no body but an error's. From a write,
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -25,6 +25,7 @@ from yarl import URL
 from bot.adapters.kalshi.budget import Cost, Lane, Priority, RequestBudget
 from bot.adapters.kalshi.settings import RestSettings
 from bot.adapters.kalshi.signing import Headers, PreSigned, Signer
+from bot.adapters.kalshi.wire.http_answer import Answer
 from bot.adapters.kalshi.wire.refusals import (
     Refusal,
     order_fault,
@@ -194,14 +195,22 @@ class RestClient:
         logger.warning("api error: read given up", extra=_facts(call) | {"reason": str(last)})
         raise last
 
-    async def write_order(self, call: Call) -> Reply:
-        """Send one order or cancel, once.
+    def write_order(self, call: Call) -> Coroutine[Any, Any, Reply]:
+        """Send one order or cancel, once: now, where pace and connection allow it at once.
+
+        Await what came of it.
 
         Raises:
             OrderRejected, OutcomeUnknown, CredentialsRefused: as the port says.
             ExchangeUnavailable: it was not sent.
         """
-        return await self._write(call, order_fault)
+        lines = self._writes
+        may_write = self._signer is not None and not self._settings.is_read_only
+        is_ready = may_write and lines is not None and lines.is_ready()
+        if lines is None or not is_ready or not self.budget.take_now(call.cost):
+            return self._write(call, order_fault)
+        asked = lines.ask(lines.take(), self._request(call), self._write_deadline())
+        return self._reply(call, order_fault, asked)
 
     async def write(self, call: Call) -> Reply:
         """Send one write that is no order, once. A refusal is ``RequestRefused``."""
@@ -225,17 +234,31 @@ class RestClient:
     async def _write(self, call: Call, fault: Callable[[Refusal], BotError]) -> Reply:
         if self._settings.is_read_only:
             raise ExchangeUnavailable(f"read only: no {call.method} {call.path} was sent")
-        lines = self._open(self._writes)
-        deadline = asyncio.get_running_loop().time() + self._settings.write_timeout_s
-        if not self.budget.take_now(call.cost):
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await self.budget.take(call.cost, call.priority)
-            except TimeoutError as error:
-                raise RateLimited(f"not sent: no request left for {call.path} in time") from error
+        lines, deadline_s = self._open(self._writes), self._write_deadline()
+        if self._signer is None and call.is_signed:
+            raise self._unsigned(call)
         try:
-            answer = await lines.ask(self._request(call), deadline)
-        except (ExchangeUnavailable, OutcomeUnknown):
+            async with asyncio.timeout_at(deadline_s):
+                await self.budget.take(call.cost, call.priority)
+        except TimeoutError as error:
+            raise RateLimited(f"not sent: no request left for {call.path} in time") from error
+        try:
+            line = await lines.line(deadline_s)
+        except ExchangeUnavailable:
+            self.counter.add("connection", is_failure=True)
+            raise
+        asked = lines.ask(line, self._request(call), deadline_s)
+        return await self._reply(call, fault, asked)
+
+    async def _reply(
+        self,
+        call: Call,
+        fault: Callable[[Refusal], BotError],
+        asked: Coroutine[Any, Any, Answer],
+    ) -> Reply:
+        try:
+            answer = await asked
+        except OutcomeUnknown:
             self.counter.add("connection", is_failure=True)
             raise
         except TimeoutError as error:
@@ -245,6 +268,9 @@ class RestClient:
         server_us = _server_us(headers.get("date"), headers.get("age"))
         reply = Reply(status=answer.status, body=answer.body, server_us=server_us)
         return self._judged(call, reply, fault)
+
+    def _write_deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._settings.write_timeout_s
 
     def _request(self, call: Call) -> bytes:
         """The bytes of a write. No part holds a line break: paths are encoded, keys checked."""
@@ -275,11 +301,14 @@ class RestClient:
 
     def _signature(self, call: Call) -> Headers:
         if self._signer is None:
-            raise CredentialsRefused(f"{call.method} {call.path} needs an API key; none is set")
+            raise self._unsigned(call)
         now_ms = self._now_ms()
         if self._presigned is not None and (call.method, call.path) == ("POST", CREATE_ORDER_PATH):
             return self._presigned.take(now_ms)
         return self._signer.headers(now_ms, call.method, self._base_path + call.path)
+
+    def _unsigned(self, call: Call) -> CredentialsRefused:
+        return CredentialsRefused(f"{call.method} {call.path} needs an API key; none is set")
 
     def _judged(self, call: Call, reply: Reply, fault: Callable[[Refusal], BotError]) -> Reply:
         is_failure = reply.status >= 500 or reply.status in (401, 408)  # noqa: PLR2004 - HTTP's own

@@ -8,7 +8,8 @@ nothing has happened; from then on only a whole answer is certain.
 import asyncio
 import ssl
 from collections import deque
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from typing_extensions import override
@@ -27,8 +28,9 @@ class ConnectionEnded(Exception):
 class Line(asyncio.Protocol):
     """One connection. Usable while ``is_free``; whatever is unexpected on it ends it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ended: Callable[["Line"], None]) -> None:
         self._loop = loop
+        self._ended = ended
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._asked: asyncio.Future[Answer] | None = None
@@ -80,6 +82,7 @@ class Line(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._ended(self)
         self._settle(ConnectionEnded(str(exc or "the exchange closed the connection")))
 
     def _settle(self, outcome: Answer | Exception) -> None:
@@ -101,45 +104,55 @@ class WriteLines:
         self._is_tls = parts.scheme == "https"
         self._port = parts.port or (443 if self._is_tls else 80)
         self._tls: ssl.SSLContext | None = None
+        self._connections = connections
+        self._lines: set[Line] = set()
+        self._connecting = 0
         self._idle: deque[Line] = deque()
-        self._turns = asyncio.Semaphore(connections)
         self._asking: set[Line] = set()
+        self._freed = asyncio.Event()
 
-    async def ask(self, request: bytes, deadline_s: float) -> Answer:
-        """Write the request once, on a connection of its own until the answer is complete.
+    def is_ready(self) -> bool:
+        """Whether a connection waits."""
+        now_s = asyncio.get_running_loop().time()
+        while self._idle:
+            line = self._idle[-1]
+            if line.is_free and now_s - line.used_s < _IDLE_MAX_S:
+                return True
+            self._idle.pop().abort()
+        return False
+
+    def take(self) -> Line:
+        """A connection that waits, the one used last: the others may grow stale and go."""
+        return self._idle.pop()
+
+    async def line(self, deadline_s: float) -> Line:
+        """A connection for one request: one that waits, a new one, or the next that is free.
 
         Raises:
-            ExchangeUnavailable: nothing was written.
-            OutcomeUnknown: it was, and there is no whole answer by ``deadline_s`` (loop time).
-            TimeoutError: the same, because the time is over.
+            ExchangeUnavailable: there is none by ``deadline_s`` (loop time).
         """
-        try:
-            async with asyncio.timeout_at(deadline_s):
-                await self._turns.acquire()
-        except TimeoutError as late:
-            raise ExchangeUnavailable("not sent: every connection is in use") from late
-        try:
-            return await self._ask(
-                self._ready() or await self._connect(deadline_s), request, deadline_s
-            )
-        finally:
-            self._turns.release()
+        while True:
+            if self.is_ready():
+                return self.take()
+            if self._connecting + len(self._lines) < self._connections:
+                return await self._connect(deadline_s)
+            self._freed.clear()
+            try:
+                async with asyncio.timeout_at(deadline_s):
+                    await self._freed.wait()
+            except TimeoutError as late:
+                raise ExchangeUnavailable("not sent: every connection is in use") from late
 
-    async def _ask(self, line: Line, request: bytes, deadline_s: float) -> Answer:
+    def ask(self, line: Line, request: bytes, deadline_s: float) -> Coroutine[Any, Any, Answer]:
+        """Write the request now, once; await the answer.
+
+        Raises:
+            OutcomeUnknown: there is no whole answer.
+            TimeoutError: nor will there be by ``deadline_s`` (loop time).
+        """
         asked = line.ask(request)
         self._asking.add(line)
-        try:
-            async with asyncio.timeout_at(deadline_s):
-                answer = await asked
-        except (ConnectionEnded, InvalidMessage) as fault:
-            raise OutcomeUnknown(f"{type(fault).__name__}: {fault}") from fault
-        finally:
-            self._asking.discard(line)
-            if not line.is_free:
-                line.abort()
-        if line.is_free:
-            self._idle.append(line)
-        return answer
+        return self._answer(line, asked, deadline_s)
 
     async def warm(self, within_s: float) -> None:
         """See that a fresh connection waits for the next request.
@@ -154,19 +167,26 @@ class WriteLines:
 
     def close(self) -> None:
         """End every connection; what was asked on them is unknown."""
-        for line in (*self._idle, *self._asking):
+        for line in tuple(self._lines):
             line.abort()
         self._idle.clear()
 
-    def _ready(self) -> Line | None:
-        """The connection used last: the others may grow stale and go."""
-        now_s = asyncio.get_running_loop().time()
-        while self._idle:
-            line = self._idle.pop()
-            if line.is_free and now_s - line.used_s < _IDLE_MAX_S:
-                return line
-            line.abort()
-        return None
+    async def _answer(
+        self, line: Line, asked: "asyncio.Future[Answer]", deadline_s: float
+    ) -> Answer:
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                answer = await asked
+        except (ConnectionEnded, InvalidMessage) as fault:
+            raise OutcomeUnknown(f"{type(fault).__name__}: {fault}") from fault
+        finally:
+            self._asking.discard(line)
+            if line.is_free:
+                self._idle.append(line)
+                self._freed.set()
+            else:
+                line.abort()
+        return answer
 
     def _drop_stale(self) -> None:
         now_s = asyncio.get_running_loop().time()
@@ -180,13 +200,22 @@ class WriteLines:
         loop = asyncio.get_running_loop()
         if self._is_tls and self._tls is None:
             self._tls = ssl.create_default_context()
+        self._connecting += 1
         try:
             async with asyncio.timeout_at(deadline_s):
                 _, line = await loop.create_connection(
-                    lambda: Line(loop), self._host, self._port, ssl=self._tls
+                    lambda: Line(loop, self._on_end), self._host, self._port, ssl=self._tls
                 )
         except TimeoutError as late:
             raise ExchangeUnavailable(f"not sent: no connection to {self._host} in time") from late
         except OSError as fault:
             raise ExchangeUnavailable(f"not sent: {fault}") from fault
+        finally:
+            self._connecting -= 1
+            self._freed.set()
+        self._lines.add(line)
         return line
+
+    def _on_end(self, line: Line) -> None:
+        self._lines.discard(line)
+        self._freed.set()

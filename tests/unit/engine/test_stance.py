@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from bot.domain.events import Role
 from bot.domain.operations import StopKind
 from bot.domain.records import HaltRecord
@@ -78,20 +75,3 @@ def test_a_leader_that_has_not_reconciled_is_still_activating() -> None:
     stance.is_reconciled = False
     assert kind_of(stance) is StopKind.ACTIVATING
     assert not stance.may_exit
-
-
-@given(
-    st.sampled_from(list(Role)),
-    st.sampled_from([None, HALT, replace(HALT, halted=False)]),
-    st.lists(st.booleans(), min_size=5, max_size=5),
-)
-def test_entries_are_allowed_exactly_when_nothing_can_be_named_that_stops_them(
-    role: Role, halt: HaltRecord | None, flags: list[bool]
-) -> None:
-    stance = running()
-    stance.role, stance.halt = role, halt
-    stance.is_reconciled, stance.entries_on = flags[0], flags[1]
-    stance.is_exchange_active, stance.is_trading_active = flags[2], flags[3]
-    first, *others = stance.breakers
-    stance.breakers = (*others, replace(first, is_tripped=not flags[4]))
-    assert stance.may_enter == (stance.why_not_trading() is None)

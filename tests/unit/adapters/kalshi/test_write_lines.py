@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from bot.adapters.kalshi.wire.http_answer import Answer
 from bot.adapters.kalshi.write_lines import WriteLines
 from bot.domain.errors import ExchangeUnavailable, OutcomeUnknown
 from bot.kit.clock import SystemClock
@@ -85,6 +86,10 @@ def soon(seconds: float = 5.0) -> float:
     return asyncio.get_running_loop().time() + seconds
 
 
+async def ask(lines: WriteLines, deadline_s: float) -> Answer:
+    return await lines.ask(await lines.line(deadline_s), REQUEST, deadline_s)
+
+
 async def outcome_of(asking: Awaitable[object]) -> object:
     try:
         return await asking
@@ -110,7 +115,7 @@ async def lines_to(one: Peer, connections: int = 4) -> AsyncIterator[WriteLines]
 async def test_a_connection_carries_one_request_after_the_other() -> None:
     async with peer(accept) as one, lines_to(one) as lines:
         for _ in range(3):
-            assert (await lines.ask(REQUEST, soon())).body == b"{}"
+            assert (await ask(lines, soon())).body == b"{}"
         assert (one.connections, one.requests) == (1, 3)
 
 
@@ -118,15 +123,15 @@ async def test_requests_at_the_same_time_go_on_connections_of_their_own() -> Non
     async with peer(accept) as one, lines_to(one) as lines:
         async with asyncio.TaskGroup() as group:
             for _ in range(3):
-                group.create_task(lines.ask(REQUEST, soon()))
+                group.create_task(ask(lines, soon()))
         assert (one.connections, one.requests) == (3, 3)
 
 
 async def test_with_every_connection_in_use_a_request_waits_and_then_is_not_sent() -> None:
     async with peer(say_nothing) as one, lines_to(one, connections=1) as lines:
         async with asyncio.TaskGroup() as group:
-            first = group.create_task(outcome_of(lines.ask(REQUEST, soon(0.5))))
-            second = group.create_task(outcome_of(lines.ask(REQUEST, soon(0.1))))
+            first = group.create_task(outcome_of(ask(lines, soon(0.5))))
+            second = group.create_task(outcome_of(ask(lines, soon(0.1))))
         assert isinstance(first.result(), TimeoutError)
         assert isinstance(second.result(), ExchangeUnavailable)
         assert one.requests == 1
@@ -136,35 +141,35 @@ async def test_with_every_connection_in_use_a_request_waits_and_then_is_not_sent
 async def test_half_an_answer_is_an_unknown_outcome_and_is_not_asked_again(behave: Behave) -> None:
     async with peer(behave) as one, lines_to(one) as lines:
         with pytest.raises(OutcomeUnknown):
-            await lines.ask(REQUEST, soon())
+            await ask(lines, soon())
         assert one.requests == 1
 
 
 async def test_a_connection_whose_answer_is_late_is_never_used_again() -> None:
     async with peer(say_nothing) as one, lines_to(one) as lines:
         with pytest.raises(TimeoutError):
-            await lines.ask(REQUEST, soon(0.05))
+            await ask(lines, soon(0.05))
         one.behave = accept
-        assert (await lines.ask(REQUEST, soon())).status == 200
+        assert (await ask(lines, soon())).status == 200
         assert one.connections == 2
 
 
 async def test_a_connection_closed_while_idle_costs_nothing_but_a_new_one() -> None:
     async with peer(accept) as one, lines_to(one) as lines:
-        await lines.ask(REQUEST, soon())
+        await ask(lines, soon())
         one.writers[0].close()
         await one.writers[0].wait_closed()
         await asyncio.sleep(0.05)
-        assert (await lines.ask(REQUEST, soon())).status == 200
+        assert (await ask(lines, soon())).status == 200
         assert (one.connections, one.requests) == (2, 2)
 
 
 async def test_a_connection_that_talks_out_of_turn_is_dropped() -> None:
     async with peer(accept) as one, lines_to(one) as lines:
-        await lines.ask(REQUEST, soon())
+        await ask(lines, soon())
         one.writers[0].write(OK)  # nobody asked
         await until(one.writers[0].is_closing)
-        assert (await lines.ask(REQUEST, soon())).status == 200
+        assert (await ask(lines, soon())).status == 200
         assert one.connections == 2
 
 
@@ -177,14 +182,14 @@ async def test_a_connection_is_made_before_it_is_needed_and_again_after_it_died(
         await asyncio.sleep(0.05)
         await lines.warm(1.0)
         await until(lambda: one.connections == 2)
-        await lines.ask(REQUEST, soon())
+        await ask(lines, soon())
         assert (one.connections, one.requests) == (2, 1)
 
 
 async def test_what_is_asked_when_the_lines_close_is_unknown() -> None:
     async with peer(say_nothing) as one, lines_to(one) as lines:
         async with asyncio.TaskGroup() as group:
-            asked = group.create_task(outcome_of(lines.ask(REQUEST, soon())))
+            asked = group.create_task(outcome_of(ask(lines, soon())))
             await until(lambda: one.requests == 1)
             lines.close()
         assert isinstance(asked.result(), OutcomeUnknown)
@@ -221,7 +226,7 @@ async def test_a_certificate_nobody_vouches_for_gets_no_request(tmp_path: Path) 
     _, context = certificate(tmp_path)
     async with peer(accept, context) as one, lines_to(one) as lines:
         with pytest.raises(ExchangeUnavailable, match="not sent"):
-            await lines.ask(REQUEST, soon())
+            await ask(lines, soon())
         assert one.requests == 0
 
 
@@ -231,4 +236,4 @@ async def test_tls_works_with_a_certificate_that_is_trusted(
     path, context = certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     async with peer(accept, context) as one, lines_to(one) as lines:
-        assert (await lines.ask(REQUEST, soon())).status == 200
+        assert (await ask(lines, soon())).status == 200
