@@ -117,7 +117,7 @@ async def test_an_entry_of_a_killed_bot_is_cancelled_by_its_successor(
     [(first, _)] = await home.rows(ENTRIES)
     bot.process.kill()
     bot.process.wait()
-    market.quote(9_800, 9_900)  # nothing to buy for the successor, nothing that fills the entry
+    market.quote(9_500, 9_900)  # too wide for the successor, and nothing that fills the entry
     again = home.bot(RAILWAY_DEPLOYMENT_ID="d2")
     await again.reach("leading")
     await home.until_rows(
