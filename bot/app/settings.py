@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import PydanticBaseSettingsSource
@@ -245,6 +245,13 @@ class TradingSection(_Section):
     release_group_max_pct: Percent = Decimal(20)
     total_max_pct: Percent = Decimal(30)
     max_concurrent: Count = 10
+    # How a position is left; 0 is off. Prices in dollars of the held side.
+    trail_stop_by: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=4)] = Decimal(0)
+    time_stop_minutes: Annotated[float, Field(ge=0)] = 0
+    no_stop_minutes: Annotated[float, Field(ge=0)] = 10
+    sell_minutes_before_close: Annotated[float, Field(ge=0)] = 0
+    releases: dict[str, tuple[AwareDatetime, ...]] = {}
+    """When figures are published, by release group: ``cpi: [2026-12-10T08:30:00-05:00]``."""
     # The first steps with real money; each is raised by hand once you have seen it work.
     live_order_cost_max: Dollars = Decimal(5)
     live_total_cost_max: Dollars = Decimal(50)

@@ -3,12 +3,13 @@
 from decimal import Decimal
 
 from bot.app.settings import BotSettings
-from bot.collect.macro_filter import MACRO_SERIES
+from bot.collect.macro_filter import MACRO_SERIES, RELEASE_GROUPS
 from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import SeriesTicker
 from bot.engine.groups import GroupSettings
 from bot.engine.monitor import MonitorSettings
 from bot.engine.settings import EngineSettings
+from bot.execution.rules import BracketRules
 from bot.marketdata.universe import MarketFilter
 from bot.risk.limits import RiskLimits
 from bot.risk.readings import BreakerLimits
@@ -51,6 +52,13 @@ def engine_settings(settings: BotSettings) -> EngineSettings:
                 price_max_e4=_e4(section.price_max),
                 close_distance_min_us=_us(section.min_minutes_to_close * 60),
             ),
+            rules=BracketRules(
+                trail_by_e4=_e4(section.trail_stop_by),
+                max_hold_us=_us(section.time_stop_minutes * 60),
+                no_stop_us=_us(section.no_stop_minutes * 60),
+                flatten_before_close_us=_us(section.sell_minutes_before_close * 60),
+            ),
+            releases=_releases(settings),
             breakers=BreakerLimits(
                 daily_loss_bp=_bp(section.daily_loss_pct),
                 losses_max=section.consecutive_losses,
@@ -125,6 +133,16 @@ def _order_cost_max(settings: BotSettings) -> Decimal:
     if settings.trading_mode != "live":
         return section.order_cost_max
     return min(section.order_cost_max, section.live_order_cost_max)
+
+
+def _releases(settings: BotSettings) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for group, times in settings.trading.releases.items():
+        if group.casefold() not in RELEASE_GROUPS:
+            known = ", ".join(sorted(RELEASE_GROUPS))
+            raise ValueError(f"releases: no release group {group!r}; known: {known}")
+        found[group.casefold()] = tuple(sorted(_us(one.timestamp()) for one in times))
+    return found
 
 
 def _bp(percent: Decimal) -> int:

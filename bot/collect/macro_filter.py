@@ -58,6 +58,8 @@ _CLASSES = MappingProxyType(
     }
 )
 
+RELEASE_GROUPS = frozenset(one.release_group for one in _CLASSES.values())
+
 MACRO_SERIES: tuple[SeriesTicker, ...] = tuple(
     SeriesTicker(_CURRENT_PREFIX + name)
     for name in _CLASSES

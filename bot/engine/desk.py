@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.domain.events import FillReported
 from bot.domain.ids import BracketId, ClientOrderId, Epoch, MarketTicker, OrderId
 from bot.domain.orders import BookSide
-from bot.domain.records import BracketRecord, StoredOrder
+from bot.domain.records import BracketRecord, ExitReason, StoredOrder
 from bot.engine.draft import Draft
 from bot.execution.bracket import Bracket, OrderChange, with_order
 from bot.execution.bracket_json import from_json, to_record
@@ -20,6 +20,7 @@ from bot.kit.times import SECOND_US
 
 _CLAIM_PATIENCE_US = 15 * SECOND_US
 _FINISHED_MAX = 1_000
+_BY_A_PERSON = (ExitReason.OPERATOR, ExitReason.OUTSIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Desk:
         self._by_client: dict[ClientOrderId, BracketId] = {}
         self._client_of: dict[OrderId, ClientOrderId] = {}
         self.waiting: list[WaitingFill] = []
+        self.left_us: dict[MarketTicker, int] = {}
+        """When a person had a position closed, or closed it elsewhere, by market."""
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -158,6 +161,10 @@ class Desk:
             self._open[plan.bracket_id] = None
             self._by_ticker.setdefault(plan.ticker, plan.bracket_id)
             return
+        if bracket.exit_reason in _BY_A_PERSON and bracket.closed_us is not None:
+            self.left_us[plan.ticker] = max(
+                bracket.closed_us, self.left_us.get(plan.ticker, bracket.closed_us)
+            )
         self._open.pop(plan.bracket_id, None)
         if self._by_ticker.get(plan.ticker) == plan.bracket_id:
             del self._by_ticker[plan.ticker]

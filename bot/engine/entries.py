@@ -155,6 +155,7 @@ def _risk_view(world: World, case: _Case, quantity: Quantity) -> RiskView:
     after = case.around.with_order(order_cost)
     own_bracket = world.desk.in_market(ticker)
     has_position = own_bracket is not None or bool(world.ledger.position(ticker).quantity)
+    left_us = world.desk.left_us.get(ticker)
     blocked = world.foreign.blocking(ticker)
     return RiskView(
         own_price=offer.own_price,
@@ -174,12 +175,23 @@ def _risk_view(world: World, case: _Case, quantity: Quantity) -> RiskView:
         entries_last_minute=world.entries_last_minute(),
         displayed=case.displayed,
         volume_24h=market.listing.market.volume_24h,
-        until_close_us=market.close_us - world.now_us,
+        until_close_us=_until_blind_us(world, market),
         is_book_trusted=market.is_trusted,
         has_position=has_position,
+        since_left_us=world.now_us - left_us if left_us is not None else None,
         foreign=blocked if world.settings.foreign_blocks_entries else "",
         unknown_orders=_unknown_orders(own_bracket),
     )
+
+
+def _until_blind_us(world: World, market: MarketNow) -> int:
+    """Until the close, or an earlier release: no stop protects through either."""
+    settings, now_us = world.settings, world.now_us
+    until_us = market.close_us - now_us
+    release_us = settings.nearest_release_us(market.listing.release_group, now_us)
+    if release_us is None or release_us + settings.rules.after_release_us < now_us:
+        return until_us
+    return min(until_us, max(0, release_us - now_us))
 
 
 def _expiry_denial(world: World, market: MarketNow, signal: Signal) -> Denial | None:

@@ -1,5 +1,6 @@
 """What can be set about trading, in one value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.tradingday import NEW_YORK
@@ -19,6 +20,8 @@ class EngineSettings:
     limits: RiskLimits = field(default_factory=RiskLimits)
     breakers: BreakerLimits = field(default_factory=BreakerLimits)
     rules: BracketRules = field(default_factory=BracketRules)
+    releases: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """When figures are published, by release group, in microseconds."""
     zone: str = NEW_YORK
     foreign_blocks_entries: bool = True
     """False for an account that is also traded by hand: foreign activity is only reported."""
@@ -33,6 +36,11 @@ class EngineSettings:
     approval_valid_us: int = 5 * MINUTE_US
     skipped_for_us: int = 60 * MINUTE_US
     proposals_max: int = 3
+
+    def nearest_release_us(self, group: str, now_us: int) -> int | None:
+        """The publication of this group that is nearest in time, past or to come."""
+        known = self.releases.get(group, ())
+        return min(known, key=lambda one: abs(one - now_us), default=None)
 
     def __post_init__(self) -> None:
         if self.reconcile_every_us < self.reconcile_retry_us or self.reconcile_retry_us <= 0:

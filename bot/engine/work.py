@@ -107,11 +107,20 @@ def situation(world: World, bracket: Bracket) -> Situation:
         epoch=stance.epoch,
         grid=market.listing.market.grid if market is not None else CENT_GRID,
         close_us=market.close_us if market is not None else world.now_us,
+        release_us=_release_us(world, bracket),
         is_open=is_open,
         quote=market.live_quote if market is not None else None,
         may_enter=stance.may_enter,
         may_exit=stance.may_exit,
     )
+
+
+def _release_us(world: World, bracket: Bracket) -> int | None:
+    if not world.settings.releases:
+        return None
+    market = world.markets.get(bracket.plan.ticker)
+    group = market.listing.release_group if market is not None else ""
+    return world.settings.nearest_release_us(group, world.now_us)
 
 
 def _act(ticker: MarketTicker, action: Action, draft: Draft) -> None:

@@ -8,7 +8,7 @@ is left with immediate reduce-only orders, round by round, a little cheaper each
 
 The stop is synthetic: it watches the best bid of the held side and exists only
 while this process leads. It is frozen on stale, one-sided or very wide books and
-in the last minutes before the close, where a jump would pass through it anyway.
+in the last minutes before the close or a release, where a jump would pass through it anyway.
 """
 
 from dataclasses import dataclass, replace
@@ -46,6 +46,8 @@ class Situation:
     epoch: Epoch
     grid: PriceGrid
     close_us: int
+    release_us: int | None = None
+    """The nearest publication that moves this market, past or to come."""
     is_open: bool
     quote: Quote | None
     may_enter: bool
@@ -141,9 +143,31 @@ def _judge(bracket: Bracket, now: Situation, rules: BracketRules) -> Bracket:
         return _unwatched(bracket)
     if (reason := _time_to_go(bracket, now, rules)) is not None:
         return leaving(bracket, reason, now.now_us)
-    if now.close_us - now.now_us <= rules.no_stop_us:
+    if now.close_us - now.now_us <= rules.no_stop_us or _is_near_release(now, rules):
         return _unwatched(bracket)
-    return _judge_price(bracket, now, rules)
+    return _judge_price(_trailed(bracket, now, rules), now, rules)
+
+
+def _is_near_release(now: Situation, rules: BracketRules) -> bool:
+    """A jump passes through any stop: selling into it only makes sure of the worst price."""
+    if now.release_us is None:
+        return False
+    return -rules.after_release_us < now.release_us - now.now_us <= rules.no_stop_us
+
+
+def _trailed(bracket: Bracket, now: Situation, rules: BracketRules) -> Bracket:
+    """Raise the stop behind a risen bid, in steps; a wide book raises nothing."""
+    side, stop = bracket.plan.side, bracket.plan.stop_price
+    bid = own_bid(side, now.quote)[0] if now.quote else None
+    ask = own_ask(side, now.quote) if now.quote else None
+    if not rules.trail_by_e4 or stop is None or bid is None or ask is None:
+        return bracket
+    entry, wanted = own_price(side, bracket.plan.entry_price), bid - rules.trail_by_e4
+    is_due = bid >= entry + rules.trail_after_e4 and ask - bid <= rules.stop_spread_max_e4
+    if not is_due or wanted < own_price(side, stop) + rules.trail_step_e4:
+        return bracket
+    plan = replace(bracket.plan, stop_price=own_price(side, Price(wanted)))
+    return replace(bracket, plan=plan, updated_us=now.now_us)
 
 
 def _time_to_go(bracket: Bracket, now: Situation, rules: BracketRules) -> ExitReason | None:

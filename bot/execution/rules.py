@@ -15,8 +15,15 @@ class BracketRules:
     catastrophe_below_e4: int = 1_000
     """How far below the stop no confirmation is waited for."""
     catastrophe_spread_max_e4: int = 2_000
+    trail_by_e4: int = 0
+    """The stop follows the best bid upwards at this distance; it never goes back."""
+    trail_after_e4: int = 0
+    """But only once the bid stands this far above the entry."""
+    trail_step_e4: int = 100
     no_stop_us: int = 10 * MINUTE_US
-    """The stop is off this long before the close."""
+    """The stop is off this long before the close, and before a release of the market's group."""
+    after_release_us: int = 2 * MINUTE_US
+    """And this long after one, while the book finds itself again."""
     flatten_before_close_us: int = 0
     max_hold_us: int = 0
     exit_step_e4: int = 100
@@ -39,5 +46,7 @@ class BracketRules:
             raise ValueError("exit_step_e4 must be positive and at most exit_slack_max_e4")
         if self.stop_spread_max_e4 > self.catastrophe_spread_max_e4:
             raise ValueError("stop_spread_max_e4 must not exceed catastrophe_spread_max_e4")
+        if min(self.trail_by_e4, self.trail_after_e4) < 0 or self.trail_step_e4 <= 0:
+            raise ValueError("trail_by_e4, trail_after_e4: not negative; trail_step_e4: positive")
         if min(self.exit_pause_us, self.lookup_pause_us, self.fills_pause_us) <= 0:
             raise ValueError("exit_pause_us, lookup_pause_us and fills_pause_us must be positive")

@@ -43,6 +43,8 @@ class RiskView:
     until_close_us: int
     is_book_trusted: bool
     has_position: bool
+    since_left_us: int | None
+    """Since a person had a position closed here; ``None`` if nobody did."""
     foreign: str
     unknown_orders: int
 
@@ -78,6 +80,14 @@ def one_position(view: RiskView, _: RiskLimits) -> str | None:
     return "there is a position or order of ours already" if view.has_position else None
 
 
+def left_by_person(view: RiskView, limits: RiskLimits) -> str | None:
+    """What a person has just sold is not bought back at once."""
+    if view.since_left_us is None or view.since_left_us >= limits.reentry_pause_us:
+        return None
+    left_us = limits.reentry_pause_us - view.since_left_us
+    return f"a person had it closed; again in {left_us // SECOND_US} s"
+
+
 def unknown_order(view: RiskView, _: RiskLimits) -> str | None:
     """While one order's fate is unknown, its market is frozen."""
     return "an order's outcome is unknown here" if view.unknown_orders else None
@@ -101,10 +111,10 @@ def price_band(view: RiskView, limits: RiskLimits) -> str | None:
 
 
 def time_to_close(view: RiskView, limits: RiskLimits) -> str | None:
-    """Not in the last minutes: no stop protects there."""
+    """Not in the last minutes before the close or a release: no stop protects there."""
     if view.until_close_us >= limits.close_distance_min_us:
         return None
-    return f"closes in {max(0, view.until_close_us) // SECOND_US} s"
+    return f"closes, or figures come, in {max(0, view.until_close_us) // SECOND_US} s"
 
 
 def order_cost(view: RiskView, limits: RiskLimits) -> str | None:
@@ -185,6 +195,7 @@ def depth_share(view: RiskView, limits: RiskLimits) -> str | None:
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("stale_book", stale_book),
     ("one_position", one_position),
+    ("left_by_person", left_by_person),
     ("unknown_order", unknown_order),
     ("foreign_activity", foreign_activity),
     ("price_band", price_band),

@@ -29,6 +29,8 @@ class RiskLimits:
     """Own price of the bought side."""
     depth_share_max_bp: int = 2_500
     """Of the size displayed at the best bid we join, or of 24 hours' volume: whichever is less."""
+    reentry_pause_us: int = 60 * MINUTE_US
+    """How long a market is left alone after a person had its position closed."""
     close_distance_min_us: int = 10 * MINUTE_US
     kelly_fraction_bp: int = 2_500
     """Share of the full Kelly stake."""

@@ -122,3 +122,21 @@ def test_who_only_watches_has_a_scope_of_its_own_and_enters_nothing() -> None:
     assert watching.scope == "watch:main:0"
     made = engine_settings(watching)
     assert (made.entries_on, made.is_read_only) == (False, True)
+
+
+def test_releases_are_times_of_known_groups() -> None:
+    made = engine_settings(settings(releases={"CPI": ["2026-12-10T08:30:00-05:00"]}))
+    assert made.releases == {"cpi": (1_796_909_400_000_000,)}
+    with pytest.raises(ConfigurationFault, match="no release group 'cpy'; known: adp, claims"):
+        engine_settings(settings(releases={"cpy": ["2026-12-10T08:30:00-05:00"]}))
+
+
+def test_ways_out_are_off_unless_set() -> None:
+    rules = engine_settings(settings()).rules
+    assert (rules.trail_by_e4, rules.max_hold_us, rules.flatten_before_close_us) == (0, 0, 0)
+    chosen = engine_settings(
+        settings(trail_stop_by=Decimal("0.05"), time_stop_minutes=90, sell_minutes_before_close=15)
+    ).rules
+    assert chosen.trail_by_e4 == 500
+    assert chosen.max_hold_us == 5_400_000_000
+    assert chosen.flatten_before_close_us == 900_000_000

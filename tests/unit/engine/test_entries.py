@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.events import ExchangeRead, MarketsListed
+from bot.domain.events import CloseCommanded, ExchangeRead, MarketsListed
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Money, Quantity
 from bot.domain.signals import Verdict
 from bot.engine.settings import EngineSettings
-from bot.kit.times import SECOND_US
+from bot.kit.times import MINUTE_US, SECOND_US
 from bot.risk.limits import RiskLimits
 from tests.support.trading import START_US, TICKER, Desk, a_listing
 
@@ -150,3 +150,40 @@ def test_an_entry_needs_its_money_on_the_markets_own_shard() -> None:
     desk.execute(intent, intent.quantity)
     desk.quote(ticker="KXFED-26JAN-T3")
     assert desk.store.signals[-1].reason == "some_size: no contracts: cash on its shard"
+
+
+@pytest.mark.parametrize(("minutes", "enters"), [(10, True), (9, False), (-1, False), (-3, True)])
+def test_no_entry_shortly_before_and_after_a_release_of_the_markets_group(
+    minutes: int, *, enters: bool
+) -> None:
+    at_us = START_US + minutes * MINUTE_US + 1_000
+    desk = leading(EngineSettings(releases={"fomc": (at_us, at_us + 500 * MINUTE_US)}))
+    listing = replace(a_listing(), release_group="fomc")
+    desk.put(MarketsListed(received_us=desk.now_us, listings=(listing,)))
+    desk.quote()
+    assert bool(desk.outgoing) is enters
+    if not enters:
+        assert desk.store.signals[-1].reason.startswith("time_to_close")
+
+
+def test_what_a_person_had_closed_is_not_bought_back_at_once_nor_after_a_restart() -> None:
+    desk = leading()
+    desk.bought()
+    desk.accept()
+    desk.put(CloseCommanded(received_us=desk.now_us, command_id=1, actor="ann", ticker=TICKER))
+    for _ in range(5):
+        desk.answer_cancels()
+        while desk.outgoing:
+            desk.accept()
+        desk.wait(1)
+    assert desk.position() == 0
+    desk.quote()
+    assert desk.store.signals[-1].reason.startswith("left_by_person: a person had it closed")
+    after = Desk(store=desk.store, venue=desk.venue, epoch=2, now_us=desk.now_us)
+    after.fills, after.positions, after.told = desk.fills, desk.positions, desk.told
+    after.lead()
+    after.quote()
+    assert after.outgoing == []
+    after.now_us += 60 * MINUTE_US
+    after.quote()
+    assert len(after.outgoing) == 1

@@ -51,8 +51,12 @@ def own(side: BookSide, price: int) -> Price:
 class Driver:
     """One bracket against one small exchange; the test decides what arrives and when."""
 
-    def __init__(self, side: BookSide = BookSide.BID, *, stop: int = 8_500) -> None:
+    def __init__(
+        self, side: BookSide = BookSide.BID, *, stop: int = 8_500, rules: BracketRules = RULES
+    ) -> None:
         self.side = side
+        self.rules = rules
+        self.release_us: int | None = None
         self.now_us = SECOND_US
         self.venue = VenueModel()
         self.bid = 9_500
@@ -129,6 +133,7 @@ class Driver:
             epoch=Epoch(1),
             grid=CENT_GRID,
             close_us=CLOSE_US,
+            release_us=self.release_us,
             is_open=self.is_open,
             quote=self.quote() if self.is_trusted else None,
             may_enter=self.may_enter,
@@ -138,7 +143,7 @@ class Driver:
     def step(self) -> None:
         """Decide until nothing new is wanted, and check what must always hold."""
         for _ in range(6):
-            after, actions = decide(self.bracket, self.situation(), RULES)
+            after, actions = decide(self.bracket, self.situation(), self.rules)
             self.actions += actions
             for action in actions:
                 self._take(action, after)

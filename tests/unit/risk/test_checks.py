@@ -34,6 +34,7 @@ FINE = RiskView(
     until_close_us=HOUR_US,
     is_book_trusted=True,
     has_position=False,
+    since_left_us=None,
     foreign="",
     unknown_orders=0,
 )
@@ -48,6 +49,7 @@ def test_an_ordinary_entry_passes() -> None:
     [
         ("stale_book", "is_book_trusted", True, False),
         ("one_position", "has_position", False, True),
+        ("left_by_person", "since_left_us", 60 * MINUTE_US, 60 * MINUTE_US - 1),
         ("unknown_order", "unknown_orders", 0, 1),
         ("foreign_activity", "foreign", "", "order of 5.00"),
         ("price_band", "own_price", 200, 199),
@@ -81,7 +83,7 @@ def test_a_check_refuses_just_beyond_its_limit_and_not_at_it(
 
 def test_every_check_of_the_chain_is_exercised_by_name() -> None:
     names = [name for name, _ in CHECKS]
-    assert len(names) == len(set(names)) == 19
+    assert len(names) == len(set(names)) == 20
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(0, 10_000))
