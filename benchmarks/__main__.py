@@ -3,9 +3,14 @@
 import argparse
 import sys
 
-from benchmarks import book, tick_to_order, venue
+from benchmarks import book, handover, tick_to_order, venue
 
-_ALL = {"book": book.run, "tick_to_order": tick_to_order.run, "venue": venue.run}
+_ALL = {
+    "book": book.run,
+    "handover": handover.run,
+    "tick_to_order": tick_to_order.run,
+    "venue": venue.run,
+}
 
 
 def main() -> int:

@@ -458,3 +458,24 @@ async def test_simultaneous_claims_and_acquisitions_leave_one_holder(bench: Benc
     assert [one.result() for one in tries].count(True) == 1
     roster = await bench.store.roster(SCOPE, 9)
     assert len([one for one in roster.rows if one.is_active]) == 1
+
+
+async def test_renewals_and_typed_statements_never_wait_for_each_other(bench: Bench) -> None:
+    epoch = await lead(bench, A)
+    await bench.store.register(candidate(B, "d2"))
+
+    async def renew() -> None:
+        for _ in range(40):
+            await bench.store.renew(SCOPE, A, epoch, LEASE_US)
+
+    async def type_in() -> None:
+        for _ in range(20):
+            await bench.type_sql(ONE.format(B))
+            await bench.type_sql(ONE.format(A))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(renew())
+        group.create_task(type_in())
+    kept = await bench.store.renew(SCOPE, A, epoch, LEASE_US)
+    assert kept.is_active
+    assert kept.active_id == A

@@ -54,6 +54,7 @@ class Database:
         self._address = address
         self._writer = writer
         self._reader = reader
+        self._single = writer.execution_options(isolation_level="AUTOCOMMIT")
         self._turn = asyncio.Lock()
         self._owner: asyncio.Task[Any] | None = None
         self._direct: SqliteDirect | PostgresDirect = direct
@@ -126,6 +127,20 @@ class Database:
                     yield connection
                 return
             async with self._one_writer(), self._writer.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def single(self) -> AsyncIterator[AsyncConnection]:
+        """For one write statement that is a transaction by itself.
+
+        On PostgreSQL that is a single round trip. Raises as :meth:`begin` does.
+        """
+        if self.dialect == "sqlite":
+            async with self.begin() as connection:
+                yield connection
+            return
+        with _in_our_words():
+            async with self._single.connect() as connection:
                 yield connection
 
     @asynccontextmanager

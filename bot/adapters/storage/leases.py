@@ -105,6 +105,14 @@ EXTEND = (
     " expires_us = @now + :lease_us"
     " WHERE scope = :scope AND epoch = :epoch AND holder = :me AND expires_us > @now"
 )
+# Both in one round trip. The instance's row first: the subquery is evaluated before any lease
+# row is looked at.
+RENEW_AT_ONCE = (
+    "WITH beat AS (@beat),"
+    " kept AS (@extend AND (SELECT count(*) FROM beat) >= 0 RETURNING 1)"
+    " SELECT (SELECT is_active FROM beat) AS is_active, (SELECT count(*) FROM kept) AS kept"
+)
+RENEW_AT_ONCE = RENEW_AT_ONCE.replace("@beat", BEAT).replace("@extend", EXTEND)
 END_TERM = (
     "UPDATE bot_instances SET state = 'released', heartbeat_us = @now WHERE instance_id = :me"
 )
@@ -241,21 +249,32 @@ class SqlLeaseStore:
 
     async def renew(self, scope: Scope, me: InstanceId, epoch: Epoch, lease_us: int) -> Renewal:
         """See the port."""
-        given = {"scope": scope, "me": me, "epoch": epoch}
-        async with self._database.begin() as connection:
-            is_active = (await self._run(connection, BEAT, {"me": me})).scalar_one_or_none()
-            extended = await self._run(connection, EXTEND, given | {"lease_us": lease_us})
-            is_kept = extended.rowcount == 1
-            if is_kept and is_active:
-                return Renewal(is_kept=True, is_holder=True, is_active=True, active_id=me)
+        is_kept, is_active = await self._extend(scope, me, epoch, lease_us)
+        if is_kept and is_active:
+            return Renewal(is_kept=True, is_holder=True, is_active=True, active_id=me)
+        async with self._database.read() as connection:
             lease = await self._lease(connection, scope)
             wanted = await self._run(connection, WANTED, {"scope": scope})
             return Renewal(
                 is_kept=is_kept,
                 is_holder=lease["holder"] == me and lease["epoch"] == epoch,
-                is_active=bool(is_active),
+                is_active=is_active,
                 active_id=wanted.scalar_one_or_none(),
             )
+
+    async def _extend(
+        self, scope: Scope, me: InstanceId, epoch: Epoch, lease_us: int
+    ) -> tuple[bool, bool]:
+        """Beat and extend; whether the lease was kept, and whether we are wanted."""
+        given = {"scope": scope, "me": me, "epoch": epoch, "lease_us": lease_us}
+        if self._is_postgres:
+            async with self._database.single() as connection:
+                found = (await self._run(connection, RENEW_AT_ONCE, given)).one()
+                return found.kept == 1, bool(found.is_active)
+        async with self._database.begin() as connection:
+            is_active = (await self._run(connection, BEAT, {"me": me})).scalar_one_or_none()
+            extended = await self._run(connection, EXTEND, given)
+            return extended.rowcount == 1, bool(is_active)
 
     async def release(
         self, scope: Scope, me: InstanceId, epoch: Epoch, *, is_clean: bool, is_leaving: bool

@@ -54,7 +54,6 @@ SHORT = LeaseTerms(
 )
 TERMS = {"short": SHORT, "default": LeaseTerms()}
 CLOCK = SystemClock()
-_PACE_S = 0.1
 
 
 def say(kind: str, **facts: object) -> None:
@@ -82,17 +81,17 @@ class Orders:
 class Ticker:
     name = "ticker"
 
-    def __init__(self, tenure: Tenure, activation_s: float, orders: Orders) -> None:
+    def __init__(self, tenure: Tenure, given: argparse.Namespace, orders: Orders) -> None:
         self._tenure = tenure
-        self._activation_s = activation_s
+        self._given = given
         self._orders = orders
 
     async def run(self) -> None:
-        await asyncio.sleep(self._activation_s)
+        await asyncio.sleep(self._given.activation_s)
         await self.begin()
         await self._tenure.confirm()
         while True:
-            await asyncio.sleep(_PACE_S)
+            await asyncio.sleep(self._given.pace_s)
             if self._tenure.gate.may_trade():
                 if self._orders.is_to_freeze:
                     self._orders.is_to_freeze = False
@@ -112,14 +111,13 @@ class Ticker:
 class Trader(Ticker):
     """Its trades are orders that arrive somewhere, one at a time."""
 
-    def __init__(self, tenure: Tenure, activation_s: float, orders: Orders, port: int) -> None:
-        super().__init__(tenure, activation_s, orders)
-        self._port = port
+    def __init__(self, tenure: Tenure, given: argparse.Namespace, orders: Orders) -> None:
+        super().__init__(tenure, given, orders)
         self._turn = asyncio.Lock()
 
     @override
     async def begin(self) -> None:
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._given.venue)
         await self._send("fence")
 
     @override
@@ -183,10 +181,8 @@ async def run(given: argparse.Namespace) -> int:
 
     @asynccontextmanager
     async def lead(tenure: Tenure) -> AsyncIterator[Sequence[Service]]:
-        if given.venue is None:
-            yield [Ticker(tenure, given.activation_s, orders)]
-        else:
-            yield [Trader(tenure, given.activation_s, orders, given.venue)]
+        service = Ticker if given.venue is None else Trader
+        yield [service(tenure, given, orders)]
 
     def told(change: RoleChange) -> None:
         facts = {"role": change.role, "reason": change.reason, "epoch": change.epoch}
@@ -209,6 +205,7 @@ if __name__ == "__main__":
     parser.add_argument("--deployment", default="d1")
     parser.add_argument("--activation-s", type=float, default=0.1)
     parser.add_argument("--terms", choices=sorted(TERMS), default="short")
+    parser.add_argument("--pace-s", type=float, default=0.1)
     parser.add_argument("--venue", type=int)
     parser.add_argument("--supervised", action="store_true")
     parser.add_argument(OPTION, dest="supervisor_fd", type=int)

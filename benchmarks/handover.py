@@ -1,0 +1,102 @@
+"""How long nobody trades when the lead changes hands, and what leadership costs in between.
+
+Uses the fault matrix of ``chaos``: real processes, a real PostgreSQL, the real
+timings. The planned hand-over is that of the whole bot with an order stream.
+See ``docs/leadership.md`` for what the figures mean.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+
+import psutil
+
+from chaos.arena import Arena, prepare
+from chaos.matrix import Progress, chosen, run_matrix
+from chaos.rows import Outcome, table
+from tests.support.postgres import running_server
+
+_RUNS = {
+    "bot_deploy": 20,
+    "deploy": 20,
+    "sigkill": 5,
+    "freeze_30": 3,
+    "black_hole": 3,
+}
+_SETTLE_S = 3.0
+_SILENT = ("--pace-s", "3600")
+
+
+def run(seconds: float) -> int:
+    """Measure, print a table, and last one line of JSON; ``seconds`` for the steady state."""
+    outcomes, steady = asyncio.run(_measure(seconds))
+    print(table(list(outcomes.values()), is_timed=True))
+    print(
+        f"steady state over {seconds:g} s: {steady['statements_per_s']} statements a second, "
+        f"{steady['cpu_percent']} % CPU"
+    )
+    print(f"load {' '.join(f'{one:.1f}' for one in os.getloadavg())} on {os.cpu_count()} cpus")
+    print(json.dumps(_line(outcomes) | steady))
+    return 0
+
+
+async def _measure(seconds: float) -> tuple[dict[str, Outcome], dict[str, float]]:
+    steady = await _steady(seconds)
+    outcomes: dict[str, Outcome] = {}
+    for key, runs in _RUNS.items():
+        [outcome] = await run_matrix(chosen([key]), Progress(), is_short=False, runs_max=runs)
+        outcomes[key] = outcome
+    return outcomes, steady
+
+
+async def _steady(seconds: float) -> dict[str, float]:
+    """One leader that keeps its lease and does nothing else; its statements are counted on the way.
+
+    A transaction's begin and end count as statements.
+    """
+    with running_server() as server:
+        await prepare(server)
+        async with Arena.open(server, is_short=False) as arena:
+            proxy, address = await arena.proxy()
+            leader = arena.start("d1", *_SILENT, address=address)
+            await arena.until(lambda: "leading" in leader.roles(), 20, leader.story)
+            await asyncio.sleep(_SETTLE_S)
+            process = psutil.Process(leader.process.pid)
+            statements, spent_s = proxy.statements, _cpu_s(process)
+            await asyncio.sleep(seconds)
+            return {
+                "statements_per_s": round((proxy.statements - statements) / seconds, 3),
+                "cpu_percent": round((_cpu_s(process) - spent_s) / seconds * 100, 3),
+            }
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _line(outcomes: dict[str, Outcome]) -> dict[str, object]:
+    line: dict[str, object] = {"benchmark": "handover"}
+    names = {"bot_deploy": "planned_gap", "deploy": "planned_gap_bare", "freeze_30": "freeze"}
+    for key, outcome in outcomes.items():
+        name = names.get(key, key.replace("_", ""))
+        line |= {f"{name}_s": _figure(outcome, key), f"{name}_worst_s": _rounded(outcome.worst)}
+    line["zombies"] = sum(one.zombies for one in outcomes.values())
+    line["runs"] = sum(len(one.seen) for one in outcomes.values())
+    line["problems"] = _problems(list(outcomes.values()))
+    return line
+
+
+def _figure(outcome: Outcome, key: str) -> float | None:
+    """What the target is about: half of the planned ones, but every one of the others."""
+    return _rounded(outcome.median if key.endswith("deploy") else outcome.worst)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _problems(outcomes: Sequence[Outcome]) -> list[str]:
+    """Runs that went wrong; the seconds are for the reader to judge."""
+    return [f"{one.row.key}: {why}" for one in outcomes for why in one.problems(is_timed=False)]
