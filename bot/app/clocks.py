@@ -43,6 +43,7 @@ async def _exchange_ahead_us(status: ReadStatus, clock: Clock) -> int | None:
         async with asyncio.timeout(_ASK_EXCHANGE_S):
             server_us = (await status()).server_us
     except (BotError, TimeoutError) as fault:
-        logger.info("clock not compared with the exchange's", extra={"reason": str(fault)})
+        why = str(fault) or f"no answer within {_ASK_EXCHANGE_S:.0f} s"
+        logger.info("clock not compared with the exchange's", extra={"reason": why})
         return None
     return None if server_us is None else -certain_skew_us(before_us, clock.now_us(), server_us)

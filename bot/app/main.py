@@ -29,6 +29,7 @@ from bot.app.build import (
 )
 from bot.app.clocks import require_clock
 from bot.app.deploy_check import log_deployment
+from bot.app.key_check import key_fault
 from bot.app.leading import Leading, access_settings, telegram_settings
 from bot.app.lifecycle import Lifecycle, stop_on_signals
 from bot.app.log_keeper import LogKeeper
@@ -47,7 +48,7 @@ from bot.app.trading_settings import (
 )
 from bot.collect.cycle_report import CycleReport
 from bot.collect.snapshots import Collector
-from bot.domain.errors import BotError, StorageUnavailable
+from bot.domain.errors import BotError, ConfigurationFault, StorageUnavailable
 from bot.kit.backoff import Backoff
 from bot.leadership.elector import Elector
 from bot.leadership.elector import Means as ElectorMeans
@@ -177,14 +178,15 @@ async def _database(
     """The migrated database, waited for as long as it cannot be reached.
 
     Raises:
-        ConfigurationFault: it cannot be used, or this machine's clock is minutes off.
+        ConfigurationFault: it cannot be used, this machine's clock is minutes off, or the
+            exchange refuses the API key.
     """
     for wait_s in _DATABASE_RETRY.waits(means.random):
         try:
             async with contextlib.AsyncExitStack() as attempt:
                 opening = open_database(settings, migrated=True)
                 database = await attempt.enter_async_context(opening)
-                await require_clock(database, exchange.status, means.clock)
+                await _require_clock_and_key(database, exchange, means)
                 await require_place(database, settings, platform.node())
                 stack.push_async_callback(attempt.pop_all().aclose)
                 return database
@@ -196,6 +198,21 @@ async def _database(
         if stop.is_set():
             return None
     raise AssertionError("the waits never end")
+
+
+async def _require_clock_and_key(
+    database: Database, exchange: KalshiExchange, means: Means
+) -> None:
+    """Both at once: an exchange that is away delays a start by one wait, not by two."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            key = group.create_task(key_fault(exchange.adopt_limits))
+            # First: on a wrong clock no signature is good.
+            await require_clock(database, exchange.status, means.clock)
+    except ExceptionGroup as faults:
+        raise faults.exceptions[0] from None
+    if (told := key.result()) is not None:
+        raise ConfigurationFault([told])
 
 
 def _watchdog(parts: Parts, pulse: Pulse | None) -> Watchdog:

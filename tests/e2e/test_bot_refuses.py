@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -55,6 +56,8 @@ async def test_each_wrong_start_is_told_in_one_line_and_disturbs_nobody(
     exchange.exchange.skew_ms = 300_000
     await refused(home.bot(RAILWAY_DEPLOYMENT_ID="d2"), "s behind the exchange's clock")
     exchange.exchange.skew_ms = 0
+    stranger = home.bot(KALSHI_API_KEY_ID=str(UUID(int=1)), RAILWAY_DEPLOYMENT_ID="d2")
+    await refused(stranger, "the exchange refuses the API key")
     laptop = home.bot()
     await refused(laptop, "paper:main:0 was last led on the platform (deployment d1)")
     newer = "INSERT INTO schema_version (version, revision, min_code_version, applied_at_us)"
