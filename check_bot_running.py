@@ -33,13 +33,13 @@ def check(*, is_forced: bool) -> str | None:
     running = processes.rivals(ROOT)
     if not running:
         return None
+    pids = ", ".join(str(one.pid) for one in processes.heads(running))
     if not is_forced:
-        pids = ", ".join(str(one.pid) for one in running)
         return f"already running: PID {pids}; stop it, or use {FORCE}"
     left = asyncio.run(processes.end(running, GRACE_S))
     if left:
         return f"could not end PID {', '.join(str(one.pid) for one in left)}"
-    sys.stderr.write(f"ended PID {', '.join(str(one.pid) for one in running)}\n")
+    sys.stderr.write(f"ended PID {pids}\n")
     return None
 
 

@@ -5,7 +5,12 @@ cron tables and runbooks hold; they keep working.
 """
 
 _GLOBAL_WITH_VALUE = frozenset({"--config", "--lock-file", "--lock-wait", "--log-level"})
-_RUN_FLAGS = frozenset({"--mode", "--once", "--dry-run", "--enable-live-trading", "--unsupervised"})
+_RUN_FLAGS = frozenset(
+    {
+        *("--mode", "--once", "--dry-run", "--enable-live-trading"),
+        *("--unsupervised", "--lead-anyway"),
+    }
+)
 _HELP = frozenset({"--help", "-h", "--version"})
 
 

@@ -9,6 +9,7 @@ the recorded time, because the system uses a PID again.
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ _MODULES = frozenset({"bot", "app"})
 _PASSIVE_COMMANDS = (
     *("status", "gaps", "collect-gaps", "migrate", "backup", "restore", "healthcheck", "doctor"),
     *("instances", "halt", "unhalt", "reset-breaker", "cancel-orders", "flatten", "apply-roles"),
-    *("simulate", "demo"),
+    *("panic", "simulate", "demo"),
 )
 _PASSIVE_FLAGS = ("--backup", "--list", "--activate", "--deactivate-all", "--help", "-h")
 _PASSIVE = frozenset({*_PASSIVE_COMMANDS, *_PASSIVE_FLAGS, "--version"})
+# Where one of these stands, a passive word is the value of some option.
+_RUNS = frozenset({"run", "run-once", "service"})
 # Interpreter options that take the next word as their value.
 _WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 
@@ -40,6 +43,8 @@ class BotProcess:
     start_time: int
     """Opaque: equal for one process, different after the PID was used again."""
     command: str
+    parent_pid: int = 0
+    """A supervisor starts the bot as its child: two processes, and one bot."""
 
 
 def start_time(pid: int) -> int | None:
@@ -97,7 +102,10 @@ def runs_the_bot(arguments: Sequence[str], directory: Path, root: Path) -> bool:
 
 
 def _is_active(words: Sequence[str]) -> bool:
-    return not any(word.partition("=")[0] in _PASSIVE for word in words)
+    passive = {word.partition("=")[0] for word in words} & _PASSIVE
+    if _RUNS & set(words):
+        passive &= {"--help", "-h"}
+    return not passive
 
 
 def find_bot(root: Path, except_pids: Iterable[int] = ()) -> list[BotProcess]:
@@ -109,13 +117,26 @@ def find_bot(root: Path, except_pids: Iterable[int] = ()) -> list[BotProcess]:
             continue
         try:
             arguments, directory = process.cmdline(), Path(process.cwd())
+            parent_pid = process.ppid()
         except (psutil.Error, OSError):
             continue
         started = start_time(process.pid)
         if started is not None and runs_the_bot(arguments, directory, root):
-            command = " ".join(arguments)
-            found.append(BotProcess(pid=process.pid, start_time=started, command=command))
+            found.append(
+                BotProcess(
+                    pid=process.pid,
+                    start_time=started,
+                    command=" ".join(arguments),
+                    parent_pid=parent_pid,
+                )
+            )
     return found
+
+
+def heads(processes: Sequence[BotProcess]) -> list[BotProcess]:
+    """One process for each bot: the supervisor where there is one."""
+    pids = {one.pid for one in processes}
+    return [one for one in processes if one.parent_pid not in pids]
 
 
 def rivals(root: Path) -> list[BotProcess]:
@@ -153,38 +174,69 @@ def started_by(root: Path) -> str:
 async def end(processes: Iterable[BotProcess], grace_s: float) -> list[BotProcess]:
     """Terminate, wait, kill, wait; returns those that even that did not end.
 
-    SIGKILL also ends a stopped process, which SIGTERM does not reach.
+    A supervisor is told and tells its bot; killed alone, a bot would be started
+    again. SIGKILL also ends a stopped process, which SIGTERM does not reach.
     """
-    left = list(processes)
-    for is_kill in (False, True):
-        for one in left:
-            _signal(one, is_kill=is_kill)
-        left = await _wait_gone(left, grace_s)
+    left = await _terminate(list(processes), grace_s)
+    for head in heads(left):
+        left += _stop_with_children(head, {one.pid for one in left})
+    for one in (*heads(left), *left):
+        _signal(one, signal.SIGKILL)
+    return await _wait_gone(left, grace_s)
+
+
+async def _terminate(processes: list[BotProcess], grace_s: float) -> list[BotProcess]:
+    """Tell each bot by its head, and a child whose head ended without it; who is left."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + grace_s
+    told: set[int] = set()
+    left = _running(processes)
+    while left and loop.time() < deadline:
+        for one in heads(left):
+            if one.pid not in told:
+                told.add(one.pid)
+                _signal(one, signal.SIGTERM)
+        await asyncio.sleep(_LOOK_EVERY_S)
+        left = _running(left)
     return left
+
+
+def _stop_with_children(head: BotProcess, known: set[int]) -> list[BotProcess]:
+    """Keep a head from starting anything more; its children we did not know of."""
+    _signal(head, signal.SIGSTOP)
+    found: list[BotProcess] = []
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(head.pid).children(recursive=True):
+            started = start_time(child.pid)
+            if started is not None and child.pid not in known:
+                command = " ".join(child.cmdline())
+                found.append(
+                    BotProcess(
+                        pid=child.pid, start_time=started, command=command, parent_pid=head.pid
+                    )
+                )
+    return found
 
 
 async def _wait_gone(processes: Sequence[BotProcess], limit_s: float) -> list[BotProcess]:
-    """Those still running at the limit. One that only waits for its parent to look is gone."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit_s
-    left = list(processes)
-    while left := [one for one in left if start_time(one.pid) == one.start_time]:
-        if loop.time() >= deadline:
-            break
+    left = _running(processes)
+    while left and loop.time() < deadline:
         await asyncio.sleep(_LOOK_EVERY_S)
+        left = _running(left)
     return left
 
 
-def _signal(process: BotProcess, *, is_kill: bool) -> None:
+def _running(processes: Iterable[BotProcess]) -> list[BotProcess]:
+    """Those still running. One that only waits for its parent to look is gone."""
+    return [one for one in processes if start_time(one.pid) == one.start_time]
+
+
+def _signal(process: BotProcess, number: signal.Signals) -> None:
     """Signal the process, if that PID still is the one we mean."""
-    try:
+    with contextlib.suppress(psutil.Error):
         handle = psutil.Process(process.pid)
-        if start_time(process.pid) != process.start_time:
-            return
-        # psutil itself refuses to signal a PID that was used again since the handle was made.
-        if is_kill:
-            handle.kill()
-        else:
-            handle.terminate()
-    except psutil.Error:
-        return
+        if start_time(process.pid) == process.start_time:
+            # psutil itself refuses a PID that was used again since the handle was made.
+            handle.send_signal(number)

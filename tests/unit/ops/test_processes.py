@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.root import PLACES
 from bot.ops import processes
 from bot.ops.processes import BotProcess, find_bot, runs_the_bot, start_time
 
@@ -27,6 +28,8 @@ ROOT = Path("/opt/kalshi")
         "/usr/bin/python3 /opt/kalshi/instance_manager.py",
         "python ./check_bot_running.py --force-kill",
         "python -m bot run --once",
+        "python -m bot run --lock-file status --config backup",
+        "python railway_startup.py --supervised-by=7",
     ],
 )
 def test_the_ways_to_start_the_bot_are_known(command: str) -> None:
@@ -50,10 +53,17 @@ def test_the_ways_to_start_the_bot_are_known(command: str) -> None:
         "python -m bot --backup",
         "python instance_manager.py --list",
         "tail -f /opt/kalshi/railway_startup.py",
+        "python -m bot run --help",
     ],
 )
 def test_everything_else_is_left_alone(command: str) -> None:
     assert not runs_the_bot(command.split(), ROOT, ROOT)
+
+
+@pytest.mark.parametrize("command", PLACES)
+def test_of_all_commands_only_those_that_run_the_bot_are_the_bot(command: str) -> None:
+    is_bot = runs_the_bot(["python", "-m", "bot", command, "--json"], ROOT, ROOT)
+    assert is_bot == (command in {"run", "service"})
 
 
 def test_the_same_module_of_another_directory_is_another_bot() -> None:
@@ -95,6 +105,66 @@ async def test_the_bot_is_ended_and_bystanders_survive(tmp_path: Path, ignores_t
             one.kill()
             one.wait()
             one.stdout.close()
+
+
+SUPERVISING = """
+import os, signal, subprocess, sys, time
+if "child" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if "deaf" in sys.argv else signal.SIG_DFL)
+    print(os.getpid(), flush=True)
+    time.sleep(120)
+told = []
+signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+while True:
+    child = subprocess.Popen([sys.executable, *sys.argv, "child"])
+    while child.poll() is None:
+        if told:
+            child.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
+    if told:
+        sys.exit(0)
+"""
+
+
+def supervised(directory: Path, *ways: str) -> subprocess.Popen[bytes]:
+    (directory / "railway_startup.py").write_text(SUPERVISING)
+    return subprocess.Popen(
+        [sys.executable, "railway_startup.py", *ways], cwd=directory, stdout=subprocess.PIPE
+    )
+
+
+@pytest.mark.parametrize("ways", [(), ("deaf",)])
+async def test_a_supervisor_and_its_bot_are_one_and_both_end(
+    tmp_path: Path, ways: tuple[str, ...]
+) -> None:
+    supervisor = supervised(tmp_path, *ways)
+    try:
+        child = int(supervisor.stdout.readline())
+        found = find_bot(tmp_path)
+        assert {one.pid for one in found} == {supervisor.pid, child}
+        assert [one.pid for one in processes.heads(found)] == [supervisor.pid]
+        # Unknown to the list: the child was killed and another started since.
+        os.kill(child, signal.SIGKILL)
+        second = int(supervisor.stdout.readline())
+        assert await processes.end(found, grace_s=1.0) == []
+        assert supervisor.wait(5) == (0 if not ways else -signal.SIGKILL)
+        assert start_time(second) is None
+        assert find_bot(tmp_path) == []
+    finally:
+        supervisor.kill()
+        supervisor.wait()
+        supervisor.stdout.close()
+
+
+async def test_a_bot_whose_supervisor_is_gone_is_told_to_stop_as_well(tmp_path: Path) -> None:
+    supervisor = supervised(tmp_path)
+    child = int(supervisor.stdout.readline())
+    found = find_bot(tmp_path)
+    supervisor.kill()
+    supervisor.wait()
+    supervisor.stdout.close()
+    assert await processes.end(found, grace_s=5.0) == []
+    assert start_time(child) is None
 
 
 async def test_a_stopped_process_is_ended_too(tmp_path: Path) -> None:
