@@ -133,12 +133,11 @@ async def test_a_key_the_exchange_does_not_know_is_named(home: Home) -> None:
     assert "fail key: the exchange refuses it" in done.out.lower(), done.out
     once = await home.command("run-once", "--mode", "collect", KALSHI_API_KEY_ID=unknown)
     assert once.code == 0, "markets are public"
-    bot = home.bot(BOT_MODE="trade", KALSHI_API_KEY_ID=unknown)
-    await bot.until_said("the exchange refuses our API key (HTTP 401)")
-    assert bot.is_running, "a person may register the key any moment"
-    status = await bot.page("/status")
-    assert status["why_not_trading"], status
-    assert (await bot.told(signal.SIGTERM)).code == 0
+    ended = await home.bot(BOT_MODE="trade", KALSHI_API_KEY_ID=unknown).ended()
+    assert ended.code == 2, ended.said
+    (line,) = ended.err.splitlines()
+    assert line.startswith("configuration: the exchange refuses the API key")
+    assert await home.rows("SELECT count(*) FROM bot_instances") == [(0,)]
 
 
 async def test_an_unreachable_database_fails_one_cycle_and_is_waited_for_by_the_bot(
