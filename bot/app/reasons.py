@@ -19,13 +19,17 @@ def opinion_of(desk: TradingDesk | None, ticker: MarketTicker, now_us: int) -> l
 
 
 def funnel_of(desk: TradingDesk | None) -> tuple[FunnelStage, ...]:
-    """How many markets are left after each reason to leave one out."""
+    """How many markets are left after each reason to leave one out, watched ones included."""
     if desk is None:
         return ()
     selection = desk.monitor.selection
     left = len(selection.watched) + len(selection.left_out)
     stages = [FunnelStage(name="seen", left=left)]
     for reason, count in selection.funnel():
+        left -= count
+        stages.append(FunnelStage(name=f"without {reason}", left=left))
+    tickers = [listing.market.ticker for listing in selection.watched]
+    for reason, count in views.verdicts(desk.engine.world, tickers).most_common():
         left -= count
         stages.append(FunnelStage(name=f"without {reason}", left=left))
     return tuple(stages)

@@ -1,5 +1,8 @@
 """The engine's knowledge as operators see it. Reads only; nothing here changes the world."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Money, Price
 from bot.domain.operations import (
@@ -137,6 +140,22 @@ def api_view(world: World) -> ApiView:
 def opinion_of(world: World, ticker: MarketTicker) -> str:
     """The newest reason not to buy in one market; empty where there is none."""
     return world.opinions.get(ticker, "")
+
+
+def verdicts(world: World, watched: Iterable[MarketTicker]) -> Counter[str]:
+    """Why watched markets are not traded: each one's newest reason, without its figures."""
+    found: Counter[str] = Counter()
+    for ticker in watched:
+        market = world.markets.get(ticker)
+        if world.desk.in_market(ticker) is not None:
+            continue
+        if market is None or market.live_quote is None:
+            found["a book not trusted yet"] += 1
+        elif not world.stance.may_enter:
+            continue  # the first line of the answer says why, for all of them
+        else:
+            found[world.opinions.get(ticker, "not looked at yet").partition(":")[0]] += 1
+    return found
 
 
 def held_markets(world: World) -> frozenset[MarketTicker]:

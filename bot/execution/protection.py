@@ -158,9 +158,10 @@ def _is_near_release(now: Situation, rules: BracketRules) -> bool:
 def _trailed(bracket: Bracket, now: Situation, rules: BracketRules) -> Bracket:
     """Raise the stop behind a risen bid, in steps; a wide book raises nothing."""
     side, stop = bracket.plan.side, bracket.plan.stop_price
-    bid = own_bid(side, now.quote)[0] if now.quote else None
-    ask = own_ask(side, now.quote) if now.quote else None
-    if not rules.trail_by_e4 or stop is None or bid is None or ask is None:
+    if not rules.trail_by_e4 or stop is None or now.quote is None:
+        return bracket
+    bid, ask = own_bid(side, now.quote)[0], own_ask(side, now.quote)
+    if bid is None or ask is None:
         return bracket
     entry, wanted = own_price(side, bracket.plan.entry_price), bid - rules.trail_by_e4
     is_due = bid >= entry + rules.trail_after_e4 and ask - bid <= rules.stop_spread_max_e4

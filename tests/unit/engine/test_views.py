@@ -1,42 +1,30 @@
-"""What operators see of money adds up."""
+"""What operators are shown of the engine's knowledge."""
 
-from bot.domain.money import Money
-from bot.engine.views import account_view, pnl_view, position_views
-from tests.support.trading import Desk, Eager
+from bot.domain.events import HaltCommanded
+from bot.domain.ids import MarketTicker
+from bot.engine import views
+from bot.engine.settings import EngineSettings
+from bot.risk.limits import RiskLimits
+from tests.support.trading import TICKER, Desk
 
 
-def holding(fee: int) -> Desk:
-    desk = Desk(strategies=(Eager(stop_below=5_000),))
+def test_every_watched_market_that_is_not_traded_has_one_reason() -> None:
+    desk = Desk(EngineSettings(limits=RiskLimits(concurrent_max=1)))
     desk.lead()
-    desk.fee = Money(fee)
-    desk.bought()
-    desk.accept()
-    desk.quote(9_300)
-    return desk
+    tickers = [MarketTicker(f"KXFED-26JAN-T{number}") for number in range(4)]
+    desk.list_markets(*tickers)
+    desk.quote()  # bought: no reason needed
+    desk.quote(ticker=tickers[0])
+    desk.quote(ticker=tickers[1])
+    desk.quote(9_900, ticker=tickers[2])
+    watched = (TICKER, *tickers, MarketTicker("KXFED-NOT-LISTED"))
+    found = views.verdicts(desk.engine.world, watched)
+    assert found == {"concurrent_positions": 2, "price_band": 1, "a book not trusted yet": 2}
 
 
-def test_positions_show_the_gain_that_the_day_and_the_equity_count() -> None:
-    world = holding(0).engine.world
-    (position,) = position_views(world)
-    assert position.unrealized == pnl_view(world).unrealized
-    assert position.unrealized is not None
-    assert position.unrealized < 0
-
-
-def test_the_day_is_the_change_of_equity_fees_of_open_positions_included() -> None:
-    desk = holding(120_000)
-    day, account = pnl_view(desk.engine.world), account_view(desk.engine.world)
-    assert account is not None
-    assert account.baseline is not None
-    assert day.fees == 120_000
-    assert day.realized + day.unrealized - day.fees == account.equity - account.baseline
-
-
-def test_a_position_nobody_told_a_price_of_shows_no_gain() -> None:
-    before = holding(0)
-    after = Desk(store=before.store, venue=before.venue, epoch=2)
-    after.cash, after.positions = before.cash, before.positions
-    after.lead()
-    (position,) = position_views(after.engine.world)
-    assert position.mark is None
-    assert position.unrealized is None
+def test_a_halt_is_told_once_and_not_for_every_market() -> None:
+    desk = Desk()
+    desk.lead()
+    desk.put(HaltCommanded(received_us=desk.now_us, command_id=1, actor="ann", reason="lunch"))
+    desk.quote()
+    assert not views.verdicts(desk.engine.world, (TICKER,))
