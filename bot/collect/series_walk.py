@@ -57,6 +57,8 @@ class MarketPages(Protocol):
         ...
 
 
+_NOT_ASKED = "not asked: the exchange does not answer"
+
 OnProgress = Callable[[CycleProgress], None]
 """Called after every page and every failure; must return at once."""
 
@@ -120,6 +122,11 @@ class SeriesWalk:
             for progress in tuple(self._progress.values()):
                 if not progress.is_done:
                     group.create_task(self._read(progress.series, on_progress))
+        if unasked := [each for each in self._progress.values() if each.failure == _NOT_ASKED]:
+            logger.error(
+                "exchange does not answer: check the network and KALSHI_ENVIRONMENT",
+                extra={"series_not_asked": len(unasked)},
+            )
 
     async def _read(self, series: SeriesTicker, on_progress: OnProgress) -> None:
         seen: set[str] = set()
@@ -144,7 +151,7 @@ class SeriesWalk:
     ) -> tuple[MarketPage | None, str | None]:
         """A page, or why there is none."""
         if self._outages >= self._settings.outages_max:
-            return None, "not asked: the exchange does not answer"
+            return None, _NOT_ASKED
         query = MarketQuery(series_ticker=series)
         left_s = (self._deadline_us - self._clock.monotonic_us()) / 1_000_000
         try:
@@ -194,7 +201,9 @@ class SeriesWalk:
 
     def _fail(self, series: SeriesTicker, why: str) -> None:
         self._progress[series] = replace(self._progress[series], failure=why)
-        logger.warning("api error: page failed", extra={"series": series, "why": why})
+        # What was not asked is told once, in sum.
+        level = logging.DEBUG if why == _NOT_ASKED else logging.WARNING
+        logger.log(level, "api error: page failed", extra={"series": series, "why": why})
 
     def _report(self, series: SeriesTicker) -> CycleProgress:
         cycle = self.cycle

@@ -117,13 +117,16 @@ async def test_an_exchange_that_answers_nobody_makes_the_cycle_failed(tmp_path, 
     assert (report.cycle.scanned, report.cycle.errors) == (0, 3)
 
 
-async def test_an_outage_is_not_asked_about_series_after_series(tmp_path) -> None:
+async def test_an_outage_is_not_asked_about_series_after_series(tmp_path, caplog) -> None:
     series = [f"KX{number}" for number in range(20)]
     down = {key: {"": ExchangeUnavailable("down")} for key in series}
     bench = Bench(tmp_path, down, concurrency=1, outages_max=3)
     report = await bench.collector().run()
     assert len(bench.listing.asked) == 3
     assert report.cycle.errors == 20
+    told = [record.message for record in caplog.records if record.levelname != "INFO"]
+    assert len(told) == 5, "three failures, one line for the others, the summary"
+    assert "KALSHI_ENVIRONMENT" in told[3]
 
 
 async def test_failures_between_answers_are_no_outage(tmp_path) -> None:
