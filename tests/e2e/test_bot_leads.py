@@ -97,17 +97,28 @@ async def test_every_reply_of_a_hand_over_arrives(home: Home, telegram: FakeTele
     assert numbered() == 4, chat.texts
 
 
-async def test_a_leader_killed_three_times_leads_again_each_time(home: Home) -> None:
+async def test_a_leader_killed_three_times_leads_again_and_does_each_command_once(
+    home: Home, telegram: FakeTelegram
+) -> None:
     bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
     await bot.reach("leading")
     epochs = []
-    for _ in range(3):
-        bot.process.kill()
-        bot.process.wait()
-        bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
-        await bot.reach("leading")
-        epochs.append(bot.log("lease acquired")[0]["epoch"])
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        typing = group.create_task(command_all_the_time(telegram, stop))
+        for _ in range(3):
+            bot.process.kill()
+            bot.process.wait()
+            bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+            await bot.reach("leading")
+            epochs.append(bot.log("lease acquired")[0]["epoch"])
+        stop.set()
     assert epochs == sorted(set(epochs))
+    sent = typing.result()
+    done = "SELECT count(*), count(DISTINCT outcome) FROM command_audit WHERE command LIKE '/halt%'"
+    await home.until_rows(done, lambda rows: rows[0][1] == sent)
+    assert await home.rows(done) == [(sent, sent)], "none lost, none twice"
+    assert (await home.rows("SELECT reason FROM risk_state"))[0][0] == f"number {sent - 1}"
     assert await home.rows("SELECT count(*) FROM collect_cycles WHERE outcome = 'complete'") == [
         (1,)
     ], "one cycle an hour, whoever leads"

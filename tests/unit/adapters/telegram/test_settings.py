@@ -10,6 +10,11 @@ def test_the_bot_s_id_is_in_its_token():
     assert TelegramSettings(token=TOKEN).bot_id == 123456789
 
 
+def test_a_conflict_is_retried_as_slowly_as_telegram_answers_and_told_when_it_lasts():
+    settings = TelegramSettings(token=TOKEN)
+    assert (settings.conflict_retry_s, settings.conflict_alert_s) == (3, 30)
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
