@@ -20,6 +20,7 @@ from tests.support.postgres import running_server
 _RUNS = {
     "bot_deploy": 20,
     "deploy": 20,
+    "supervised_kill": 10,
     "sigkill": 5,
     "freeze_30": 3,
     "black_hole": 3,
@@ -78,9 +79,14 @@ def _cpu_s(process: psutil.Process) -> float:
 
 def _line(outcomes: dict[str, Outcome]) -> dict[str, object]:
     line: dict[str, object] = {"benchmark": "handover"}
-    names = {"bot_deploy": "planned_gap", "deploy": "planned_gap_bare", "freeze_30": "freeze"}
+    names = {
+        "bot_deploy": "planned_gap",
+        "deploy": "planned_gap_bare",
+        "freeze_30": "freeze",
+        "black_hole": "blackhole",
+    }
     for key, outcome in outcomes.items():
-        name = names.get(key, key.replace("_", ""))
+        name = names.get(key, key)
         line |= {f"{name}_s": _figure(outcome, key), f"{name}_worst_s": _rounded(outcome.worst)}
     line["zombies"] = sum(one.zombies for one in outcomes.values())
     line["runs"] = sum(len(one.seen) for one in outcomes.values())

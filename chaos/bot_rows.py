@@ -13,6 +13,7 @@ from tests.e2e.support.bot import Program
 from tests.fakes.telegram_server import TOKEN, FakeTelegram
 from tests.support.proxy import Trap
 
+EXIT_USAGE = 2
 _ALERT_S = 30.0
 _SENT_TWICE = (
     "SELECT signal_id FROM order_intents WHERE purpose = 'entry' AND order_id IS NOT NULL"
@@ -39,6 +40,18 @@ async def kill(arena: Arena) -> Seen:
         return await bots.seen_gap()
 
 
+async def kill_under_supervisor(arena: Arena) -> Seen:
+    """SIGKILL of the bot alone, as it is deployed: its supervisor starts it again."""
+    async with Bots.open(arena) as bots:
+        supervisor = bots.home.supervised(RAILWAY_DEPLOYMENT_ID="d1")
+        await bots.trades(supervisor)
+        [bot] = supervisor.children()
+        bot.kill()
+        await supervisor.reach("leading", times=2)
+        await bots.trades(supervisor)
+        return await bots.seen_gap()
+
+
 async def lost_commit(arena: Arena) -> Seen:
     """An intent is stored and its writer never learns it: the order must not leave twice."""
     proxy, address = await arena.proxy()
@@ -56,20 +69,14 @@ async def lost_commit(arena: Arena) -> Seen:
 
 
 async def laptop(arena: Arena) -> Seen:
-    """A copy of production's settings on a laptop, without and with paper."""
+    """A copy of production's settings on a laptop, and the same with paper money."""
     async with Bots.open(arena) as bots:
-        live = {
-            "KALSHI_ENVIRONMENT": "production",
-            "LIVE_ENVIRONMENT": "production",
-            "RAILWAY_ENVIRONMENT_NAME": "production",
-        }
-        leader = await bots.trading("d1", **live)
+        leader = await bots.trading("d1")
         began_us = arena.now_us()
-        copy = live | {"RAILWAY_ENVIRONMENT_NAME": None}
-        refused = await bots.home.start("-m", "bot", "run", **copy).ended()
-        demand(refused.code == 2, f"the copy ended with {refused.code}: {refused.said[-300:]}")  # noqa: PLR2004 - BEHAVIOUR 7
-        demand("LIVE_ENVIRONMENT" in refused.said, f"it does not say why: {refused.said[-300:]}")
-        paper = bots.home.bot(BOT_TRADING__LIVE="false", RAILWAY_DEPLOYMENT_ID="laptop")
+        refused = await bots.home.start("-m", "bot", "run").ended()
+        demand(refused.code == EXIT_USAGE, f"it ended with {refused.code}: {refused.said[-300:]}")
+        demand("on the platform" in refused.said, f"it does not say why: {refused.said[-300:]}")
+        paper = bots.home.bot(BOT_TRADING__LIVE="false")
         await paper.reach("leading")
         await bots.trades(leader)
         demand(leader.roles() == ["activating", "leading"], "the leader was disturbed")
@@ -131,6 +138,15 @@ ROWS = (
         limit_s=18,
     ),
     Row(
+        key="bot_supervised_kill",
+        fault="SIGKILL of the whole bot, supervisor lives",
+        expected="trades again <= 3 s",
+        runs=10,
+        short_runs=0,
+        run=kill_under_supervisor,
+        limit_s=3,
+    ),
+    Row(
         key="lost_commit",
         fault="lost reply of a commit",
         expected="no order twice, goes on",
@@ -141,7 +157,7 @@ ROWS = (
     Row(
         key="laptop",
         fault="laptop with production's address",
-        expected="exit 2 live; paper apart",
+        expected="exit 2; on paper apart",
         runs=3,
         short_runs=0,
         run=laptop,

@@ -4,12 +4,18 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from chaos import bot_rows, deploys, networks, stops
+from chaos import bot_rows, deploys, durable_rows, networks, stops
 from chaos.arena import Arena, Wrong, prepare
 from chaos.rows import Outcome, Row, Seen
 from tests.support.postgres import Server, running_server
 
-ROWS: tuple[Row, ...] = (*bot_rows.ROWS, *deploys.ROWS, *stops.ROWS, *networks.ROWS)
+ROWS: tuple[Row, ...] = (
+    *bot_rows.ROWS,
+    *deploys.ROWS,
+    *stops.ROWS,
+    *networks.ROWS,
+    *durable_rows.ROWS,
+)
 _AT_A_TIME = 3
 _EXPECTED = (Wrong, AssertionError, OSError, ValueError)
 

@@ -1,6 +1,7 @@
 """Processes that die, freeze or hang."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
 
@@ -78,6 +79,28 @@ async def freeze_past_the_gate(arena: Arena) -> Seen:
     return seen
 
 
+async def kill_under_supervisor(arena: Arena) -> Seen:
+    """Only the bot dies; its supervisor releases the lease and starts it again."""
+    leader = arena.start("d1", "--supervised")
+    await arena.trades(leader)
+    first = leader.epoch
+    os.kill(leader.bot_pid, signal.SIGKILL)
+    await arena.until(lambda: leader.epoch != first, SLACK_S, leader.story)
+    await arena.trades(leader)
+    return arena.seen(arena.gap_s(leader))
+
+
+async def freeze_under_supervisor(arena: Arena) -> Seen:
+    """The bot is stopped for good; its supervisor kills it and the platform restarts them."""
+    old = arena.start("d1", "--supervised")
+    await arena.trades(old)
+    os.kill(old.bot_pid, signal.SIGSTOP)
+    await arena.ends(old, {EXIT_WATCHDOG}, arena.lease_s + SLACK_S)
+    new = arena.start("d1", "--supervised")
+    await arena.trades(new)
+    return arena.seen(arena.gap_s(new))
+
+
 async def block(arena: Arena) -> Seen:
     """The event loop hangs; the platform restarts what the watchdog ended."""
     old = await arena.leading("d1")
@@ -97,6 +120,24 @@ ROWS = (
         short_runs=1,
         run=kill,
         limit_s=18,
+    ),
+    Row(
+        key="supervised_kill",
+        fault="SIGKILL of the bot, supervisor lives",
+        expected="trades again <= 3 s",
+        runs=20,
+        short_runs=1,
+        run=kill_under_supervisor,
+        limit_s=3,
+    ),
+    Row(
+        key="supervised_freeze",
+        fault="bot stopped, supervisor lives",
+        expected="exit 70; restart trades <= 21 s",
+        runs=5,
+        short_runs=1,
+        run=freeze_under_supervisor,
+        limit_s=21,
     ),
     Row(
         key="freeze_5",

@@ -101,6 +101,7 @@ class _Link:
         """Prepared statements that the trap is for."""
         self._is_caught = False
         self._loses_next = False
+        self._is_in_transaction = False
 
     def abort(self) -> None:
         for writer in (self._client, self._server):
@@ -145,13 +146,15 @@ class _Link:
 
     def _may_pass(self, kind: bytes, body: bytes) -> bool:
         trap = self._proxy.trap
-        if trap is None:
-            return True
-        if self._is_about(trap, kind, body) and trap.catches():
+        word = body[:8].upper() if kind == b"Q" else b""
+        if word.startswith((b"BEGIN", b"COMMIT", b"ROLLBACK")):
+            self._is_in_transaction = word.startswith(b"BEGIN")
+            self._loses_next |= self._is_caught and word.startswith(b"COMMIT")
+        if trap is not None and self._is_about(trap, kind, body) and trap.catches():
             self._is_caught = True
+            # Outside a transaction the statement's own answer is that of its commit.
+            self._loses_next |= not self._is_in_transaction
             return trap.is_after
-        if self._is_caught and kind == b"Q" and body.upper().startswith(b"COMMIT"):
-            self._loses_next = True
         return True
 
     def _is_about(self, trap: Trap, kind: bytes, body: bytes) -> bool:

@@ -70,6 +70,12 @@ class Leader:
         self.process.stdin.flush()
 
     @property
+    def bot_pid(self) -> int:
+        """Of the process that leads, which is a child where a supervisor runs."""
+        self.listen()
+        return [int(str(one["pid"])) for one in self.said if one["kind"] == "start"][-1]
+
+    @property
     def instance(self) -> str:
         self.listen()
         return next(str(one["instance"]) for one in self.said if one["kind"] == "start")
