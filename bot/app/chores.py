@@ -54,7 +54,7 @@ class Chores:
         functions = JobFunctions(
             collect=self.collect,
             gap_check=self._check_gaps,
-            daily_summary=self._summarise,
+            daily_summary=self.summarise,
             nightly_backup=self._back_up,
             clean_up=self._clean_up,
         )
@@ -108,7 +108,8 @@ class Chores:
             facts["first"] = report.gaps[0].first_hour
         await self._running.alerts.tell(AlertKind.GAP_FOUND, facts)
 
-    async def _summarise(self, _slot_us: int) -> None:
+    async def summarise(self, _slot_us: int) -> None:
+        """Tell the day's result."""
         pnl = await self._operator.pnl()
         facts = await self._running.queries.collect_facts()
         summary: dict[str, str | int] = {

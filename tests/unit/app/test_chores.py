@@ -18,6 +18,7 @@ from bot.kit.times import HOUR_US
 from bot.ports.messages import Channel
 from tests.fakes.clock import ManualClock
 from tests.fakes.listing import ScriptedListing, paged
+from tests.fakes.operator import FakeOperator
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -27,7 +28,13 @@ OUTAGE = {"": ExchangeUnavailable("down")}
 class Bench:
     """One leader's chores over a scripted exchange."""
 
-    def __init__(self, database: Database, folder: Path, listing: ScriptedListing) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        listing: ScriptedListing,
+        operator: FakeOperator | None = None,
+    ) -> None:
         self.clock = ManualClock()
         self.slot_us = self.clock.now_us() - self.clock.now_us() % HOUR_US
         means = Means(clock=self.clock, random=Random(1), ids=IdFactory(self.clock, Random(1)))
@@ -56,7 +63,7 @@ class Bench:
                 candidate=candidate,
             )
         )
-        self.chores = Chores(self.running, None, Epoch(1))
+        self.chores = Chores(self.running, operator, Epoch(1))  # type: ignore[arg-type]
 
     async def alerts(self) -> list[str]:
         await self.running.alerts.drain()
@@ -107,3 +114,12 @@ async def test_a_cycle_that_fails_until_the_end_of_its_hour_fails_its_slot(
     with pytest.raises(ExchangeUnavailable):
         await bench.chores.collect(bench.slot_us)
     assert await bench.alerts() == ["collect_failed"]
+
+
+async def test_the_days_result_is_told_by_its_job(database: Database, tmp_path: Path) -> None:
+    bench = Bench(database, tmp_path, ScriptedListing({}), FakeOperator())
+    await bench.chores.summarise(bench.slot_us)
+    [told] = await bench.running.queries.chat(Channel.PORTAL, 0, 100)
+    assert told.kind == "daily_summary"
+    assert "2026-11-21" in told.text
+    assert "$15.00" in told.text

@@ -54,3 +54,16 @@ def test_files_and_tests_named_as_proof_exist() -> None:
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
     tests = set(re.findall(r"`(test_\w+)`", "\n".join(met)))
     assert [name for name in sorted(tests) if f"def {name}(" not in sources] == []
+
+
+def test_every_known_defect_has_a_test_that_exists_or_says_that_it_has_none() -> None:
+    text = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| (00[1-4]-\d+)(?: to (00[1-4]-\d+))? \| .+ \| (.+) \|$", text, re.MULTILINE
+    )
+    assert len(rows) == 8 + 11 + 7 + 3
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    for name, _, proof in rows:
+        tests = re.findall(r"`(test_\w+)`", proof)
+        assert tests or "not yet (" in proof, name
+        assert [test for test in tests if f"def {test}(" not in sources] == [], name
