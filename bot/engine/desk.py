@@ -111,11 +111,12 @@ class Desk:
         before = self.brackets.get(bracket.plan.bracket_id)
         if before == bracket:
             return
-        known = {} if before is None else _progress(before)
-        for client_order_id, order in _progress(bracket).items():
-            old = known.get(client_order_id)
-            if old is not None and old.record() != order.record():
-                draft.record(order.record())
+        if before is not None:
+            known = _progress(before)
+            for client_order_id, order in _progress(bracket).items():
+                old = known.get(client_order_id)
+                if old is not None and old is not order and old.record() != order.record():
+                    draft.record(order.record())
         self._index(bracket)
         draft.record(to_record(bracket))
         self._forget_old()

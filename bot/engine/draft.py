@@ -57,7 +57,7 @@ class Draft:
         self._epoch = epoch
         self._urgent: list[Effect] = []
         self._cancels: list[Effect] = []
-        self._facts: dict[tuple[str, str], Record] = {}
+        self._facts: dict[tuple[type[Record], object], Record] = {}
         self._notices: list[Notice] = []
         self._intents: list[OrderIntent] = []
         self._questions: list[Effect] = []
@@ -134,6 +134,6 @@ class Draft:
         ]
 
 
-def _key(record: Record) -> tuple[str, str]:
+def _key(record: Record) -> tuple[type[Record], object]:
     kind = type(record)
-    return kind.__name__, str(getattr(record, _KEYS[kind]))
+    return kind, getattr(record, _KEYS[kind])

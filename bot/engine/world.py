@@ -158,7 +158,7 @@ class World:
         """
         self.signals_made += 1
         seed = f"{self.scope}|{self.instance_id}|{self.stance.epoch}|{self.signals_made}"
-        digits = hashlib.sha256(seed.encode()).hexdigest()
+        digits = hashlib.blake2s(seed.encode(), digest_size=9).hexdigest()
         stamp = f"{self.now_us // 1_000 & (1 << 48) - 1:012x}"
         return SignalId(f"{stamp[:8]}-{stamp[8:]}-7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}")
 

@@ -9,7 +9,7 @@ as entered, less everything any exit is known to have filled, less what left by
 other hands. Exits are sized from ``held``, and one exit order works at a time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.domain.ids import BracketId, ClientOrderId, EventTicker, MarketTicker, SignalId, StrategyId
@@ -171,18 +171,16 @@ class Bracket:
         """Realised profit after fees, once it is over."""
         return Money(self.exit_value - self.entry_cost - self.fees)
 
-    def exits(self) -> Iterator[TrackedOrder]:
+    def exits(self) -> tuple[TrackedOrder, ...]:
         """Every exit order that is not summed up in ``past``."""
-        yield from self.unbooked
+        exits = self.unbooked
         if self.take_profit is not None:
-            yield self.take_profit
-        if self.exit is not None:
-            yield self.exit
+            exits = (*exits, self.take_profit)
+        return exits if self.exit is None else (*exits, self.exit)
 
-    def orders(self) -> Iterator[TrackedOrder]:
+    def orders(self) -> tuple[TrackedOrder, ...]:
         """Every order that may still change."""
-        yield self.entry
-        yield from self.exits()
+        return (self.entry, *self.exits())
 
     def _worth(self, order: TrackedOrder) -> Money:
         side = self.plan.side

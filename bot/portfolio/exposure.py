@@ -52,7 +52,7 @@ def exposure_around(stakes: Iterable[Stake], target: Stake) -> Exposure:
     """Exposure of everything that contains ``target``, whose stake replaces an older one."""
     every = [stake for stake in stakes if stake.ticker != target.ticker]
     if not every:
-        alone = worst_by_event((target,))[target.event]
+        alone = _worst_case([target])
         return Exposure(
             market=Money(target.cost + target.pending),
             event=alone,

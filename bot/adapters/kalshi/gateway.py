@@ -103,6 +103,10 @@ class KalshiExchange:
         """Renew the signatures kept ready for creates; returns how many were made."""
         return self._rest.refresh_signatures()
 
+    async def replace_signatures(self) -> None:
+        """Wait until a create has used a signature, and make up for it."""
+        await self._rest.replace_signatures()
+
     async def warm(self) -> None:
         """See that an order finds a connection.
 

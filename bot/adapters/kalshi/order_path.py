@@ -26,6 +26,7 @@ class OrderPathKeeper:
         self._exchange.refresh_signatures()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_signed(), name="signatures")
+            group.create_task(self._replace_used(), name="used signatures")
             group.create_task(self._keep_warm(), name="order connection")
 
     async def drain(self) -> None:
@@ -35,6 +36,10 @@ class OrderPathKeeper:
         while True:
             await asyncio.sleep(_REFRESH_S)
             self._exchange.refresh_signatures()
+
+    async def _replace_used(self) -> None:
+        while True:
+            await self._exchange.replace_signatures()
 
     async def _keep_warm(self) -> None:
         while True:

@@ -133,6 +133,7 @@ class RestClient:
         )
         self.budget = RequestBudget(clock, settings.requests_per_second)
         self.counter = CallCounter()
+        self._signature_used = asyncio.Event()
         self._presigned = (
             None
             if signer is None
@@ -163,6 +164,15 @@ class RestClient:
     def refresh_signatures(self) -> int:
         """Renew the headers kept ready for creates; returns how many were signed."""
         return 0 if self._presigned is None else self._presigned.refresh(self._now_ms())
+
+    async def replace_signatures(self) -> None:
+        """Once one was used, make another: one a turn, so that nothing waits for several."""
+        self._signature_used.clear()
+        await self._signature_used.wait()
+        if self._presigned is None:
+            return
+        while self._presigned.add_one(self._now_ms()):  # noqa: ASYNC110 - a turn for the others
+            await asyncio.sleep(0)
 
     @property
     def signed_inline(self) -> int:
@@ -304,6 +314,7 @@ class RestClient:
             raise self._unsigned(call)
         now_ms = self._now_ms()
         if self._presigned is not None and (call.method, call.path) == ("POST", CREATE_ORDER_PATH):
+            self._signature_used.set()
             return self._presigned.take(now_ms)
         return self._signer.headers(now_ms, call.method, self._base_path + call.path)
 

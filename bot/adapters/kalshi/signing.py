@@ -112,6 +112,12 @@ class PreSigned:
             self._ready.append(self._make(now_ms))
         return missing
 
+    def add_one(self, now_ms: int) -> bool:
+        """Make up for one that was used; whether any is missing still."""
+        if len(self._ready) < self._size:
+            self._ready.append(self._make(now_ms))
+        return len(self._ready) < self._size
+
     def take(self, now_ms: int) -> Headers:
         """One header no other request has used, signed now if none is ready."""
         while self._ready:

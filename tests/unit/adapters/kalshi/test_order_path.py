@@ -1,7 +1,9 @@
 """What is kept ready for an order: signatures and a connection."""
 
 import asyncio
+import contextlib
 from random import Random
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,8 +12,11 @@ from bot.adapters.kalshi.gateway import KalshiExchange
 from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.kalshi.settings import RestSettings, hosts_of
 from bot.adapters.kalshi.signing import Signer
+from bot.domain.errors import OutcomeUnknown
 from bot.domain.money import Quantity
 from bot.kit.clock import SystemClock
+from tests.fakes.scripted_http import answer, scripted_server
+from tests.support.hands import intent
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -30,6 +35,23 @@ async def test_a_write_finds_a_signature_and_a_connection_waiting() -> None:
         keeper.cancel()
     writer.close()
     server.close()
+
+
+async def test_orders_one_after_the_other_find_as_many_signatures() -> None:
+    async with scripted_server() as server:
+        server.answers(answer(b'{"order_group_id":"g"}'))
+        exchange = exchange_at(urlsplit(server.base_url).port or 0)
+        async with exchange.open(), asyncio.TaskGroup() as group:
+            keeper = group.create_task(OrderPathKeeper(exchange).run())
+            await asyncio.sleep(0.05)
+            for _ in range(12):
+                # What the server says is no acknowledgement; here only the way there counts.
+                with contextlib.suppress(OutcomeUnknown):
+                    await exchange.create_order(intent(), order_group_id=None)
+            keeper.cancel()
+        assert len(server.seen) == 12
+        assert len({seen.headers["KALSHI-ACCESS-SIGNATURE"] for seen in server.seen}) == 12
+    assert exchange.signed_inline == 0
 
 
 async def test_an_exchange_that_is_away_does_not_stop_the_signatures() -> None:
