@@ -162,7 +162,7 @@ async def run(given: argparse.Namespace) -> int:
     database = await open_database(given.database)
     candidate = Candidate(
         instance_id=InstanceId(IdFactory(CLOCK, random).new()),
-        scope=Scope("paper:main:0"),
+        scope=Scope(given.scope),
         deployment_id=given.deployment,
         replica_id=None,
         host=platform.node(),
@@ -203,6 +203,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("database")
     parser.add_argument("--deployment", default="d1")
+    parser.add_argument("--scope", default="paper:main:0")
     parser.add_argument("--activation-s", type=float, default=0.1)
     parser.add_argument("--terms", choices=sorted(TERMS), default="short")
     parser.add_argument("--pace-s", type=float, default=0.1)
