@@ -128,14 +128,16 @@ def lease_terms(settings: BotSettings) -> LeaseTerms:
         raise ConfigurationFault([str(error)]) from None
 
 
-def candidate_of(settings: BotSettings, means: Means, pid: int) -> Candidate:
-    """The process start that may lead."""
+def candidate_of(settings: BotSettings, means: Means, pid: int, *, start_id: str = "") -> Candidate:
+    """The process start that may lead; ``start_id`` names that of its supervisor."""
     instance_id = means.ids.new()
+    # Off the platform every start is a deployment of its own, but not every restart after a
+    # death: an old build that is killed must not come back as the newest.
+    own_deployment = f"{OFF_PLATFORM}{start_id or instance_id}"
     return Candidate(
         instance_id=InstanceId(instance_id),
         scope=settings.scope,
-        # Off the platform every start is a deployment of its own.
-        deployment_id=settings.deployment.deployment_id or f"{OFF_PLATFORM}{instance_id}",
+        deployment_id=settings.deployment.deployment_id or own_deployment,
         replica_id=settings.deployment.replica_id,
         host=platform.node(),
         pid=pid,

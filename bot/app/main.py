@@ -89,12 +89,11 @@ async def run_once(settings: BotSettings, bar: OnAdvance) -> CycleReport:
             )
 
 
-def run_managed(settings: BotSettings, supervisor_fd: int | None = None) -> int:
+def run_managed(settings: BotSettings, pulse: Pulse | None = None) -> int:
     """Lead, or leave to whoever does; the exit code of the process.
 
-    ``supervisor_fd`` is the socket to the supervisor that started us, if one did.
+    ``pulse`` leads to the supervisor that started us, if one did.
     """
-    pulse = None if supervisor_fd is None else Pulse(supervisor_fd)
     if pulse is not None:
         pulse.watch()
     return run_on_fast_loop(_managed(settings, pulse))
@@ -144,7 +143,9 @@ async def _managed(settings: BotSettings, pulse: Pulse | None) -> int:
             database=database,
             exchange=exchange,
             signer=signer_of(settings),
-            candidate=candidate_of(settings, means, os.getpid()),
+            candidate=candidate_of(
+                settings, means, os.getpid(), start_id=pulse.start_id if pulse else ""
+            ),
         )
         return await _live(Running(parts), web, stop, _watchdog(parts, pulse))
 

@@ -9,7 +9,7 @@ from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode, not_built
 from bot.cli.options import json_option, progress_bar, show, with_settings_of_the_bot
 from bot.cli.supervised import UNSUPERVISED
-from bot.ops.pulse import OPTION
+from bot.ops.pulse import OPTION, START_OPTION, Pulse
 
 _MODES = click.Choice(["collect", "analyze", "trade"])
 
@@ -22,14 +22,18 @@ _MODES = click.Choice(["collect", "analyze", "trade"])
 @click.option("--enable-live-trading", is_flag=True, help="Trade with money; see the handbook.")
 @click.option(UNSUPERVISED, is_flag=True, help="One process, for debugging; see the handbook.")
 @click.option(OPTION, "supervisor_fd", type=click.IntRange(min=3), hidden=True)
+@click.option(START_OPTION, default="", hidden=True)
 @json_option
 @with_settings_of_the_bot
-def run(settings: BotSettings, /, *, supervisor_fd: int | None, **options: bool) -> int:
+def run(
+    settings: BotSettings, /, *, supervisor_fd: int | None, start_id: str, **options: bool
+) -> int:
     """Run the bot, or one cycle of it with --once (for cron and timers)."""
     if settings.mode == "analyze":
         not_built("mode analyze", "use --mode collect or --mode trade")
     if not options["once"]:
-        return run_managed(settings, supervisor_fd)
+        pulse = None if supervisor_fd is None else Pulse(supervisor_fd, start_id)
+        return run_managed(settings, pulse)
     if settings.mode == "trade":
         not_built("one trading cycle", "trading runs continuously: leave --once away")
     with progress_bar("collect") as bar:

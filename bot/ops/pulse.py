@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 
 OPTION = "--supervisor-fd"
 """How the child is told its end of the socket; also marks a command line as the child's."""
+START_OPTION = "--start-id"
+"""Names the start of the supervisor: the bots it runs are one deployment."""
 
 _READ_MAX = 65_536
 _ORPHANED = b"the supervisor is gone; stopping in order\n"
@@ -39,8 +41,12 @@ class Identity:
 class Pulse:
     """The bot's end."""
 
-    def __init__(self, descriptor: int) -> None:
-        """``descriptor`` is the inherited socket; children of the bot do not get it."""
+    def __init__(self, descriptor: int, start_id: str) -> None:
+        """``descriptor`` is the inherited socket; children of the bot do not get it.
+
+        ``start_id`` names the start of the supervisor.
+        """
+        self.start_id = start_id
         self._socket = socket.socket(fileno=descriptor)
         self._socket.set_inheritable(False)
 

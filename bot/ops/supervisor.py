@@ -22,7 +22,7 @@ from subprocess import Popen
 
 from bot.kit.clock import Clock, SystemClock
 from bot.kit.times import SECOND_US
-from bot.ops.pulse import OPTION, Ear, Identity
+from bot.ops.pulse import OPTION, START_OPTION, Ear, Identity
 
 EXIT_DONE = 0
 EXIT_FAILURE = 1
@@ -87,7 +87,7 @@ class Supervisor:
     """Keeps one bot running; see the module."""
 
     def __init__(self, command: Sequence[str], bury: Bury, clock: Clock | None = None) -> None:
-        self._command = command
+        self._command = [*command, f"{START_OPTION}={os.urandom(8).hex()}"]
         self._bury = bury
         self._clock = clock or SystemClock()
         self._told: deque[int] = deque()

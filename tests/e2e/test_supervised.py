@@ -142,7 +142,7 @@ def bot_of(supervisor: Program) -> psutil.Process:
 
 async def test_the_whole_bot_killed_under_its_supervisor_leads_again(home: Home) -> None:
     """On SQLite the host lock is the bot's and ends with it."""
-    supervisor = home.supervised(RAILWAY_DEPLOYMENT_ID="d1")
+    supervisor = home.supervised()
     await supervisor.reach("leading")
     bot_of(supervisor).kill()
     await supervisor.reach("leading", times=2)
@@ -150,6 +150,8 @@ async def test_the_whole_bot_killed_under_its_supervisor_leads_again(home: Home)
     [(notice,)] = await home.until_rows(NOTICES, lambda rows: len(rows) == 1)
     assert "(killed by SIGKILL)" in notice
     assert "took over, 0 brackets re-armed" in notice
+    deployments = await home.rows("SELECT count(DISTINCT deployment_id) FROM bot_instances")
+    assert deployments == [(1,)], "killed and started again it is no newer build"
     assert (await supervisor.told(signal.SIGTERM)).code == 0
     assert await home.rows(HOLDERS) == [(0,)]
 

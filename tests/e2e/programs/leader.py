@@ -36,7 +36,7 @@ from bot.kit.tasks import Service
 from bot.leadership.elector import Elector, Means
 from bot.leadership.lease import LeaseTerms
 from bot.leadership.watchdog import Watchdog
-from bot.ops.pulse import OPTION, Identity, Pulse
+from bot.ops.pulse import OPTION, START_OPTION, Identity, Pulse
 from bot.ops.supervisor import Supervisor
 
 SHORT = LeaseTerms(
@@ -146,7 +146,7 @@ async def open_database(url: str) -> Database:
 def watchdog_of(given: argparse.Namespace, candidate: Candidate) -> Watchdog:
     if given.supervisor_fd is None:
         return Watchdog(CLOCK)
-    pulse = Pulse(given.supervisor_fd)
+    pulse = Pulse(given.supervisor_fd, given.start_id)
     pulse.watch()
     pulse.introduce(
         Identity(instance_id=candidate.instance_id, scope=candidate.scope, database=given.database)
@@ -210,6 +210,7 @@ if __name__ == "__main__":
     parser.add_argument("--venue", type=int)
     parser.add_argument("--supervised", action="store_true")
     parser.add_argument(OPTION, dest="supervisor_fd", type=int)
+    parser.add_argument(START_OPTION, dest="start_id")
     parsed = parser.parse_args()
     if parsed.supervised and parsed.supervisor_fd is None:
         sys.exit(Supervisor([sys.executable, *sys.orig_argv[1:]], bury).run())

@@ -49,6 +49,9 @@ def test_a_platforms_deployment_is_one_generation_and_elsewhere_every_start_is_i
     assert len({one.instance_id for one in pair}) == 2
     starts = [candidate_of(BotSettings(), means, 1) for _ in range(2)]
     assert len({one.deployment_id for one in starts}) == 2
+    restarts = [candidate_of(BotSettings(), means, 1, start_id="s1") for _ in range(2)]
+    assert {one.deployment_id for one in restarts} == {"start-s1"}
+    assert candidate_of(deployed, means, 1, start_id="s1").deployment_id == "d1"
 
 
 def test_addresses_that_are_none_are_refused() -> None:

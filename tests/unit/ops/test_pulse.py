@@ -17,7 +17,7 @@ WHO = Identity(instance_id="a", scope="paper:main:0", database="sqlite:///x.sqli
 @pytest.fixture
 def ends() -> Iterator[tuple[Pulse, Ear]]:
     ours, theirs = socket.socketpair()
-    pulse, ear = Pulse(theirs.detach()), Ear(ours)
+    pulse, ear = Pulse(theirs.detach(), "s1"), Ear(ours)
     yield pulse, ear
     ear.close()
     pulse.close()
@@ -84,7 +84,7 @@ def test_a_bot_whose_supervisor_is_gone_is_told_to_stop() -> None:
     program = (
         "import sys, time\n"
         "from bot.ops.pulse import Pulse\n"
-        "Pulse(int(sys.argv[1])).watch()\n"
+        "Pulse(int(sys.argv[1]), 's1').watch()\n"
         "print('up', flush=True)\n"
         "time.sleep(60)\n"
     )

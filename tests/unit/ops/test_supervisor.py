@@ -31,7 +31,7 @@ from bot.kit.clock import SystemClock
 from bot.ops.pulse import Identity, Pulse
 
 clock = SystemClock()
-pulse = Pulse(int(sys.argv[-1].partition("=")[2]))
+pulse = Pulse(int(sys.argv[-1].partition("=")[2]), sys.argv[-2].partition("=")[2])
 
 def lead(seconds):
     pulse.introduce(Identity(instance_id=f"bot-{os.getpid()}", scope="s", database="d"))
@@ -127,6 +127,15 @@ def test_a_killed_bot_is_buried_and_started_again_nine_times(house: House) -> No
     assert len(set(house.buried)) == 9, "each by its own name"
     assert all(one.endswith("killed by SIGKILL") for one in house.buried)
     assert house.err.count("starting it again") == 9
+
+
+def test_the_bots_of_one_supervisor_are_told_its_one_name(house: House) -> None:
+    name = 'Path("names").open("a").write(pulse.start_id + "\\n")\n'
+    for _ in range(2):
+        assert house.run(f"{name}if nth() % 2 == 0: sys.exit(0)\nos.kill(os.getpid(), 9)") == 0
+    names = (house.root / "names").read_text().split()
+    assert names[0] == names[1] != names[2] == names[3]
+    assert len(names[0]) == 16
 
 
 def test_a_crash_in_a_library_is_a_death_too(house: House) -> None:
