@@ -21,6 +21,7 @@ async def home(
     exchange: SimulatedExchange, postgres_url: str, tmp_path: Path
 ) -> AsyncIterator[Home]:
     async with home_of(tmp_path, postgres_url, exchange) as made:
+        made.take_time()
         yield made
 
 

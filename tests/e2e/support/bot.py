@@ -190,6 +190,11 @@ class Home:
                 "TELEGRAM_API_URL": telegram.url,
             }
 
+    def take_time(self) -> None:
+        """The real timings, for tests that wait for no lease to end: a busy machine kills nobody."""
+        hasty = {f"BOT_LEADERSHIP__{name}" for name in SHORT_LEASE}
+        self.settings = {key: one for key, one in self.settings.items() if key not in hasty}
+
     def environment(self, **changes: str | None) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251 - a child's environment
         merged = inherited | {"PYTHONPATH": str(ROOT)} | self.settings | changes
