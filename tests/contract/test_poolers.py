@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.leases import SqlLeaseStore
-from bot.domain.errors import ConfigurationFault
+from bot.domain.errors import ConfigurationFault, StorageUnavailable
 from bot.domain.ids import InstanceId, Scope
 from bot.domain.leadership import Candidate
 from tests.support.pgbouncer import NoPooler, pooler
@@ -20,9 +20,9 @@ SCOPE = Scope("paper:main:0")
 
 
 @asynccontextmanager
-async def behind(url: str, mode: str, *, takes_turns: bool = False) -> AsyncIterator[str]:
+async def behind(url: str, mode: str, **ways: bool) -> AsyncIterator[str]:
     try:
-        async with pooler(url, mode, takes_turns=takes_turns) as address:
+        async with pooler(url, mode, **ways) as address:
             yield address
     except NoPooler as fault:
         pytest.skip(f"PgBouncer: {fault}")
@@ -41,6 +41,17 @@ async def test_shared_sessions_are_refused_with_the_address_to_use(
     assert told.startswith("database.url: a transaction pooler answers")
     assert "postgresql://USER@HOST:5432/NAME" in told
     assert "\n" not in told
+
+
+async def test_a_server_that_wants_tls_gets_it_in_libpqs_words(postgres_url: str) -> None:
+    async with behind(postgres_url, "session", wants_tls=True) as address:
+        platforms = address.replace("postgresql://", "postgres://")
+        database = await Database.open(f"{platforms}?sslmode=require")
+        async with database.read() as connection:
+            assert await connection.scalar(text("SELECT 1")) == 1
+        await database.close()
+        with pytest.raises(StorageUnavailable, match=r"SSL required.*check DATABASE_URL"):
+            await Database.open(f"{address}?sslmode=disable")
 
 
 async def test_a_session_pooler_carries_the_lead_the_hints_and_the_timeouts(

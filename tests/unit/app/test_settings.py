@@ -161,3 +161,22 @@ def test_the_live_switch_alone_does_not_change_the_mode(monkeypatch: pytest.Monk
 def test_the_example_file_holds_nothing_but_the_defaults() -> None:
     example = Path(__file__).parents[3] / "config" / "config.example.yaml"
     assert load_settings(example).model_dump() == BotSettings().model_dump()
+
+
+def test_the_address_without_a_pooler_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://me@pooler:6543/kalshi")
+    monkeypatch.setenv("DATABASE_UNPOOLED_URL", "postgres://me@server:5432/kalshi?sslmode=require")
+    url = load_settings().database.url.get_secret_value()
+    assert url == "postgres://me@server:5432/kalshi?sslmode=require"
+
+
+def test_how_the_platform_deploys_is_read_from_its_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAILWAY_DEPLOYMENT_DRAINING_SECONDS", "30")
+    monkeypatch.setenv("RAILWAY_DEPLOYMENT_OVERLAP_SECONDS", "0")
+    section = load_settings().deployment
+    assert (section.draining_s, section.overlap_s, section.healthcheck_timeout_s) == (30, 0, None)
+    monkeypatch.setenv("RAILWAY_DEPLOYMENT_DRAINING_SECONDS", "30s")
+    (fault,) = faults_of()
+    assert "RAILWAY_DEPLOYMENT_DRAINING_SECONDS" in fault
