@@ -3,7 +3,8 @@
 Three contestants take turns over the same frames: msgspec decoding one typed
 object (the floor), the bot's session, wire reader and book, and nautilus_trader's
 OrderBook fed from the same decoder (a process of its own, where its environment
-exists: ``scripts/conformance.sh`` makes it).
+exists: ``scripts/conformance.sh`` makes it). Time is the thread's own CPU time:
+all three only compute, and a busy machine would measure its neighbours.
 """
 
 import gc
@@ -16,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter_ns
+from time import perf_counter_ns, thread_time_ns
 from typing import TypeAlias
 
 import msgspec
@@ -25,11 +26,9 @@ from benchmarks.book_frames import Frames, frames
 from bot.adapters.kalshi.session import FeedSession
 from bot.adapters.kalshi.settings import SessionSettings
 from bot.domain.ids import MarketTicker
-from bot.domain.money import Price, Quantity
-from bot.domain.orders import BookSide
 from bot.domain.quotes import BookSnapshot
 from bot.marketdata.book import OrderBook
-from bot.ports.exchange import FeedNews, TakesChange
+from bot.ports.exchange import FeedNews, KeptBook
 
 Contestant: TypeAlias = Callable[[], int]
 """One pass over all frames; the nanoseconds it took."""
@@ -84,50 +83,43 @@ def run(seconds: float) -> int:
 
 def _decode(found: Frames) -> int:
     decode = msgspec.json.Decoder(_Frame).decode
-    began_ns = perf_counter_ns()
+    began_ns = thread_time_ns()
     for frame in found:
         decode(frame)
-    return perf_counter_ns() - began_ns
+    return thread_time_ns() - began_ns
 
 
 def _bot(found: Frames) -> int:
     """The bot's own way: session, wire reader, book, and the best prices after each frame."""
     reader = _Reader()
     receive = _session(found, reader).receive
-    began_ns = perf_counter_ns()
+    began_ns = thread_time_ns()
     for number, frame in enumerate(found):
         receive(frame, number)
-    took_ns = perf_counter_ns() - began_ns
-    if reader.read != len(found) or not any(reader.best):
-        raise AssertionError(f"{reader.read} of {len(found)} frames reached a book")
+    took_ns = thread_time_ns() - began_ns
+    if not any(reader.best):
+        raise AssertionError("no book was built")
     return took_ns
 
 
 class _Reader:
-    """A listener that keeps the books and reads both best prices whenever one changed."""
+    """A listener that keeps the books, and both best prices of the one whose top changed last."""
 
     def __init__(self) -> None:
+        self.books: dict[MarketTicker, OrderBook] = {}
         self.best = (0, 0)
-        self.read = 0
 
-    def book(self, snapshot: BookSnapshot) -> TakesChange:
+    def book(self, snapshot: BookSnapshot) -> KeptBook:
         """See :meth:`FeedListener.book`."""
-        book = OrderBook(snapshot.ticker)
+        book = self.books[snapshot.ticker] = OrderBook(snapshot.ticker, self._top_changed)
         book.apply_snapshot(snapshot)
-        self.read += 1
-        change = book.change
-
-        def take(
-            side: BookSide, price: Price, size: Quantity, received_us: int, _: int | None
-        ) -> None:
-            change(side, price, size, received_us)
-            self.best = book.best_bid, book.best_ask
-            self.read += 1
-
-        return take
+        return book
 
     def news(self, event: FeedNews) -> None:
         """See :meth:`FeedListener.news`."""
+
+    def _top_changed(self, book: OrderBook, _: int, __: int | None) -> None:
+        self.best = book.best_bid, book.best_ask
 
 
 def _session(found: Frames, reader: _Reader) -> FeedSession:

@@ -10,7 +10,7 @@ line it reads the nanoseconds of one pass over the frames.
 import sys
 from decimal import Decimal
 from pathlib import Path
-from time import perf_counter_ns
+from time import thread_time_ns
 
 import msgspec
 from nautilus_trader.model.book import OrderBook
@@ -110,10 +110,10 @@ class Books:
 def measure(frames: list[bytes]) -> int:
     """One pass."""
     decode, books = msgspec.json.Decoder(Frame).decode, Books()
-    began_ns = perf_counter_ns()
+    began_ns = thread_time_ns()
     for frame in frames:
         books.take(decode(frame))
-    return perf_counter_ns() - began_ns
+    return thread_time_ns() - began_ns
 
 
 def main() -> None:

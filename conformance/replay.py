@@ -25,7 +25,7 @@ from bot.domain.quotes import BookSnapshot, TickerUpdate
 from bot.kit.clock import SystemClock
 from bot.kit.times import parse_rfc3339
 from bot.marketdata.feed import FeedTranslator
-from bot.ports.exchange import FeedGap, FeedNews, TakesChange
+from bot.ports.exchange import FeedGap, FeedNews, KeptBook
 from bot.simulator.server import API, SimulatedExchange
 from bot.simulator.settings import RateLimits, SimulatorSettings
 from conformance.verdicts import Unavailable, Verdict, judged
@@ -201,24 +201,18 @@ class _Reader:
 
     def __init__(self, feed: KalshiFeed, score: Score) -> None:
         self._translator = FeedTranslator(lambda _: None, feed.refresh)
-        self._score = score
+        self.score = score
 
-    def book(self, snapshot: BookSnapshot) -> TakesChange:
+    def book(self, snapshot: BookSnapshot) -> KeptBook:
         """See :meth:`FeedListener.book`."""
-        take = self._translator.book(snapshot)
-        self._note(snapshot.ticker, None)
-
-        def change(*given: Any) -> None:
-            take(*given)
-            self._score.deltas += 1
-            self._note(snapshot.ticker, given[-1])
-
-        return change
+        book = self._translator.book(snapshot)
+        self.note(snapshot.ticker, None)
+        return _NotedBook(book, self, snapshot.ticker)
 
     def news(self, event: FeedNews) -> None:
         """See :meth:`FeedListener.news`."""
         self._translator.news(event)
-        score = self._score
+        score = self.score
         if isinstance(event, TickerUpdate):
             bid = None if event.yes_bid is None else f"{event.yes_bid:05d}"
             score.latest_ms = max(score.latest_ms, event.exchange_us // 1_000)
@@ -226,15 +220,39 @@ class _Reader:
         elif isinstance(event, FeedGap):
             score.gaps += 1
 
-    def _note(self, ticker: MarketTicker, exchange_us: int | None) -> None:
+    def note(self, ticker: MarketTicker, exchange_us: int | None) -> None:
+        """The best bid after a snapshot or a change."""
         # A snapshot has no stamp: it is as late as the last thing heard.
-        score = self._score
+        score = self.score
         at_ms = score.latest_ms if exchange_us is None else exchange_us // 1_000
         score.latest_ms = max(score.latest_ms, at_ms)
         book = self._translator.books[ticker]
         if book.is_trusted:
             bid = book.best_bid
             score.note(ticker, at_ms, f"{bid:05d}" if bid else None)
+
+
+class _NotedBook:
+    """A kept book whose best bid is noted after every change."""
+
+    def __init__(self, book: KeptBook, reader: _Reader, ticker: MarketTicker) -> None:
+        self._book = book
+        self._reader = reader
+        self._ticker = ticker
+
+    def change_bid(self, *given: Any) -> None:
+        """See :meth:`KeptBook.change_bid`."""
+        self._book.change_bid(*given)
+        self._changed(given[-1])
+
+    def change_ask(self, *given: Any) -> None:
+        """See :meth:`KeptBook.change_ask`."""
+        self._book.change_ask(*given)
+        self._changed(given[-1])
+
+    def _changed(self, exchange_ms: int | None) -> None:
+        self._reader.score.deltas += 1
+        self._reader.note(self._ticker, None if exchange_ms is None else exchange_ms * 1_000)
 
 
 async def _drain(score: Score) -> None:

@@ -35,8 +35,8 @@ from bot.ports.exchange import (
     FeedDown,
     FeedNews,
     FeedUp,
+    KeptBook,
     MarketFeed,
-    TakesChange,
 )
 
 logger = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ class MarketMonitor:
         await self._feed.run(self)
         raise ServiceEndedEarly("the feed ended")
 
-    def book(self, snapshot: BookSnapshot) -> TakesChange:
+    def book(self, snapshot: BookSnapshot) -> KeptBook:
         """See :meth:`FeedListener.book`."""
         return self._translator.book(snapshot)
 

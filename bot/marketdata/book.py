@@ -7,6 +7,9 @@ work for every price grid and cost less than a sorted structure, because most
 deltas do not touch the best level.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from bot.domain.ids import MarketTicker
 from bot.domain.money import PAYOUT, Price, Quantity
 from bot.domain.orders import BookSide
@@ -15,20 +18,29 @@ from bot.domain.quotes import BookLevel, BookSnapshot, Quote
 _NO_BID = 0
 _NO_ASK = int(PAYOUT)
 """No order can rest at $0 or $1, so both stand for an empty side."""
-# Looked up once: reading a member of an enumeration costs as much as changing a level.
-_BID = BookSide.BID
+TopChanged: TypeAlias = Callable[["OrderBook", int, int | None], None]
+"""Told of a book, of ``received_us`` and, where there was one, of ``exchange_ms`` of the change."""
 
 
 class OrderBook:
     """A maintained book. Untrusted until its first snapshot."""
 
-    __slots__ = ("_asks", "_bids", "_is_synced", "best_ask", "best_bid", "ticker", "updated_us")
+    __slots__ = (
+        "_asks",
+        "_bids",
+        "_is_synced",
+        "_top_changed",
+        "best_ask",
+        "best_bid",
+        "ticker",
+    )
 
-    def __init__(self, ticker: MarketTicker) -> None:
+    def __init__(self, ticker: MarketTicker, top_changed: TopChanged) -> None:
+        """``top_changed`` is told whenever a change may have changed a best price or its size."""
         self.ticker = ticker
+        self._top_changed = top_changed
         self.best_bid = _NO_BID
         self.best_ask = _NO_ASK
-        self.updated_us = 0
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
         self._is_synced = False
@@ -57,33 +69,45 @@ class OrderBook:
         self._asks = {level.price: level.quantity for level in snapshot.asks if level.quantity > 0}
         self.best_bid = max(self._bids, default=_NO_BID)
         self.best_ask = min(self._asks, default=_NO_ASK)
-        self.updated_us = snapshot.received_us
         self._is_synced = True
 
-    def change(self, side: BookSide, price: Price, change: Quantity, received_us: int) -> bool:
-        """Change one level. Returns whether the top (a best price or its size) may differ."""
+    def change_bid(
+        self, price: Price, change: Quantity, received_us: int, exchange_ms: int | None
+    ) -> None:
+        """See :meth:`KeptBook.change_bid`."""
         if not self._is_synced:
-            return False
-        self.updated_us = received_us
-        if side is _BID:
-            levels = self._bids
-            size = levels.get(price, 0) + change
-            if size <= 0:
-                return self._empty_bid(price, size)
+            return
+        levels = self._bids
+        size = levels.get(price, 0) + change
+        if size <= 0:
+            if not self._empty_bid(price, size):
+                return
+        else:
             levels[price] = size
-            is_top = price >= self.best_bid
-            if is_top:
-                self.best_bid = price
-            return is_top
+            if price < self.best_bid:
+                return
+            self.best_bid = price
+        tell = self._top_changed
+        tell(self, received_us, exchange_ms)
+
+    def change_ask(
+        self, price: Price, change: Quantity, received_us: int, exchange_ms: int | None
+    ) -> None:
+        """See :meth:`KeptBook.change_ask`."""
+        if not self._is_synced:
+            return
         levels = self._asks
         size = levels.get(price, 0) + change
         if size <= 0:
-            return self._empty_ask(price, size)
-        levels[price] = size
-        is_top = price <= self.best_ask
-        if is_top:
+            if not self._empty_ask(price, size):
+                return
+        else:
+            levels[price] = size
+            if price > self.best_ask:
+                return
             self.best_ask = price
-        return is_top
+        tell = self._top_changed
+        tell(self, received_us, exchange_ms)
 
     def quote(self, received_us: int) -> Quote:
         """The top of the book, whatever its trust."""

@@ -23,8 +23,7 @@ from bot.domain.events import (
 )
 from bot.domain.ids import MarketTicker
 from bot.domain.market import MarketStatus
-from bot.domain.money import PAYOUT, Price, Quantity, parse_price
-from bot.domain.orders import BookSide
+from bot.domain.money import PAYOUT, Price, parse_price
 from bot.domain.quotes import BookSnapshot, PublicTrade, TickerUpdate
 from bot.marketdata.agreement import BookAgreement
 from bot.marketdata.book import OrderBook
@@ -34,11 +33,11 @@ from bot.ports.exchange import (
     FeedGap,
     FeedNews,
     FeedUp,
+    KeptBook,
     MarketLifecycle,
     OrderGroupChanged,
     OwnFill,
     OwnOrder,
-    TakesChange,
 )
 
 _STATUS_OF_KIND = {
@@ -80,21 +79,13 @@ class FeedTranslator:
         """Markets that wait for a snapshot."""
         return tuple(ticker for ticker, book in self.books.items() if book.needs_snapshot)
 
-    def book(self, snapshot: BookSnapshot) -> TakesChange:
+    def book(self, snapshot: BookSnapshot) -> KeptBook:
         """See :meth:`FeedListener.book`."""
         book = self._book(snapshot.ticker)
         book.apply_snapshot(snapshot)
         self.agreement.book_changed(book, None)
-        self._announce(book, "snapshot is crossed")
-        change = book.change
-
-        def take(
-            side: BookSide, price: Price, size: Quantity, received_us: int, exchange_us: int | None
-        ) -> None:
-            if change(side, price, size, received_us):
-                self._top_changed(book, exchange_us)
-
-        return take
+        self._announce(book, snapshot.received_us, "snapshot is crossed")
+        return book
 
     def news(self, event: FeedNews) -> None:
         """See :meth:`FeedListener.news`."""
@@ -115,20 +106,20 @@ class FeedTranslator:
             case _:
                 assert_never(event)
 
-    def _top_changed(self, book: OrderBook, exchange_us: int | None) -> None:
+    def _top_changed(self, book: OrderBook, received_us: int, exchange_ms: int | None) -> None:
+        exchange_us = None if exchange_ms is None else exchange_ms * 1_000
         self.agreement.book_changed(book, exchange_us)
-        self._announce(book, "book does not add up")
+        self._announce(book, received_us, "book does not add up")
         if book.needs_snapshot:
             # The change was wrong for its book. The feed has lost nothing and cannot know.
             self._refresh((book.ticker,))
 
-    def _announce(self, book: OrderBook, reason: str) -> None:
+    def _announce(self, book: OrderBook, received_us: int, reason: str) -> None:
         if book.is_trusted:
             self._trusted.add(book.ticker)
-            at_us = book.updated_us
-            self._submit(QuoteChanged(received_us=at_us, quote=book.quote(at_us)))
+            self._submit(QuoteChanged(received_us=received_us, quote=book.quote(received_us)))
         else:
-            self._distrust((book.ticker,), reason, book.updated_us)
+            self._distrust((book.ticker,), reason, received_us)
 
     def _on_trouble(self, event: FeedDown | FeedGap) -> None:
         tickers = event.tickers if isinstance(event, FeedGap) else tuple(self.books)
@@ -149,7 +140,7 @@ class FeedTranslator:
     def _book(self, ticker: MarketTicker) -> OrderBook:
         book = self.books.get(ticker)
         if book is None:
-            book = self.books[ticker] = OrderBook(ticker)
+            book = self.books[ticker] = OrderBook(ticker, self._top_changed)
         return book
 
 

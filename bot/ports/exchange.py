@@ -5,7 +5,7 @@ Every call may raise ``ExchangeUnavailable`` (after its retries), and
 writes never are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -21,7 +21,6 @@ from bot.domain.market import FeeTerms, Market
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import (
     Balance,
-    BookSide,
     CancelAck,
     Fill,
     Order,
@@ -290,8 +289,25 @@ FeedNews: TypeAlias = (
 FeedEvent: TypeAlias = FeedNews | BookSnapshot | BookDelta
 """Everything a stream tells, for who wants it as values."""
 
-TakesChange: TypeAlias = Callable[[BookSide, Price, Quantity, int, int | None], None]
-"""Takes one change of one book: side, price, signed change, ``received_us``, ``exchange_us``."""
+
+class KeptBook(Protocol):
+    """A listener's book of one market: takes its changes, level by level.
+
+    ``change`` is signed. The venue's stamp stays in its own milliseconds, as it is
+    rarely looked at.
+    """
+
+    def change_bid(
+        self, price: Price, change: Quantity, received_us: int, exchange_ms: int | None
+    ) -> None:
+        """More or less is wanted at a price."""
+        ...
+
+    def change_ask(
+        self, price: Price, change: Quantity, received_us: int, exchange_ms: int | None
+    ) -> None:
+        """More or less is offered at a price."""
+        ...
 
 
 class FeedListener(Protocol):
@@ -300,7 +316,7 @@ class FeedListener(Protocol):
     Nothing here may wait: the socket is not read meanwhile. An exception ends the stream.
     """
 
-    def book(self, snapshot: BookSnapshot) -> TakesChange:
+    def book(self, snapshot: BookSnapshot) -> KeptBook:
         """A whole book. Returns who takes its changes, until its next snapshot or its loss."""
         ...
 

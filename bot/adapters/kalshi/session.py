@@ -14,9 +14,9 @@ import msgspec
 from bot.adapters.kalshi.settings import SessionSettings
 from bot.adapters.kalshi.subscriptions import BookMark, Channel, Subscription
 from bot.adapters.kalshi.wire import stream
-from bot.adapters.kalshi.wire.fields import TIME_MS_MAX
 from bot.domain.errors import InvalidMessage
 from bot.domain.ids import MarketTicker
+from bot.domain.orders import BookSide
 from bot.domain.quotes import BookDelta, BookSnapshot, PublicTrade, TickerUpdate
 from bot.kit.times import SECOND_US
 from bot.ports.exchange import (
@@ -70,7 +70,8 @@ class FeedSession:
     def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
         self._decode_delta = stream.delta_decoder()
-        self._legs = stream.usual_prices(uses_yes_price=settings.uses_yes_price)
+        self._bid_prices = stream.usual_prices(is_complement=False)
+        self._ask_prices = stream.usual_prices(is_complement=not settings.uses_yes_price)
         self._counts = stream.UsualCounts()
         self._wanted: dict[MarketTicker, None] = {}
         self._subscriptions: list[Subscription] = []
@@ -134,19 +135,20 @@ class FeedSession:
         # The next change of a trusted book, in the usual notation, is most of the traffic, and
         # calls are most of what it costs: it is looked up right here. Whatever is in no table,
         # or not next, has changed nothing yet and goes the long way, which means the same.
+        decode = self._decode_delta
         try:
-            found = self._decode_delta(frame)
+            found = decode(frame)
             wire = found.msg
             subscription = self._by_sid[found.sid]
             mark = subscription.books[wire.market_ticker]
-            side, prices = self._legs[wire.side]
-            price = prices[wire.price_dollars]
+            is_bid = wire.side == "yes"
+            price = (self._bid_prices if is_bid else self._ask_prices)[wire.price_dollars]
             change = self._counts[wire.delta_fp]
         except stream.UNUSUAL:
             self._receive_any(frame, received_us)
             return
-        clock, stamp_ms = wire.clock, wire.ts_ms
-        if found.seq - 1 != subscription.last_seq or not 0 <= stamp_ms <= TIME_MS_MAX:
+        clock, seq = wire.clock, found.seq
+        if seq - 1 != subscription.last_seq:
             self._receive_any(frame, received_us)
             return
         if clock is not None and mark.clock is not None:
@@ -154,10 +156,14 @@ class FeedSession:
                 self._receive_any(frame, received_us)
                 return
             mark.clock = clock
-        mark.is_untouched = False
-        subscription.last_seq = found.seq
-        subscription.repeats = 0
-        mark.take(side, price, change, received_us, stamp_ms * 1_000)
+            mark.is_untouched = False
+        subscription.last_seq = seq
+        if subscription.repeats:
+            subscription.repeats = 0
+        if is_bid:
+            mark.book.change_bid(price, change, received_us, wire.ts_ms)
+        else:
+            mark.book.change_ask(price, change, received_us, wire.ts_ms)
 
     def _receive_any(self, frame: bytes | str, received_us: int) -> None:
         """See ``receive``."""
@@ -279,7 +285,7 @@ class FeedSession:
         if book.ticker in subscription.wanted:
             assert self._listener is not None
             mark = BookMark(
-                clock=book.clock, snapshot_us=book.received_us, take=self._listener.book(book)
+                clock=book.clock, snapshot_us=book.received_us, book=self._listener.book(book)
             )
             subscription.trust_book(book.ticker, mark)
 
@@ -289,7 +295,11 @@ class FeedSession:
             return
         if mark.may_follow(delta.clock):
             mark.follow(delta.clock)
-            mark.take(delta.side, delta.price, delta.change, delta.received_us, delta.exchange_us)
+            stamp_us = delta.exchange_us
+            stamp_ms = None if stamp_us is None else stamp_us // 1_000
+            is_bid = delta.side is BookSide.BID
+            take = mark.book.change_bid if is_bid else mark.book.change_ask
+            take(delta.price, delta.change, delta.received_us, stamp_ms)
         elif delta.received_us - mark.snapshot_us > _OVERLAP_US:
             reason = f"book clock went back from {mark.clock} to {delta.clock}"
             self._lose_one(subscription, delta.ticker, reason, delta.received_us)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from bot.adapters.kalshi.settings import SessionSettings
 from bot.domain.ids import MarketTicker
-from bot.ports.exchange import TakesChange
+from bot.ports.exchange import KeptBook
 
 # The venue takes up to 10,000 commands a second and any number of tickers; this keeps frames small.
 _BATCH_MAX = 500
@@ -56,10 +56,10 @@ class BookMark:
 
     clock: int | None
     snapshot_us: int
-    take: TakesChange
-    """Whom the listener named for this book's changes."""
+    book: KeptBook
+    """The listener's own."""
     is_untouched: bool = True
-    """Whether no delta has followed the snapshot yet."""
+    """Whether no numbered delta has followed the snapshot yet."""
 
     def may_follow(self, clock: int | None) -> bool:
         """Whether a change of that clock comes after everything the book holds."""
@@ -71,7 +71,7 @@ class BookMark:
         """A change of that clock was taken."""
         if clock is not None and self.clock is not None:
             self.clock = clock
-        self.is_untouched = False
+            self.is_untouched = False
 
 
 Request: TypeAlias = tuple[str, frozenset[MarketTicker], dict[str, object]]

@@ -6,7 +6,7 @@ from bot.domain.ids import MarketTicker
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide
 from bot.domain.quotes import BookDelta, BookSnapshot
-from bot.ports.exchange import FeedDown, FeedEvent, FeedGap, FeedListener, FeedNews, TakesChange
+from bot.ports.exchange import FeedDown, FeedEvent, FeedGap, FeedListener, FeedNews, KeptBook
 
 
 class AsValues:
@@ -15,24 +15,45 @@ class AsValues:
     def __init__(self, take: Callable[[FeedEvent], None]) -> None:
         self._take = take
 
-    def book(self, snapshot: BookSnapshot) -> TakesChange:
+    def book(self, snapshot: BookSnapshot) -> KeptBook:
         """See :meth:`FeedListener.book`."""
         self._take(snapshot)
-
-        def change(
-            side: BookSide,
-            price: Price,
-            change: Quantity,
-            received_us: int,
-            exchange_us: int | None,
-        ) -> None:
-            self._take(BookDelta(snapshot.ticker, side, price, change, received_us, exchange_us))
-
-        return change
+        return _Changes(snapshot.ticker, self._take)
 
     def news(self, event: FeedNews) -> None:
         """See :meth:`FeedListener.news`."""
         self._take(event)
+
+
+class _Changes:
+    """A book that is not kept: its changes are handed on."""
+
+    def __init__(self, ticker: MarketTicker, take: Callable[[FeedEvent], None]) -> None:
+        self._ticker = ticker
+        self._take = take
+
+    def change_bid(
+        self, price: Price, change: Quantity, received_us: int, exchange_ms: int | None
+    ) -> None:
+        """See :meth:`KeptBook.change_bid`."""
+        self._change(BookSide.BID, price, change, received_us, exchange_ms)
+
+    def change_ask(
+        self, price: Price, change: Quantity, received_us: int, exchange_ms: int | None
+    ) -> None:
+        """See :meth:`KeptBook.change_ask`."""
+        self._change(BookSide.ASK, price, change, received_us, exchange_ms)
+
+    def _change(
+        self,
+        side: BookSide,
+        price: Price,
+        change: Quantity,
+        received_us: int,
+        exchange_ms: int | None,
+    ) -> None:
+        stamp_us = None if exchange_ms is None else exchange_ms * 1_000
+        self._take(BookDelta(self._ticker, side, price, change, received_us, stamp_us))
 
 
 class FromValues:
@@ -40,25 +61,27 @@ class FromValues:
 
     def __init__(self, listener: FeedListener) -> None:
         self._listener = listener
-        self._takers: dict[MarketTicker, TakesChange] = {}
+        self._books: dict[MarketTicker, KeptBook] = {}
 
     def tell(self, event: FeedEvent) -> None:
         """One value. A change of a book that is not known is nobody's."""
         match event:
             case BookDelta():
-                take = self._takers.get(event.ticker)
-                if take is not None:
-                    stamps = event.received_us, event.exchange_us
-                    take(event.side, event.price, event.change, *stamps)
+                book = self._books.get(event.ticker)
+                if book is not None:
+                    stamp_us = event.exchange_us
+                    stamp_ms = None if stamp_us is None else stamp_us // 1_000
+                    change = book.change_bid if event.side is BookSide.BID else book.change_ask
+                    change(event.price, event.change, event.received_us, stamp_ms)
                 return
             case BookSnapshot():
-                self._takers[event.ticker] = self._listener.book(event)
+                self._books[event.ticker] = self._listener.book(event)
                 return
             case FeedDown():
-                self._takers.clear()
+                self._books.clear()
             case FeedGap():
                 for ticker in event.tickers:
-                    self._takers.pop(ticker, None)
+                    self._books.pop(ticker, None)
             case _:
                 pass
         self._listener.news(event)

@@ -2,7 +2,6 @@
 
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Price, Quantity
-from bot.domain.orders import BookSide
 from bot.domain.quotes import BookLevel, BookSnapshot, TickerUpdate
 from bot.marketdata.agreement import WINDOW_US, BookAgreement
 from bot.marketdata.book import OrderBook
@@ -11,14 +10,14 @@ TICKER = MarketTicker("KXBTC15M-26MAY132015-15")
 
 
 def book_with_bid(*prices: int) -> OrderBook:
-    book = OrderBook(TICKER)
+    book = OrderBook(TICKER, lambda *_: None)
     levels = tuple(BookLevel(Price(price), Quantity(100)) for price in prices)
     book.apply_snapshot(BookSnapshot(ticker=TICKER, bids=levels, asks=(), received_us=1))
     return book
 
 
 def take(book: OrderBook, price: int) -> None:
-    book.change(BookSide.BID, Price(price), Quantity(-100), 2)
+    book.change_bid(Price(price), Quantity(-100), 2, None)
 
 
 def ticker(bid: int | None, exchange_us: int) -> TickerUpdate:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import given
@@ -26,8 +27,27 @@ def snapshot(bids: dict[int, int], asks: dict[int, int]) -> BookSnapshot:
     )
 
 
-def apply(book: OrderBook, side: BookSide, price: int, change: int) -> bool:
-    return book.change(side, Price(price), Quantity(change), 2)
+def changed(book: OrderBook, side: BookSide) -> Callable[[Price, Quantity, int, int | None], None]:
+    return book.change_bid if side is BookSide.BID else book.change_ask
+
+
+class Told:
+    """Counts how often the top is said to have changed."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.book = OrderBook(TICKER, self.hear)
+
+    def hear(self, book: OrderBook, received_us: int, exchange_ms: int | None) -> None:
+        assert book is self.book
+        assert (received_us, exchange_ms) == (2, 3)
+        self.times += 1
+
+    def change(self, side: BookSide, price: int, change: int) -> bool:
+        """Whether the top is said to have changed."""
+        before = self.times
+        changed(self.book, side)(Price(price), Quantity(change), 2, 3)
+        return self.times > before
 
 
 levels = st.dictionaries(st.integers(1, 99).map(lambda cent: cent * 100), st.integers(1, 500))
@@ -45,12 +65,13 @@ deltas = st.lists(
 def test_it_agrees_with_a_naive_book_until_the_messages_contradict_each_other(
     bids: dict[int, int], asks: dict[int, int], changes: list[tuple[BookSide, int, int]]
 ) -> None:
-    book = OrderBook(TICKER)
+    kept = Told()
+    book = kept.book
     book.apply_snapshot(snapshot(bids, asks))
     naive = {BookSide.BID: dict(bids), BookSide.ASK: dict(asks)}
     for side, price, change in changes:
         top = book.quote(0)
-        told = apply(book, side, price, change)
+        told = kept.change(side, price, change)
         left = naive[side].get(price, 0) + change
         if left < 0:
             assert book.needs_snapshot
@@ -74,13 +95,13 @@ def test_it_agrees_with_a_naive_book_until_the_messages_contradict_each_other(
 
 
 def test_a_delta_before_any_snapshot_changes_nothing() -> None:
-    book = OrderBook(TICKER)
-    assert apply(book, BookSide.BID, 5_000, 10) is False
-    assert book.needs_snapshot
+    kept = Told()
+    assert kept.change(BookSide.BID, 5_000, 10) is False
+    assert kept.book.needs_snapshot
 
 
 def test_a_lost_message_empties_the_book_until_the_next_snapshot() -> None:
-    book = OrderBook(TICKER)
+    book = Told().book
     book.apply_snapshot(snapshot({5_000: 10}, {6_000: 10}))
     book.distrust()
     assert not book.is_trusted
@@ -90,7 +111,7 @@ def test_a_lost_message_empties_the_book_until_the_next_snapshot() -> None:
 
 
 def test_an_empty_side_is_no_price() -> None:
-    book = OrderBook(TICKER)
+    book = Told().book
     book.apply_snapshot(snapshot({}, {6_000: 10}))
     quote = book.quote(5)
     assert (quote.bid, quote.bid_size, quote.ask) == (None, 0, 6_000)
@@ -122,7 +143,7 @@ def test_a_captured_session_rebuilds_the_prices_the_exchange_announced() -> None
     for event in events:
         ticker, payload = str(event["market_ticker"]), event["payload_json"]
         assert isinstance(payload, dict)
-        book = books.setdefault(ticker, OrderBook(MarketTicker(ticker)))
+        book = books.setdefault(ticker, OrderBook(MarketTicker(ticker), lambda *_: None))
         seen = bests.setdefault(ticker, [])
         if event["event_type"] == "ticker":
             if book.is_trusted:
@@ -132,7 +153,8 @@ def test_a_captured_session_rebuilds_the_prices_the_exchange_announced() -> None
             seen.append(book.best_bid)
         else:
             was_synced = not book.needs_snapshot
-            book.change(*wire_change(payload), 0)
+            side, *change = wire_change(payload)
+            changed(book, side)(*change, 0, None)
             assert not (was_synced and book.needs_snapshot), "no level ever goes below zero"
             seen.append(book.best_bid)
     agreed = sum(

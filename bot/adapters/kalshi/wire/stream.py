@@ -7,11 +7,13 @@ for a payload that cannot be read or a type that did not exist yet.
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Annotated, Literal
 
 import msgspec
 
 from bot.adapters.kalshi.wire.account import order_status_of
 from bot.adapters.kalshi.wire.fields import (
+    TIME_MS_MAX,
     count_of,
     decode,
     inner_price,
@@ -38,7 +40,7 @@ UNUSUAL = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError)
 """What reading any frame as a usual book change may raise."""
 
 _COUNTS_KEPT = 20_000
-_USUAL_COUNT = re.compile(r"-?[0-9]{3,11}").fullmatch
+_USUAL_COUNT = re.compile(r"(-?[0-9]{1,9})\.([0-9]{2})").fullmatch
 _NOTHING = msgspec.Raw(b"null")
 
 
@@ -105,8 +107,8 @@ class UsualDelta(msgspec.Struct, gc=False):
     market_ticker: MarketTicker
     price_dollars: str
     delta_fp: str
-    side: str
-    ts_ms: int
+    side: Literal["yes", "no"]
+    ts_ms: Annotated[int, msgspec.Meta(ge=0, le=TIME_MS_MAX)]
     clock: int | None = None
 
 
@@ -241,25 +243,20 @@ class UsualCounts(dict[str, Quantity]):
 
     def __missing__(self, text: str) -> Quantity:
         """The size. Raises ``KeyError`` for a text in another notation."""
-        digits = text[:-3] + text[-2:]
-        if text[-3:-2] != "." or not _USUAL_COUNT(digits):
+        found = _USUAL_COUNT(text)
+        if found is None:
             raise KeyError(text)
-        count = Quantity(int(digits))
+        count = Quantity(int(found[1] + found[2]))
         if len(self) < _COUNTS_KEPT:
             self[text] = count
         return count
 
 
 @cache
-def usual_prices(*, uses_yes_price: bool) -> Mapping[str, tuple[BookSide, Mapping[str, Price]]]:
-    """For each leg the side it is, and every text of a price as a YES price. Made once."""
-    inner = [Price(number) for number in range(1, PAYOUT)]
-    asks = inner if uses_yes_price else [complement(price) for price in inner]
-    texts = [format_price(price) for price in inner]
-    return {
-        "yes": (BookSide.BID, dict(zip(texts, inner, strict=True))),
-        "no": (BookSide.ASK, dict(zip(texts, asks, strict=True))),
-    }
+def usual_prices(*, is_complement: bool) -> Mapping[str, Price]:
+    """Every text of a price somebody can trade at as a YES price. Made once for each leg."""
+    inner = map(Price, range(1, PAYOUT))
+    return {format_price(price): complement(price) if is_complement else price for price in inner}
 
 
 def delta_decoder() -> Callable[[bytes | str], DeltaFrame]:

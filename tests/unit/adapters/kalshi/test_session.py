@@ -360,7 +360,7 @@ STEPS = st.lists(
 def state_of(subscription: Subscription) -> dict[str, Any]:
     state = asdict(subscription)
     for mark in state["books"].values():
-        del mark["take"]
+        del mark["book"]
     return state
 
 

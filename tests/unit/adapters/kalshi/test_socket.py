@@ -21,7 +21,7 @@ from bot.adapters.kalshi.socket import StreamSocket
 from bot.domain.ids import MarketTicker
 from bot.domain.quotes import BookDelta, BookSnapshot
 from bot.kit.clock import SystemClock
-from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedNews, FeedUp, TakesChange
+from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedNews, FeedUp, KeptBook
 from tests.support.blackhole import BlackHole
 from tests.support.feeds import opened
 
@@ -366,7 +366,7 @@ async def test_a_server_that_never_answers_the_handshake_is_tried_again(stream: 
 class Failing:
     """A listener with a defect."""
 
-    def book(self, snapshot: BookSnapshot) -> TakesChange:
+    def book(self, snapshot: BookSnapshot) -> KeptBook:
         raise LookupError("a defect")
 
     def news(self, event: FeedNews) -> None:

@@ -90,7 +90,7 @@ def test_delays_grow_and_are_forgotten_after_a_calm_time() -> None:
 
 def test_a_missing_snapshot_is_overdue_after_its_time() -> None:
     subscription = confirmed(A, B)
-    subscription.trust_book(A, BookMark(clock=5, snapshot_us=0, take=lambda *_: None))
+    subscription.trust_book(A, BookMark(clock=5, snapshot_us=0, book=None))
     assert subscription.overdue(6 * S, 5 * S) == ["B"]
     subscription.snapshots_asked(["B"], 6 * S)  # type: ignore[list-item]
     assert subscription.overdue(7 * S, 5 * S) == []

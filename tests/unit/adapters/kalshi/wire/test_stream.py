@@ -234,9 +234,7 @@ def test_usual_sizes_are_read_once_and_others_are_left_to_the_long_way() -> None
 
 
 def test_usual_prices_are_those_somebody_can_trade_at() -> None:
-    side, prices = stream.usual_prices(uses_yes_price=False)["no"]
-    assert side is BookSide.ASK
+    prices = stream.usual_prices(is_complement=True)
     assert (prices["0.4800"], prices["0.0001"], len(prices)) == (5_200, 9_999, 9_999)
-    assert stream.usual_prices(uses_yes_price=True)["no"][1]["0.4800"] == 4_800
-    assert stream.usual_prices(uses_yes_price=True)["yes"][0] is BookSide.BID
+    assert stream.usual_prices(is_complement=False)["0.4800"] == 4_800
     assert not {"0.0000", "1.0000"} & prices.keys()
