@@ -24,9 +24,9 @@ from bot.console.commands import (
     CommandTable,
     Invocation,
 )
-from bot.console.handover import ask_handover
+from bot.console.handover import adopt, ask_adopt, ask_handover, hand_over
 from bot.domain.errors import StorageUnavailable
-from bot.domain.ids import InstanceId, MarketTicker
+from bot.domain.ids import MarketTicker
 from bot.domain.operations import AccessLevel, BreakerView, HaltView
 from bot.kit.markup import bold, code, escape
 from bot.ports.messages import MessageButton
@@ -167,28 +167,6 @@ async def _reset_breaker(call: Invocation) -> Answer:
     name = call.arguments["name"].lower()
     force = "force" in call.arguments
     return acts.told(await call.operator.reset_breaker(call.authority, name, force=force))
-
-
-async def _ask_adopt(call: Invocation) -> Asked | Answer:
-    halt = await call.operator.halt_state()
-    return Asked(
-        text="Shut the order groups of another bot, which cancels their orders?\n"
-        f"Halted: {escape(halt.reason) if halt.is_halted else 'no'}\n"
-        "Right only if that bot has ended, or was this one before its database was lost.",
-        fingerprint=f"adopt:{halt.changed_us}",
-        confirm_label="Take over",
-    )
-
-
-async def _adopt(call: Invocation) -> Answer:
-    return acts.told(await call.operator.adopt(call.authority))
-
-
-async def _hand_over(call: Invocation) -> Answer:
-    # Without an id the question was about the only one there is.
-    others = [one for one in await call.operator.instances() if one.is_alive and not one.is_me]
-    typed = call.arguments.get(INSTANCE.name) or (others[0].instance if len(others) == 1 else "")
-    return acts.told(await call.operator.hand_over(call.authority, InstanceId(typed)))
 
 
 async def _breakers(call: Invocation) -> Answer:
@@ -371,15 +349,15 @@ def _acting() -> tuple[CommandSpec, ...]:
         ),
         row(
             name="adopt",
-            handler=_adopt,
-            asker=_ask_adopt,
+            handler=adopt,
+            asker=ask_adopt,
             level=_ADMIN,
             increases_risk=True,
             help="Take over from another bot found on this account: shut its order groups",
         ),
         row(
             name="handover",
-            handler=_hand_over,
+            handler=hand_over,
             asker=partial(ask_handover, run_prefix=RUN_PREFIX),
             level=_ADMIN,
             arguments=(INSTANCE,),

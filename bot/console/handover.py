@@ -1,8 +1,10 @@
-"""The question before a hand-over: to whom, and what it costs meanwhile."""
+"""Commands about other bots: giving the lead to one of ours, taking over from one that is not."""
 
 import difflib
 
-from bot.console.commands import Answer, Asked, Invocation
+from bot.console.acts import told
+from bot.console.commands import INSTANCE, Answer, Asked, Invocation
+from bot.domain.ids import InstanceId
 from bot.domain.operations import InstanceView
 from bot.kit.markup import ago, code, escape
 from bot.ports.messages import MessageButton
@@ -30,6 +32,31 @@ async def ask_handover(call: Invocation, run_prefix: str) -> Asked | Answer:
     if not others:
         return Answer(text=_NOBODY, outcome="refused: no other living instance")
     return _pick(typed, views, others, run_prefix)
+
+
+async def ask_adopt(call: Invocation) -> Asked | Answer:
+    """Show the halt that another bot caused, and ask."""
+    halt = await call.operator.halt_state()
+    return Asked(
+        text="Shut the order groups of another bot, which cancels their orders?\n"
+        f"Halted: {escape(halt.reason) if halt.is_halted else 'no'}\n"
+        "Right only if that bot has ended, or was this one before its database was lost.",
+        fingerprint=f"adopt:{halt.changed_us}",
+        confirm_label="Take over",
+    )
+
+
+async def adopt(call: Invocation) -> Answer:
+    """Take over from another bot."""
+    return told(await call.operator.adopt(call.authority))
+
+
+async def hand_over(call: Invocation) -> Answer:
+    """Give the lead away."""
+    # Without an id the question was about the only one there is.
+    others = [one for one in await call.operator.instances() if one.is_alive and not one.is_me]
+    typed = call.arguments.get(INSTANCE.name) or (others[0].instance if len(others) == 1 else "")
+    return told(await call.operator.hand_over(call.authority, InstanceId(typed)))
 
 
 def _question(chosen: InstanceView, now_us: int) -> Asked:
