@@ -67,3 +67,15 @@ def test_every_known_defect_has_a_test_that_exists_or_says_that_it_has_none() ->
         tests = re.findall(r"`(test_\w+)`", proof)
         assert tests or "not yet (" in proof, name
         assert [test for test in tests if f"def {test}(" not in sources] == [], name
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    defined = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8"))
+    }
+    page = (ROOT / "docs/leadership.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 30
+    assert named <= defined, named - defined
