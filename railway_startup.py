@@ -6,7 +6,15 @@ the preflight has passed. Who leads is decided in the database, never here.
 
 import sys
 
-from bot import cli
+try:
+    from bot import cli
+except ModuleNotFoundError as fault:
+    if __name__ != "__main__":
+        raise
+    sys.stderr.write(
+        f"{sys.executable} lacks {fault.name}: use .venv/bin/python railway_startup.py\n"
+    )
+    sys.exit(2)
 
 
 def start() -> None:

@@ -35,6 +35,11 @@ def _run(arguments: list[str]) -> int:
         outcome = cli.main(arguments, prog_name="python -m bot", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").partition(".")[0] == "bot":
+            raise
+        click.echo(f"{sys.executable} lacks {fault.name}: use .venv/bin/python", err=True)
+        return ExitCode.USAGE
     except (click.ClickException, click.Abort, KeyboardInterrupt, BotError, OSError) as fault:
         return report(fault)
     return outcome if isinstance(outcome, int) else ExitCode.DONE

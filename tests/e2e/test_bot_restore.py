@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -41,7 +42,7 @@ async def wipe(home: Home) -> None:
 def restore(home: Home, file: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [str(ROOT / "restore_db.sh"), str(file)],
-        env=home.environment(),
+        env={"PYTHON": sys.executable, **home.environment()},  # where there is no .venv
         capture_output=True,
         text=True,
         check=False,

@@ -150,13 +150,27 @@ def test_a_doors_help_names_its_own_options_and_starts_nothing(
     assert all(one in said[0] for one in named)
 
 
-@pytest.mark.parametrize("door", ["instance_manager.py", "check_bot_running.py"])
+@pytest.mark.parametrize(
+    "door", ["instance_manager.py", "check_bot_running.py", "railway_startup.py", "-m bot"]
+)
 def test_a_python_without_the_dependencies_is_told_which_to_use(house: House, door: str) -> None:
     (house.root / "bot/cli/__init__.py").write_text("import no_such_dependency\n")
-    asked = house.start(door, "--help")
+    shutil.copy(ROOT / "bot/__main__.py", house.root / "bot/__main__.py")
+    asked = house.start(*door.split(), "--help")
     _, err = asked.communicate(timeout=30)
     assert asked.returncode == 2
     assert err == (f"{sys.executable} lacks no_such_dependency: use .venv/bin/python {door}\n")
+
+
+def test_a_dependency_that_a_command_needs_is_told_too() -> None:
+    without = (
+        "import sys; sys.modules['sqlalchemy'] = None; from bot.cli import main; main(['gaps'])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 2
+    assert told.stderr == f"{sys.executable} lacks sqlalchemy: use .venv/bin/python\n"
 
 
 @pytest.mark.parametrize(
