@@ -7,6 +7,7 @@ Without one (mode collect) a halt and its end are the store's alone.
 import asyncio
 import logging
 import platform
+from typing import TypedDict
 
 from bot import __version__
 from bot.adapters.storage.collection import SqlCollectionStore
@@ -31,6 +32,7 @@ from bot.domain.events import (
     ForeignAcknowledged,
     HaltCommanded,
     PanicCommanded,
+    ReconcileCommanded,
     UnhaltCommanded,
 )
 from bot.domain.ids import InstanceId, MarketTicker
@@ -70,11 +72,20 @@ logger = logging.getLogger(__name__)
 _NO_HALT = "There is no halt to end."
 _DECISIONS_SHOWN = 10
 _SAVED_WITHIN_S = 10.0
+_COMPARED_WITHIN_S = 20.0
 _LOOK_S = 0.05
 _FAILURES = ("timeout", "connection", "http_5", "http_401")
 _COLLECTS_ONLY = StopReason(
     kind=StopKind.OFF, why="mode collect does not trade", remedy="start it with --mode trade"
 )
+
+
+class _Given(TypedDict):
+    """What every command carries."""
+
+    received_us: int
+    command_id: int
+    actor: str
 
 
 class BotOperator:
@@ -92,14 +103,7 @@ class BotOperator:
     def halt_now(self, authority: Authority, reason: str) -> None:
         """See ``Operator.halt_now``."""
         if self._desk is not None:
-            self._desk.submit(
-                HaltCommanded(
-                    received_us=self._running.clock.now_us(),
-                    command_id=authority.number,
-                    actor=authority.actor,
-                    reason=reason,
-                )
-            )
+            self._desk.submit(HaltCommanded(**self._given(authority), reason=reason))
 
     async def halt(self, authority: Authority, reason: str) -> HaltView:
         """See ``Operator.halt``."""
@@ -130,11 +134,7 @@ class BotOperator:
             await self._save_halt(authority, halted=False, reason="", act=act)
             await self._running.alerts.tell(AlertKind.HALT_CLEARED, {"by": authority.actor})
             return Done(text="The halt is ended. This instance collects; it does not trade.")
-        command = UnhaltCommanded(
-            received_us=self._running.clock.now_us(),
-            command_id=authority.number,
-            actor=authority.actor,
-        )
+        command = UnhaltCommanded(**self._given(authority))
         # Stored with the halt's end, so that a successor knows that it happened.
         acts = self._desk.acts
         # It is written before it takes effect, so it claims no more than it is.
@@ -156,13 +156,7 @@ class BotOperator:
         if self._desk is None:
             return Refused(why="mode collect has no breakers", remedy="start it with --mode trade")
         answer = await self._ask(
-            BreakerResetCommanded(
-                received_us=self._running.clock.now_us(),
-                command_id=authority.number,
-                actor=authority.actor,
-                name=name,
-                is_forced=force,
-            )
+            BreakerResetCommanded(**self._given(authority), name=name, is_forced=force)
         )
         remedy = f"/breakers shows what holds {name}"
         if authority.channel == Channel.CLI:  # where there is no /breakers
@@ -177,61 +171,46 @@ class BotOperator:
 
     async def acknowledge(self, authority: Authority, ticker: MarketTicker) -> Outcome:
         """See ``Operator.acknowledge``."""
-        event = ForeignAcknowledged(
-            received_us=self._running.clock.now_us(),
-            command_id=authority.number,
-            actor=authority.actor,
-            ticker=ticker,
-        )
+        event = ForeignAcknowledged(**self._given(authority), ticker=ticker)
         return await self._carry_out(authority, f"/acknowledge {ticker}", event)
 
     async def close(self, authority: Authority, ticker: MarketTicker | None) -> Outcome:
         """See ``Operator.close``."""
-        event = CloseCommanded(
-            received_us=self._running.clock.now_us(),
-            command_id=authority.number,
-            actor=authority.actor,
-            ticker=ticker,
-        )
+        event = CloseCommanded(**self._given(authority), ticker=ticker)
         return await self._carry_out(authority, f"/close {ticker or 'all'}", event)
 
     async def panic(self, authority: Authority, *, everything: bool) -> Outcome:
         """See ``Operator.panic``."""
         if self._desk is None:
             await self.halt(authority, "panic")
-        event = PanicCommanded(
-            received_us=self._running.clock.now_us(),
-            command_id=authority.number,
-            actor=authority.actor,
-            is_everything=everything,
-        )
+        event = PanicCommanded(**self._given(authority), is_everything=everything)
         line = f"/panic{' everything' if everything else ''}"
         begun = await self._carry_out(authority, line, event)
         if self._desk is None or isinstance(begun, Refused):
             return begun
         return Done(text=f"{begun.text}. {await word_of_panic(self._desk)}")
 
+    async def reconcile(self, authority: Authority) -> Outcome:
+        """See ``Operator.reconcile``."""
+        event = ReconcileCommanded(**self._given(authority))
+        try:
+            async with asyncio.timeout(_COMPARED_WITHIN_S):
+                return await self._carry_out(authority, "/reconcile", event)
+        except TimeoutError:
+            why = "the exchange's account was not read in time"
+            return Refused(why=why, remedy="it is read every minute anyway")
+
     async def judge_entry(
         self, authority: Authority, proposal: str, *, is_approved: bool
     ) -> Outcome:
         """See ``Operator.judge_entry``."""
-        event = EntryJudged(
-            received_us=self._running.clock.now_us(),
-            command_id=authority.number,
-            actor=authority.actor,
-            proposal=proposal,
-            is_approved=is_approved,
-        )
+        event = EntryJudged(**self._given(authority), proposal=proposal, is_approved=is_approved)
         word = "/approve" if is_approved else "/skip"
         return await self._carry_out(authority, f"{word} {proposal}", event)
 
     async def cancel_entries(self, authority: Authority) -> Outcome:
         """See ``Operator.cancel_entries``."""
-        event = EntriesCancelCommanded(
-            received_us=self._running.clock.now_us(),
-            command_id=authority.number,
-            actor=authority.actor,
-        )
+        event = EntriesCancelCommanded(**self._given(authority))
         return await self._carry_out(authority, "/cancel", event)
 
     async def adopt(self, authority: Authority) -> Outcome:
@@ -386,6 +365,13 @@ class BotOperator:
         )
 
     # --- helpers ----------------------------------------------------------------------------
+
+    def _given(self, authority: Authority) -> _Given:
+        return _Given(
+            received_us=self._running.clock.now_us(),
+            command_id=authority.number,
+            actor=authority.actor,
+        )
 
     async def _ask(self, event: CommandEvent) -> EngineReply:
         assert self._desk is not None

@@ -48,6 +48,11 @@ async def ask_panic(call: Invocation) -> Asked | Answer:
     )
 
 
+async def reconcile(call: Invocation) -> Answer:
+    """Compare with the exchange now."""
+    return told(await call.operator.reconcile(call.authority))
+
+
 async def approve(call: Invocation) -> Answer:
     """Let a proposed entry be sent."""
     return await _judge(call, is_approved=True)

@@ -302,6 +302,12 @@ def _acting() -> tuple[CommandSpec, ...]:
             help="Cancel every resting entry; take-profits stay",
         ),
         row(
+            name="reconcile",
+            handler=acts.reconcile,
+            level=_TRADER,
+            help="Compare with the exchange's account now",
+        ),
+        row(
             name="approve",
             handler=acts.approve,
             level=_TRADER,

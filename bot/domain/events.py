@@ -379,6 +379,15 @@ class EntryJudged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileCommanded:
+    """Compare with the exchange now, and say what came of it."""
+
+    received_us: int
+    command_id: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesCancelCommanded:
     """Cancel every resting entry of ours; take-profits stay."""
 
@@ -426,6 +435,7 @@ CommandEvent: TypeAlias = (
     | CloseCommanded
     | PanicCommanded
     | EntryJudged
+    | ReconcileCommanded
     | EntriesCancelCommanded
     | ForeignAcknowledged
 )

@@ -23,7 +23,7 @@ from bot.domain.records import BracketRecord, StoredState
 from bot.domain.tradingday import trading_day
 from bot.engine import duty, panic
 from bot.engine.draft import Draft
-from bot.engine.effects import NoticeKind
+from bot.engine.effects import NoticeKind, Reply
 from bot.engine.ledger import PEAK, peak_of, peak_record
 from bot.engine.order_events import on_order_event, on_settlement
 from bot.engine.reconcile import Mismatch, mismatches, missed_events, unexplained
@@ -72,9 +72,31 @@ def _load_breakers(world: World, state: StoredState) -> None:
 
 
 def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
-    """Learn what was missed, then compare positions."""
+    """Learn what was missed, compare positions, and tell whoever asked."""
     if not world.is_loaded:
         return
+    found = _compare(world, read, draft)
+    waiting = [one for one in world.reads_awaited if one[1] <= read.requested_us]
+    for command_id, _ in waiting:
+        text = _word_of(world, found)
+        draft.urgent(Reply(command_id=command_id, text=text, is_done=True))
+    world.reads_awaited = [one for one in world.reads_awaited if one not in waiting]
+
+
+def _word_of(world: World, found: tuple[Mismatch, ...]) -> str:
+    if found:
+        told = ", ".join(
+            f"{one.ticker} {format_quantity(one.theirs)}, not {format_quantity(one.ours)}"
+            for one in found
+        )
+        word = "seen again soon" if world.doubtful else "taken over"
+        return f"the exchange states otherwise and is right ({word}): {told}"
+    not_ours = ", ".join(sorted(world.foreign.seen)) or "nothing"
+    positions = len(world.ledger.open_positions())
+    return f"the exchange agrees: {positions} positions; not ours and not seen yet: {not_ours}"
+
+
+def _compare(world: World, read: ExchangeRead, draft: Draft) -> tuple[Mismatch, ...]:
     world.ledger.cash = read.truth.balance.cash
     world.ledger.cash_by_shard = dict(read.truth.balance.by_shard)
     world.shards_read_us = read.requested_us
@@ -84,7 +106,7 @@ def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
     is_settled = all(world.doubtful.get(ticker) == what for ticker, what in stated.items())
     if found and not is_settled:
         world.doubtful = stated
-        return
+        return found
     world.doubtful = {}
     by_ticker = {position.ticker: position for position in read.truth.positions}
     for mismatch in found:
@@ -100,6 +122,7 @@ def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
         _tell_reconciled(world, learned, len(found), draft)
     work_all(world, draft)
     panic.on_read(world, read, draft)
+    return found
 
 
 def _explain_cash(world: World, truth: ExchangeTruth, draft: Draft, *, is_adopted: bool) -> None:

@@ -13,13 +13,14 @@ from bot.domain.events import (
     HaltFound,
     HaltSaved,
     PanicCommanded,
+    ReconcileCommanded,
     Role,
     UnhaltCommanded,
 )
 from bot.domain.records import ExitReason, HaltRecord
 from bot.engine import approvals, panic
 from bot.engine.draft import Draft
-from bot.engine.duty import forget_counts, readings, replace_state
+from bot.engine.duty import ask_now, forget_counts, readings, replace_state
 from bot.engine.effects import CancelOrder, NoticeKind, Reply, SaveHalt, TriggerEntryGroups
 from bot.engine.entries import consider
 from bot.engine.order_events import NO_COMMAND, halt
@@ -36,6 +37,7 @@ OtherCommand = (
     | ForeignAcknowledged
     | PanicCommanded
     | EntryJudged
+    | ReconcileCommanded
 )
 
 
@@ -63,6 +65,9 @@ def _on_other(world: World, event: OtherCommand, draft: Draft) -> None:
             _reply(draft, event, panic.begin(world, event, draft), is_done=True)
         case EntryJudged():
             _judge_entry(world, event, draft)
+        case ReconcileCommanded():
+            world.reads_awaited.append((event.command_id, world.now_us))
+            ask_now(world, "on demand", draft)
         case EntriesCancelCommanded():
             _cancel_entries(world, event, draft)
         case ForeignAcknowledged():

@@ -143,6 +143,8 @@ class World:
     reconciled_us: int | None = None
     """Since when this leadership has known the account."""
     read_asked_us: int | None = None
+    reads_awaited: list[tuple[int, int]] = field(default_factory=list)
+    """Commands that wait for a read of the account, and since when."""
     doubtful: Mapping[MarketTicker, Quantity] = field(default_factory=dict)
     """Position mismatches of the last read: seen twice alike, they are taken as they are."""
     shards_read_us: int = 0

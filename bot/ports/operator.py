@@ -78,6 +78,10 @@ class Operator(Protocol):
         """
         ...
 
+    async def reconcile(self, authority: Authority) -> Outcome:
+        """Compare with the exchange's account now; refused when it does not answer in time."""
+        ...
+
     async def judge_entry(
         self, authority: Authority, proposal: str, *, is_approved: bool
     ) -> Outcome:

@@ -246,6 +246,9 @@ class FakeOperator:
         what = f"panic{' everything' if everything else ''}"
         return self._act(what, authority, "halted, leaving 1 positions and entries. flat")
 
+    async def reconcile(self, authority: Authority) -> Outcome:
+        return self._act("reconcile", authority, "the exchange agrees: 2 positions")
+
     async def judge_entry(
         self, authority: Authority, proposal: str, *, is_approved: bool
     ) -> Outcome:

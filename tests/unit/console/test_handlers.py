@@ -28,6 +28,7 @@ GOLDEN = {
         "/unhalt - End the halt\n"
         "/reset_breaker [name] [force] - Reset a tripped breaker; without a name it lists them\n"
         "/cancel - Cancel every resting entry; take-profits stay\n"
+        "/reconcile - Compare with the exchange's account now\n"
         "/approve [id] - Send one of the first live orders, which wait for a person\n"
         "/skip [id] - Let such an order go, and its market alone for an hour\n"
         "/panic [everything] - Halt at once; then, once confirmed, "
@@ -120,6 +121,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "cancel",
         "close",
         "panic",
+        "reconcile",
         "approve",
         "skip",
         "acknowledge",
@@ -149,6 +151,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "cancel",
         "close",
         "panic",
+        "reconcile",
         "approve",
         "skip",
         "acknowledge",
@@ -226,6 +229,11 @@ async def test_a_proposed_order_is_judged_by_its_button_or_by_word():
     assert [name for name, _ in talk.operator.acts] == ["approve 7-1", "skip 7-2"]
     assert body(await talk.says(TRADER, "/approve")).startswith("Say which")
     assert body(await talk.says(VIEWER, "/approve 7-1")) == "/approve needs the level trader."
+
+
+async def test_a_comparison_with_the_exchange_is_asked_for_and_told():
+    talk = Talk()
+    assert body(await talk.says(TRADER, "/reconcile")) == ("Done: the exchange agrees: 2 positions")
 
 
 async def test_a_viewer_cannot_panic():

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import InvariantBroken
-from bot.domain.events import ExchangeRead, ForeignAcknowledged, OrderReported, Role, StateLoaded
+from bot.domain.events import (
+    ExchangeRead,
+    ForeignAcknowledged,
+    OrderReported,
+    ReconcileCommanded,
+    Role,
+    StateLoaded,
+)
 from bot.domain.ids import ClientOrderId, MarketTicker, OrderId
 from bot.domain.money import Money, Quantity
 from bot.domain.orders import BookSide, Order, OrderStatus, Purpose
@@ -199,3 +206,41 @@ def test_the_history_of_an_account_is_booked_without_a_message_for_every_market(
     assert [one["what"] for one in fresh.told_of(NoticeKind.FOREIGN_ACTIVITY)] == [
         "position of 5.00"
     ], "told of what is there, not of how it came"
+
+
+def reconcile(desk: Desk, number: int) -> None:
+    desk.put(ReconcileCommanded(received_us=desk.now_us, command_id=number, actor="ann"))
+
+
+def test_a_comparison_on_demand_reads_the_account_and_tells_what_it_found() -> None:
+    desk = leading()
+    desk.bought()
+    desk.accept()
+    desk.wait(20)
+    desk.replies.clear()
+    reconcile(desk, 1)
+    assert desk.is_asking()
+    assert desk.replies == [], "it is answered when the account has been read"
+    desk.read()
+    assert desk.replies[-1].text == (
+        "the exchange agrees: 1 positions; not ours and not seen yet: nothing"
+    )
+    desk.foreign_positions[TICKER] = 300
+    reconcile(desk, 2)
+    desk.read()
+    assert desk.replies[-1].text.startswith(
+        "the exchange states otherwise and is right (seen again soon): "
+    )
+    reconcile(desk, 3)
+    desk.read()
+    assert "(taken over)" in desk.replies[-1].text
+    assert desk.engine.world.reads_awaited == []
+
+
+def test_a_read_that_began_before_the_command_does_not_answer_it() -> None:
+    desk = leading()
+    began_us = desk.now_us
+    desk.wait(1)
+    reconcile(desk, 1)
+    desk.put(ExchangeRead(received_us=desk.now_us, requested_us=began_us, truth=desk.truth()))
+    assert desk.replies == []
