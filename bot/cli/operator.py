@@ -68,6 +68,22 @@ def reset_breaker(
     return _give(settings, line, scope, as_json=as_json)
 
 
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@scope_option
+@json_option
+@with_settings
+def adopt(settings: BotSettings, *, yes: bool, scope: str | None, as_json: bool) -> int:
+    """Shut the order groups of another bot found on this account; the halt stays."""
+    if not yes:
+        click.confirm(
+            "Has the other bot ended, or was it this one before its database was lost?",
+            abort=True,
+            err=True,
+        )
+    return _give(settings, "/adopt", scope, as_json=as_json)
+
+
 @click.command("cancel-orders")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(

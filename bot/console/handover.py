@@ -56,6 +56,8 @@ async def hand_over(call: Invocation) -> Answer:
     # Without an id the question was about the only one there is.
     others = [one for one in await call.operator.instances() if one.is_alive and not one.is_me]
     typed = call.arguments.get(INSTANCE.name) or (others[0].instance if len(others) == 1 else "")
+    if not typed:
+        return Answer(text=_NOBODY, outcome="refused: no other living instance")
     return told(await call.operator.hand_over(call.authority, InstanceId(typed)))
 
 

@@ -63,6 +63,14 @@ async def test_what_cannot_lead_is_refused_with_the_reason(
     assert talk.operator.acts == []
 
 
+async def test_without_a_question_and_with_nobody_there_nothing_happens() -> None:
+    talk = Talk()
+    talk.operator.instance_views = (INSTANCE,)
+    reply = await talk.says(ADMIN, "/handover", is_confirmed=True)
+    assert "There is no other living instance." in body(reply)
+    assert talk.operator.acts == []
+
+
 async def test_a_successor_that_dies_before_the_press_does_not_get_the_lead() -> None:
     talk = Talk()
     asked = await talk.says(ADMIN, "/handover inst-6e")
