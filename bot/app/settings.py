@@ -9,28 +9,35 @@ dollars, percent and seconds here; the packages get integers with units.
 import difflib
 import os
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import PydanticBaseSettingsSource
 from typing_extensions import override
 
 from bot.adapters.storage.urls import parse_address
+from bot.app.sections import (
+    Account,
+    BackupSection,
+    CollectSection,
+    DatabaseSection,
+    Deployment,
+    ExchangeSection,
+    LeadershipSection,
+    LogSection,
+    Mode,
+    Secrets,
+    TelegramSection,
+    TradingSection,
+    WebSection,
+)
 from bot.app.settings_file import DEFAULT_SECRETS_FILE, read_file
 from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import Scope
-
-Mode = Literal["collect", "analyze", "trade"]
-Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
-Dollars = Annotated[Decimal, Field(ge=0, decimal_places=6)]
-UnitPrice = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)]
-Seconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
 # The names the operations documents use, and where each belongs. Earlier names win.
 DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
@@ -78,197 +85,6 @@ _LISTS = {
     "telegram.viewer_ids",
     "telegram.alert_chat_ids",
 }
-
-
-class _Section(BaseModel):
-    """Unknown names are faults: a typing mistake must not leave a default in force."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class Secrets(_Section):
-    """From the environment only. ``repr`` hides the values."""
-
-    kalshi_key_id: SecretStr | None = None
-    kalshi_private_key: SecretStr | None = None
-    kalshi_private_key_path: Path | None = None
-    telegram_bot_token: SecretStr | None = None
-    openai_api_key: SecretStr | None = None
-    anthropic_api_key: SecretStr | None = None
-    portal_token: SecretStr | None = None
-
-    def values(self) -> tuple[str, ...]:
-        """Every secret text, for the log redaction."""
-        found = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(one.get_secret_value() for one in found if isinstance(one, SecretStr))
-
-
-class Account(_Section):
-    """Whose money: a name of your choice and Kalshi's subaccount number."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "main"
-    subaccount: Annotated[int, Field(ge=0, le=63)] = 0
-
-
-class Deployment(_Section):
-    """Where this process runs; Railway sets these by itself."""
-
-    environment: str | None = None
-    durable_disk: bool | None = None
-    """Whether files survive a deploy; not known: yes, except on Railway without a volume."""
-    volume_path: Path | None = None
-    deployment_id: str | None = None
-    replica_id: str | None = None
-    draining_s: int | None = None
-    overlap_s: int | None = None
-    healthcheck_timeout_s: int | None = None
-
-
-class ExchangeSection(_Section):
-    """Which Kalshi, and how fast we may ask it."""
-
-    environment: Literal["demo", "production"] = "demo"
-    rest_url: str | None = None
-    ws_url: str | None = None
-    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 10
-    request_timeout_s: Seconds = 10
-    retries: Annotated[int, Field(ge=1, le=10)] = 5
-
-
-class DatabaseSection(_Section):
-    """SQLite for one machine, PostgreSQL for everything else."""
-
-    url: SecretStr = SecretStr("sqlite:///var/kalshi.sqlite")
-    synchronous: Literal["FULL", "NORMAL"] = "FULL"
-
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether the host lock decides who leads."""
-        return self.url.get_secret_value().startswith("sqlite")
-
-
-class CollectSection(_Section):
-    """What the hourly cycle records. An empty list means the macro default series."""
-
-    series: tuple[str, ...] = ()
-    reports_dir: Path = Path("reports")
-    status_file: Path = Path("status.json")
-    page_limit: Annotated[int, Field(ge=1, le=1000)] = 1000
-    concurrency: Annotated[int, Field(ge=1, le=32)] = 4
-    retry_s: Seconds = 300
-    """A cycle that failed or was partial is tried again after this, while its hour lasts."""
-
-
-class BackupSection(_Section):
-    """Where backups go and how many are kept."""
-
-    dir: Path = Path("backups")
-    keep: Count = 14
-    hour_utc: Annotated[int, Field(ge=0, le=23)] = 2
-
-
-class LeadershipSection(_Section):
-    """Lease timings in seconds; their inequalities are checked when the terms are built."""
-
-    lease_s: Seconds = 15
-    renew_s: Seconds = 2
-    database_timeout_s: Seconds = 2
-    gate_s: Seconds = 8
-    stop_s: Seconds = 11
-    watchdog_s: Seconds = 12
-    order_timeout_s: Seconds = 3
-    drain_s: Seconds = 10
-    retry_s: Seconds = 0.5
-    poll_s: Seconds = 1
-    settle_s: Seconds = 5
-    allow_foreign_host: bool = False
-    """Whether a start off the platform may move the lead to this machine (--lead-anyway)."""
-
-
-class TelegramSection(_Section):
-    """Who may speak to the bot (user ids) and where alerts go (chat ids)."""
-
-    admin_ids: tuple[int, ...] = ()
-    trader_ids: tuple[int, ...] = ()
-    viewer_ids: tuple[int, ...] = ()
-    group_ids: tuple[int, ...] = ()
-    alert_chat_ids: tuple[int, ...] = ()
-    api_url: str = "https://api.telegram.org"
-
-
-class WebSection(_Section):
-    """The HTTP server: health, status and the portal."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    stale_after_s: Seconds = 7200
-
-
-class LogSection(_Section):
-    """Log lines: level, form and place."""
-
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    http_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
-    format: Literal["auto", "text", "json"] = "auto"
-    dir: Path | None = None
-    file: Path | None = None
-    stdout: bool = True
-
-
-class TradingSection(_Section):
-    """Mode ``trade``: paper unless ``live`` and its environment are named."""
-
-    live: bool = False
-    live_environment: str | None = None
-    read_only: bool = False
-    """Watch the account of the key: positions and fills are kept and told, nothing is ever sent."""
-    starts_unhalted: bool = False
-    paper_cash: Dollars = Decimal(10_000)
-    traded_by_hand_too: bool = False
-    strategies: dict[str, dict[str, int]] = {"near_expiry": {}}
-    # Which markets are watched; every open market of the series in ``always_watch`` is.
-    always_watch: tuple[str, ...] = ()
-    probability_min: UnitPrice = Decimal("0.85")
-    probability_max: UnitPrice = Decimal("0.98")
-    min_liquidity: Dollars = Decimal(500)
-    min_volume_24h: Dollars = Decimal(10_000)
-    max_spread: UnitPrice = Decimal("0.02")
-    min_minutes_to_close: Seconds = 10
-    max_hours_to_close: Seconds = 6
-    max_watched: Count = 200
-    refresh_s: Seconds = 60
-    # How much may be risked; percent of equity.
-    order_cost_max: Dollars = Decimal(100)
-    market_max_pct: Percent = Decimal(5)
-    event_max_pct: Percent = Decimal(10)
-    series_max_pct: Percent = Decimal(15)
-    release_group_max_pct: Percent = Decimal(20)
-    total_max_pct: Percent = Decimal(30)
-    max_concurrent: Count = 10
-    # How a position is left; 0 is off. Prices in dollars of the held side.
-    trail_stop_by: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=4)] = Decimal(0)
-    time_stop_minutes: Annotated[float, Field(ge=0)] = 0
-    no_stop_minutes: Annotated[float, Field(ge=0)] = 10
-    sell_minutes_before_close: Annotated[float, Field(ge=0)] = 0
-    releases: dict[str, tuple[AwareDatetime, ...]] = {}
-    """When figures are published, by release group: ``cpi: [2026-12-10T08:30:00-05:00]``."""
-    # The first steps with real money; each is raised by hand once you have seen it work.
-    live_order_cost_max: Dollars = Decimal(5)
-    live_total_cost_max: Dollars = Decimal(50)
-    approve_first: Annotated[int, Field(ge=0)] | None = None
-    """So many orders, ever, wait for ``/approve``; by default 10 live, none on paper and demo."""
-    max_open_orders: Count = 40
-    max_entries_per_minute: Count = 20
-    price_min: UnitPrice = Decimal("0.02")
-    price_max: UnitPrice = Decimal("0.98")
-    group_contracts_max: Count | None = None
-    """Contracts of ours traded within 15 s at which the exchange itself cancels our orders;
-    by default three times the largest order."""
-    # When trading stops by itself; at exactly the limit it stops.
-    daily_loss_pct: Percent = Decimal(5)
-    consecutive_losses: Count = 5
-    api_error_pct: Percent = Decimal(10)
-    websocket_silence_s: Seconds = 15
 
 
 class BotSettings(BaseSettings):

@@ -10,7 +10,8 @@ from bot.adapters.storage.database import Database
 from bot.app.basics import real_means
 from bot.app.build import candidate_of, exchange_of
 from bot.app.running import Parts, Running
-from bot.app.settings import BackupSection, BotSettings, DatabaseSection
+from bot.app.sections import BackupSection, DatabaseSection
+from bot.app.settings import BotSettings
 from bot.domain.operations import Authority
 
 NUMBER = 41

@@ -7,13 +7,8 @@ from pydantic import SecretStr
 
 from bot.app.basics import real_means
 from bot.app.build import candidate_of, collect_settings, exchange_hosts, lease_terms, signer_of
-from bot.app.settings import (
-    BotSettings,
-    Deployment,
-    ExchangeSection,
-    LeadershipSection,
-    Secrets,
-)
+from bot.app.sections import Deployment, ExchangeSection, LeadershipSection, Secrets
+from bot.app.settings import BotSettings
 from bot.domain.errors import ConfigurationFault
 
 _KEY_ID = SecretStr("11111111-2222-3333-4444-555555555555")

@@ -9,7 +9,8 @@ from bot.adapters.storage.database import Database
 from bot.app.basics import Means
 from bot.app.chores import Chores
 from bot.app.running import Parts, Running
-from bot.app.settings import BotSettings, CollectSection
+from bot.app.sections import CollectSection
+from bot.app.settings import BotSettings
 from bot.domain.errors import ExchangeUnavailable
 from bot.domain.ids import Epoch, InstanceId, Scope
 from bot.domain.leadership import Candidate

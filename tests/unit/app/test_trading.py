@@ -10,7 +10,7 @@ import pytest
 from bot.app.lifecycle import Tenure
 from bot.app.operator import BotOperator
 from bot.app.running import Running
-from bot.app.settings import TradingSection
+from bot.app.sections import TradingSection
 from bot.app.trading import TradingDesk
 from bot.domain.errors import ExchangeUnavailable
 from bot.domain.events import Role

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.app.settings import BotSettings, CollectSection, ExchangeSection, TradingSection
+from bot.app.sections import CollectSection, ExchangeSection, TradingSection
+from bot.app.settings import BotSettings
 from bot.app.trading_settings import (
     engine_settings,
     group_settings,

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from bot.app.settings import TradingSection
+from bot.app.sections import TradingSection
 from bot.execution.rules import BracketRules
 from bot.risk.breakers import BREAKERS
 from bot.risk.checks import CHECKS
