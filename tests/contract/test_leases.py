@@ -381,6 +381,22 @@ async def test_an_acquisition_names_whoever_led_last_and_how_that_ended(bench: B
     assert second.predecessor == Predecessor(instance_id=A, end="killed by SIGKILL")
 
 
+async def test_a_statement_of_the_dead_that_arrives_late_changes_nothing(bench: Bench) -> None:
+    """Its connection may outlive it: what it sent last is carried out after the burial."""
+    await bench.store.register(candidate(A))
+    await bench.store.claim(SCOPE, A, None)
+    reading = await bench.store.read(SCOPE, A)
+    await bench.store.bury(SCOPE, A, "killed by SIGKILL")
+    assert await bench.store.acquire(SCOPE, A, reading.lease, LEASE_US) is None
+    assert not await bench.store.claim(SCOPE, A, None)
+    epoch = await lead(bench, B)
+    await bench.store.bury(SCOPE, B, "killed by SIGKILL")
+    assert not (await bench.store.renew(SCOPE, B, epoch, LEASE_US)).is_kept
+    await bench.store.register(candidate(C))
+    reading = await bench.store.read(SCOPE, C)
+    assert (reading.lease.holder, reading.active) == (None, None)
+
+
 async def test_burying_one_process_takes_nothing_from_another(bench: Bench) -> None:
     await lead(bench, A)
     await bench.store.retire(A, "stopped by signal")

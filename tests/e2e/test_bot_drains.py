@@ -102,6 +102,19 @@ async def test_a_superseded_leader_ends_its_entry_and_leaves_the_take_profit(
     assert bot.is_running, "it stands ready until the successor leads"
 
 
+async def test_a_deactivated_leader_ends_its_entry_although_it_may_write_nothing_any_more(
+    stage: Stage,
+) -> None:
+    bot = await stage.plays()
+    await stage.home.execute("UPDATE bot_instances SET is_active = FALSE")
+    assert (await bot.ended()).code == 0
+    assert stage.resting() == {EXIT}
+    told = await stage.home.rows("SELECT text FROM outbox WHERE kind = 'stops_unwatched'")
+    assert len(told) == 1
+    assert "nobody leads" in told[0][0]
+    assert "positions without a stop: 1" in told[0][0]
+
+
 async def test_a_lost_database_ends_the_entry_at_the_exchange_and_leaves_the_take_profit(
     stage: Stage,
 ) -> None:
