@@ -194,11 +194,7 @@ class Supervisor:
 
     def _wait_for_burials(self, waker: socket.socket) -> None:
         """Our exit may end the container, and a release under way with it."""
-        self._wait(waker, _BURIAL_US, self._is_done)
-
-    def _is_done(self) -> bool:
-        self._reap(None)
-        return not self._undertakers
+        self._wait(waker, _BURIAL_US, lambda: not self._undertakers)
 
     def _reap(self, pid: int | None) -> int | None:
         """Collect every dead child, as process 1 must; the wait status of ``pid`` if it is one."""
@@ -214,8 +210,10 @@ class Supervisor:
 
     def _wait(self, waker: socket.socket, limit_us: int, is_over: Callable[[], bool]) -> None:
         until_us = self._clock.monotonic_us() + limit_us
+        self._reap(None)
         while not is_over() and self._clock.monotonic_us() < until_us:
             self._sleep(waker, None)
+            self._reap(None)
 
     def _sleep(self, waker: socket.socket, ear: Ear | None) -> None:
         """Until something happens, at most one look."""

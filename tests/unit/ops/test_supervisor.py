@@ -138,6 +138,17 @@ def test_the_bots_of_one_supervisor_are_told_its_one_name(house: House) -> None:
     assert len(names[0]) == 16
 
 
+async def test_a_bot_that_dies_again_and_again_is_started_more_slowly(house: House) -> None:
+    started = house.start("lead(60)\nnth()\nos.kill(os.getpid(), 9)")
+    await until(lambda: len(house.buried) == 11)
+    await until(lambda: psutil.Process(started.pid).children() == [])
+    await asyncio.sleep(0.6)
+    assert (house.root / "starts").stat().st_size == 11, "it waits now"
+    assert started.poll() is None
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(LIMIT_S) == 0
+
+
 def test_a_crash_in_a_library_is_a_death_too(house: House) -> None:
     assert house.run("if nth() == 2: sys.exit(0)\nlead(60)\nctypes.string_at(0)") == 0
     assert [one.partition(": ")[2] for one in house.buried] == ["killed by SIGSEGV"]
