@@ -8,18 +8,23 @@ from benchmarks import book, handover, tick_to_order, venue
 _ALL = {
     "book": book.run,
     "handover": handover.run,
-    "tick_to_order": tick_to_order.run,
     "venue": venue.run,
 }
+
+_TICK = "tick_to_order"
 
 
 def main() -> int:
     """Run the benchmark that was named."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=sorted(_ALL))
+    parser.add_argument("name", choices=sorted([*_ALL, _TICK]))
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure")
-    arguments = parser.parse_args()
-    return _ALL[arguments.name](arguments.seconds)
+    parser.add_argument("--peers", action="store_true", help=f"{_TICK}: other clients as well")
+    parser.add_argument("--postgres", action="store_true", help=f"{_TICK}: on PostgreSQL as well")
+    chosen = parser.parse_args()
+    if chosen.name == _TICK:
+        return tick_to_order.run(chosen.seconds, peers=chosen.peers, postgres=chosen.postgres)
+    return _ALL[chosen.name](chosen.seconds)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The contestants, one process each: the floor, and the bot with either store.
+"""The contestants, one process each: the floor, and the bot with each store.
 
-The floor is a socket that writes a fixed order as soon as anything arrives: no
+The floor is a socket that writes a fixed order as soon as the trigger's bytes arrive: no
 parsing, no book, no decision, no signature. The bot is the real one from the
 WebSocket client to the HTTP client.
 """
@@ -9,26 +9,29 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import json
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from random import SystemRandom
 
 import uvloop
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typing_extensions import override
 
-from benchmarks.tick_exchange import MARKETS
+from benchmarks.tick_exchange import MARKETS, TRIGGER_BYTES
 from bot.adapters.kalshi.gateway import KalshiExchange, KalshiFeed
 from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.kalshi.settings import RestSettings, StreamSettings, hosts_of
-from bot.adapters.kalshi.signing import Signer
+from bot.adapters.kalshi.signing import load_signer
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import migrate
 from bot.adapters.storage.tables import leader_lease
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.domain.events import MarketsListed, Role, RoleChanged, StateLoaded, TimeAdvanced
 from bot.domain.ids import (
+    ClientOrderId,
     Epoch,
     EventTicker,
     InstanceId,
@@ -81,13 +84,10 @@ async def _floor(port: int) -> None:
     orders, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", port)
 
     class Echo(asyncio.Protocol):
-        is_open = False
-
         @override
         def data_received(self, data: bytes) -> None:
-            if self.is_open:
+            if TRIGGER_BYTES in data:
                 orders.write(request)
-            self.is_open = True
 
     stream, _ = await loop.create_connection(Echo, "127.0.0.1", port)
     stream.write(
@@ -164,6 +164,14 @@ class MemoryStore:
         """Nothing is stored."""
         return ()
 
+    async def known_groups(self, groups: Sequence[OrderGroupId]) -> frozenset[OrderGroupId]:
+        """Nothing is stored."""
+        return frozenset()
+
+    async def known_orders(self, orders: Sequence[ClientOrderId]) -> frozenset[ClientOrderId]:
+        """Nothing is stored."""
+        return frozenset()
+
     async def mark_triggered(self, epoch: Epoch, group: OrderGroupId) -> None:
         """Nothing is stored."""
 
@@ -178,14 +186,16 @@ class _Silence:
         pass
 
 
-async def _bot(name: str, port: int, directory: Path) -> None:
+async def _bot(name: str, port: int, directory: Path, database: str) -> None:
     clock, random = SystemClock(), SystemRandom()
-    signer = Signer(name, Ed25519PrivateKey.generate())
+    signer = load_signer(name, (directory / "key.pem").read_text())
     hosts = hosts_of("demo", f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}")
     rest = RestSettings(requests_per_second=1_000_000)
     exchange = KalshiExchange(hosts, rest, signer=signer, clock=clock, random=random)
     feed = KalshiFeed(hosts, StreamSettings(), signer=signer, clock=clock, random=random)
-    async with exchange.open(), _store(name, directory) as store, asyncio.TaskGroup() as group:
+    told_to_end = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_end.set)
+    async with exchange.open(), _store(name, database) as store, asyncio.TaskGroup() as group:
         inbox = EngineInbox()
         engine = Engine(
             EngineSettings(limits=_limits(), reconcile_every_us=HOUR_US),
@@ -208,6 +218,7 @@ async def _bot(name: str, port: int, directory: Path) -> None:
         group.create_task(runner.run())
         group.create_task(OrderPathKeeper(exchange).run())
         group.create_task(_seconds(inbox, clock))
+        group.create_task(_report(told_to_end, exchange))
         await _lead(engine, inbox, store, clock)
         await feed.watch([MarketTicker(market) for market in MARKETS])
         # As the real start does: what lives for ever is not looked at again by the collector.
@@ -229,6 +240,13 @@ async def _lead(
     inbox.put(RoleChanged(received_us=clock.now_us(), role=Role.LEADING, epoch=_EPOCH))
 
 
+async def _report(told_to_end: asyncio.Event, exchange: KalshiExchange) -> None:
+    """Say at the end what only this process knows."""
+    await told_to_end.wait()
+    print(json.dumps({"signed_inline": exchange.signed_inline}), flush=True)
+    os._exit(0)
+
+
 async def _seconds(inbox: EngineInbox, clock: SystemClock) -> None:
     while True:
         inbox.put(TimeAdvanced(received_us=clock.now_us()))
@@ -240,11 +258,11 @@ def _no_messages(_notice: Notice) -> Sequence[OutgoingMessage]:
 
 
 @contextlib.asynccontextmanager
-async def _store(name: str, directory: Path) -> AsyncIterator[TradingStore]:
-    if name == "memory":
+async def _store(name: str, url: str) -> AsyncIterator[TradingStore]:
+    if not url:
         yield MemoryStore()
         return
-    database = await Database.open(f"sqlite:///{directory / 'benchmark.sqlite'}")
+    database = await Database.open(url)
     try:
         await migrate(database)
         async with database.begin() as connection:
@@ -313,12 +331,14 @@ def _listing(ticker: str) -> Listing:
 def main() -> int:
     """Be one contestant until killed."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("name", choices=["floor", "memory", "sqlite"])
+    parser.add_argument("name", help="floor, or any name for a bot")
     parser.add_argument("port", type=int)
-    parser.add_argument("directory", type=Path)
+    parser.add_argument("directory", type=Path, help="where key.pem is")
+    parser.add_argument("database", nargs="?", default="", help="nothing is stored without one")
     chosen = parser.parse_args()
     is_floor = chosen.name == "floor"
-    work = _floor(chosen.port) if is_floor else _bot(chosen.name, chosen.port, chosen.directory)
+    bot = (chosen.name, chosen.port, chosen.directory, chosen.database)
+    work = _floor(chosen.port) if is_floor else _bot(*bot)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)
     return 0

@@ -19,6 +19,8 @@ from typing_extensions import override
 MARKETS = tuple(f"KXBENCH-26DEC-{number}" for number in range(40))
 CALM_BID, TRIGGER_BID, ASK = "0.9500", "0.9600", "0.9800"
 _SIZE = "5000.00"
+TRIGGER_BYTES = f'"price_dollars":"{TRIGGER_BID}","delta_fp":"{_SIZE}"'.encode()
+"""What nothing but a trigger holds."""
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ORDER_PATH = b"/trade-api/v2/portfolio/events/orders"
 _ANSWERS: dict[str, object] = {
@@ -50,6 +52,7 @@ class Contestant:
     """One client: its socket to send to, and the moment its order arrived."""
 
     name: str
+    markets: tuple[str, ...] = MARKETS
     send: Callable[[bytes], None] | None = None
     book_sid: int = 0
     orders_sid: int = 0
@@ -76,6 +79,13 @@ class Contestant:
         }
         return self.frame("orderbook_delta", self.book_sid, payload)
 
+    def burst(self, market: str, count: int) -> bytes:
+        """So many changes of other markets' best bid, or of this one where it knows no other."""
+        others = [one for one in self.markets if one != market] or [market]
+        return b"".join(
+            self.delta(others[number % len(others)], CALM_BID, "1.00") for number in range(count)
+        )
+
 
 class ExchangeServer:
     """Listens on one port for every contestant; the request path names it."""
@@ -84,9 +94,9 @@ class ExchangeServer:
         self.contestants: dict[str, Contestant] = {}
         self.port = 0
 
-    def add(self, name: str) -> Contestant:
-        """Expect a client of that name."""
-        self.contestants[name] = Contestant(name)
+    def add(self, name: str, markets: tuple[str, ...] = MARKETS) -> Contestant:
+        """Expect a client of that name, which watches these markets."""
+        self.contestants[name] = Contestant(name, markets)
         return self.contestants[name]
 
     async def listen(self) -> asyncio.Server:
@@ -201,6 +211,7 @@ class _Connection(asyncio.Protocol):
             for market in params["market_tickers"]:
                 book = {
                     "market_ticker": market,
+                    "market_id": "7d1f3c52-31c8-4a1f-9a52-2f6a1b9a1f01",
                     "yes_dollars_fp": [[CALM_BID, _SIZE]],
                     "no_dollars_fp": [[ASK, _SIZE]],
                 }

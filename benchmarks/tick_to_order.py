@@ -8,155 +8,185 @@ disturbs all. See ``docs/performance.md`` for what is and is not in the figures.
 import asyncio
 import contextlib
 import json
-import os
-import statistics
+import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import count
 from pathlib import Path
 from time import perf_counter_ns
 
 import uvloop
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from benchmarks.tick_exchange import (
-    MARKETS,
-    TRIGGER_BID,
-    Contestant,
-    ExchangeServer,
-    canceled,
-)
+from benchmarks.tick_commit import BareCommit, postgres_commit, sqlite_commit
+from benchmarks.tick_exchange import MARKETS, TRIGGER_BID, Contestant, ExchangeServer, canceled
+from benchmarks.tick_report import Found, Samples, show
+from tests.support.postgres import NoServer, running_server
 
-_NAMES = ("floor", "memory", "sqlite")
-_LABELS = {
-    "floor": "raw socket, fixed order (floor)",
-    "memory": "the bot, nothing stored",
-    "sqlite": "the bot, SQLite, synced to disk",
-}
 _WARM_UP = 60
-_BLOCKS = 5
 _ANSWER_S = 5.0
 _PAUSE_S = 0.004
+_QUIET_S = 0.012
+"""So long a bot that stores has to write down what the exchange answered."""
+_BURST_EVERY = 4
+_BURST_FRAMES = 100
 _ROOT = Path(__file__).resolve().parents[1]
+_PEERS = ("sdk", "official")
 
 
 @dataclass
-class Samples:
-    """Nanoseconds of one contestant, in the order they were taken."""
+class _Stage:
+    """Who takes part, and where they live."""
 
-    values: list[int] = field(default_factory=list)
-
-    def us(self, share: float) -> float:
-        """A quantile in microseconds."""
-        ordered = sorted(self.values)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] / 1_000
-
-    def spread(self) -> tuple[float, float]:
-        """The lowest and highest median of consecutive blocks, in microseconds."""
-        size = max(1, len(self.values) // _BLOCKS)
-        medians = [
-            statistics.median(self.values[at : at + size]) / 1_000
-            for at in range(0, size * _BLOCKS, size)
-            if self.values[at : at + size]
-        ]
-        return min(medians), max(medians)
+    exchange: ExchangeServer
+    directory: Path
+    found: Found = field(default_factory=Found)
+    contestants: list[Contestant] = field(default_factory=list)
+    commits: dict[str, BareCommit] = field(default_factory=dict)
 
 
-def run(seconds: float) -> int:
+def run(seconds: float, *, peers: bool = False, postgres: bool = False) -> int:
     """Measure, print a table, and last one line of JSON."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        samples = runner.run(_measure(seconds))
-    _print(samples)
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(_postgres()) if postgres else ""
+        runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        found = runner.run(_measure(seconds, url, peers=peers))
+    show(found)
     return 0
 
 
-async def _measure(seconds: float) -> dict[str, Samples]:
-    exchange = ExchangeServer()
-    contestants = [exchange.add(name) for name in _NAMES]
-    samples = {name: Samples() for name in _NAMES}
+@contextlib.contextmanager
+def _postgres() -> Iterator[str]:
+    """A server of its own with durable settings; no address where none can be run."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_server(durable=True))
+        except NoServer as fault:
+            print(f"without PostgreSQL: {fault}")
+            yield ""
+            return
+        yield server.url("postgres")
+
+
+async def _measure(seconds: float, postgres: str, *, peers: bool) -> Found:
     async with contextlib.AsyncExitStack() as stack:
-        server = await exchange.listen()
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stage = _Stage(ExchangeServer(), directory)
+        server = await stage.exchange.listen()
         stack.callback(server.close)
-        directory = stack.enter_context(tempfile.TemporaryDirectory())
-        for name in _NAMES:
-            await stack.enter_async_context(_process(name, exchange.port, directory))
-        for contestant in contestants:
-            await _until_ready(contestant)
-        for round_number in range(_WARM_UP):
-            for contestant in contestants:
-                await _round(contestant, round_number)
-        ends_ns = perf_counter_ns() + int(seconds * 1e9)
-        for round_number, contestant in enumerate(cycle(contestants)):
+        (directory / "key.pem").write_text(_rsa_key())
+        sqlite = directory / "benchmark.sqlite"
+        databases = {"memory": "", "sqlite": f"sqlite:///{sqlite}"}
+        if postgres:
+            databases["postgres"] = postgres
+        await _join(stage, stack, "floor", [sys.executable, "-m", "benchmarks.tick_clients"])
+        for name, url in databases.items():
+            command = [sys.executable, "-m", "benchmarks.tick_clients"]
+            await _join(stage, stack, name, command, url)
+        if peers:
+            await _join_peers(stage, stack)
+        for number in range(_WARM_UP):
+            for contestant in stage.contestants:
+                await _round(contestant, number)
+        stage.commits["sqlite"] = await sqlite_commit(sqlite)
+        if postgres:
+            stage.commits["postgres"] = await postgres_commit(postgres)
+        await _take_turns(stage, seconds)
+    return stage.found
+
+
+async def _take_turns(stage: _Stage, seconds: float) -> None:
+    ends_ns = perf_counter_ns() + int(seconds * 1e9)
+    for number in count():
+        is_burst = number % _BURST_EVERY == _BURST_EVERY - 1
+        samples = stage.found.bursts if is_burst else stage.found.single
+        for contestant in stage.contestants:
             if perf_counter_ns() >= ends_ns:
-                break
-            taken = await _round(contestant, round_number // len(_NAMES))
-            samples[contestant.name].values.append(taken)
-    return samples
+                return
+            taken_ns = await _round(contestant, number, _BURST_FRAMES if is_burst else 0)
+            samples.setdefault(contestant.name, Samples()).values.append(taken_ns)
+        for name, commit in stage.commits.items():
+            stage.found.commits.setdefault(name, Samples()).values.append(await commit())
+            await asyncio.sleep(_PAUSE_S)
 
 
-async def _round(client: Contestant, number: int) -> int:
-    """Send one trigger, wait for its order, put everything back; the time between in ns."""
+async def _round(client: Contestant, number: int, before: int = 0) -> int:
+    """Send one trigger, wait for its order, put everything back; the time between in ns.
+
+    ``before`` so many other changes are sent with it, in front.
+    """
     assert client.send is not None
-    market = MARKETS[number % len(MARKETS)]
+    market = client.markets[number % len(client.markets)]
     client.arrived = asyncio.get_running_loop().create_future()
-    frame = client.delta(market, TRIGGER_BID, "5000.00")
+    frames = client.burst(market, before) + client.delta(market, TRIGGER_BID, "5000.00")
     sent_ns = perf_counter_ns()
-    client.send(frame)
+    client.send(frames)
     async with asyncio.timeout(_ANSWER_S):
         arrived_ns, order = await client.arrived
     client.arrived = None
     if client.name != "floor":
         await asyncio.sleep(_PAUSE_S)
-        client.send(canceled(client, order))
+        if client.orders_sid:
+            client.send(canceled(client, order))
         client.send(client.delta(market, TRIGGER_BID, "-5000.00"))
+        await asyncio.sleep(_QUIET_S)
     await asyncio.sleep(_PAUSE_S)
     return arrived_ns - sent_ns
 
 
-async def _until_ready(client: Contestant) -> None:
+async def _join_peers(stage: _Stage, stack: contextlib.AsyncExitStack) -> None:
+    for name in _PEERS:
+        python = _ROOT / ".conformance" / name / "bin" / "python"
+        if not python.exists():
+            stage.found.reasons[name] = "not installed; ./scripts/conformance.sh installs it"
+            continue
+        script = _ROOT / "benchmarks" / "tick_peers.py"
+        await _join(stage, stack, name, [str(python), str(script)])
+
+
+async def _join(
+    stage: _Stage,
+    stack: contextlib.AsyncExitStack,
+    name: str,
+    command: list[str],
+    database: str = "",
+) -> None:
+    markets = MARKETS[:1] if name in _PEERS else MARKETS
+    contestant = stage.exchange.add(name, markets)
+    arguments = [
+        name,
+        str(stage.exchange.port),
+        str(stage.directory),
+        *([database] * bool(database)),
+    ]
+    await stack.enter_async_context(_process(stage, name, [*command, *arguments]))
     async with asyncio.timeout(30):
-        if client.name == "floor":
-            while client.send is None:  # noqa: ASYNC110 - once, at the start
-                await asyncio.sleep(0.01)
-        else:
-            await client.is_subscribed.wait()
+        while contestant.send is None:  # noqa: ASYNC110 - once, at the start
+            await asyncio.sleep(0.01)
+        if name != "floor":
+            await contestant.is_subscribed.wait()
     await asyncio.sleep(0.5)
+    stage.contestants.append(contestant)
 
 
 @contextlib.asynccontextmanager
-async def _process(name: str, port: int, directory: str) -> AsyncIterator[None]:
-    command = [sys.executable, "-m", "benchmarks.tick_clients", name, str(port), directory]
-    process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT)
+async def _process(stage: _Stage, name: str, command: list[str]) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdout=subprocess.PIPE)
     try:
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        await process.wait()
+        said, _ = await process.communicate()
+        if said:
+            stage.found.said[name] = json.loads(said)
 
 
-def _print(samples: dict[str, Samples]) -> None:
-    floor = samples["floor"].us(0.5)
-    print(f"{'tick to order, us':36}{'rounds':>8}{'p50':>9}{'p99':>9}{'blocks':>16}{'x floor':>9}")
-    for name in _NAMES:
-        one = samples[name]
-        low, high = one.spread()
-        print(
-            f"{_LABELS[name]:36}{len(one.values):>8}{one.us(0.5):>9.0f}{one.us(0.99):>9.0f}"
-            f"{f'{low:.0f}-{high:.0f}':>16}{one.us(0.5) / floor:>9.1f}"
-        )
-    print(f"load {' '.join(f'{one:.1f}' for one in os.getloadavg())} on {os.cpu_count()} cpus")
-    line = {
-        "benchmark": "tick_to_order",
-        "floor_p50_us": round(floor, 1),
-        "floor_p99_us": round(samples["floor"].us(0.99), 1),
-        "p50_us": round(samples["memory"].us(0.5), 1),
-        "p99_us": round(samples["memory"].us(0.99), 1),
-        "durable_p50_us": round(samples["sqlite"].us(0.5), 1),
-        "durable_p99_us": round(samples["sqlite"].us(0.99), 1),
-        "engine_ratio": round(samples["memory"].us(0.5) / floor, 2),
-        "durable_ratio": round(samples["sqlite"].us(0.5) / floor, 2),
-        "rounds": len(samples["memory"].values),
-    }
-    print(json.dumps(line))
+def _rsa_key() -> str:
+    """What every contestant signs with: the kind of key that most accounts have."""
+    key = generate_private_key(public_exponent=65_537, key_size=2_048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem.decode()

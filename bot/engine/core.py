@@ -73,6 +73,8 @@ class Engine:
             instance_id=instance_id,
             stance=Stance(entries_on=settings.entries_on, is_read_only=settings.is_read_only),
         )
+        self._may_enter = False
+        """What the stance said after the last event that may change it."""
 
     def handle(self, event: Event) -> tuple[Effect, ...]:
         """Apply one event and say what should follow, in order."""
@@ -82,12 +84,12 @@ class Engine:
             world.stance.epoch = event.epoch
         draft = Draft(world.stance.epoch)
         if isinstance(event, QuoteChanged):
-            # A quote never changes what may be entered, so nothing follows from that.
-            _on_quote(world, event.quote, draft)
+            # A quote changes nothing of the stance, so it need not be asked, nor followed.
+            _on_quote(world, event.quote, draft, may_enter=self._may_enter)
             return draft.effects()
-        could_enter = world.stance.may_enter
         _dispatch(world, event, draft)
-        _follow(world, draft, could_enter=could_enter)
+        could_enter, self._may_enter = self._may_enter, world.stance.may_enter
+        _follow(world, draft, could_enter=could_enter, can_enter=self._may_enter)
         return draft.effects()
 
 
@@ -125,13 +127,12 @@ def _dispatch_group(
         _on_market(world, event, draft)
 
 
-def _follow(world: World, draft: Draft, *, could_enter: bool) -> None:
+def _follow(world: World, draft: Draft, *, could_enter: bool, can_enter: bool) -> None:
     """When entries become forbidden the resting ones go; when allowed, new groups are made.
 
     A quiet market may not be quoted again for hours: what was refused while entries were
     forbidden is asked anew.
     """
-    can_enter = world.stance.may_enter
     if can_enter:
         duty.reopen_groups(world, draft)
         if not could_enter:
@@ -146,7 +147,7 @@ def _consider_all(world: World, draft: Draft) -> None:
             consider(world, market, draft)
 
 
-def _on_quote(world: World, quote: Quote, draft: Draft) -> None:
+def _on_quote(world: World, quote: Quote, draft: Draft, *, may_enter: bool) -> None:
     """The hot path: one market, its bracket or a new wish."""
     market = world.markets.quoted(quote, world.now_us)
     if market is None:
@@ -154,7 +155,7 @@ def _on_quote(world: World, quote: Quote, draft: Draft) -> None:
     bracket = world.desk.in_market(quote.ticker)
     if bracket is not None:
         work(world, bracket, draft)
-    elif world.stance.may_enter:
+    elif may_enter:
         consider(world, market, draft)
 
 
@@ -266,7 +267,7 @@ def _on_market(world: World, event: MarketEvent, draft: Draft) -> None:
         case MarketPhaseChanged():
             _on_phase(world, event, draft)
         case QuoteChanged():
-            _on_quote(world, event.quote, draft)
+            raise AssertionError("quotes have a way of their own")
         case _:
             assert_never(event)
 
