@@ -7,24 +7,17 @@ the thread goes on using files that the task's clean-up is removing.
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def in_thread(
-    work: Callable[[], T],
-    *,
-    stop: threading.Event | None = None,
-    pool: ThreadPoolExecutor | None = None,
-) -> T:
+async def in_thread(work: Callable[[], T], *, stop: threading.Event | None = None) -> T:
     """Run ``work`` in a thread; a cancellation is passed on once the thread has ended.
 
-    ``stop`` is set by a cancellation, for work that can end early. ``pool`` is for work that
-    must not wait behind others'.
+    ``stop`` is set by a cancellation, for work that can end early.
     """
-    running = asyncio.get_running_loop().run_in_executor(pool, work)
+    running = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

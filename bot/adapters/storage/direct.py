@@ -5,12 +5,14 @@ round trip on PostgreSQL. Statements are compiled once for each shape of a row.
 """
 
 import asyncio
+import contextlib
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -21,7 +23,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import UpdateBase
 
 from bot.adapters.storage.urls import Dialect
-from bot.kit.threads import in_thread
 
 _DIALECTS: Mapping[Dialect, SqlDialect] = {
     "sqlite": sqlite.dialect(),
@@ -64,12 +65,16 @@ def statement_of(
 
 
 class SqliteDirect:
-    """One connection and one thread; the caller sees to it that one write runs at a time."""
+    """One connection and one thread; the caller sees to it that one write runs at a time.
+
+    The thread is our own, because a pool's hand-over costs as much as the write without its sync.
+    """
 
     def __init__(self, path: Path, pragmas: Sequence[str]) -> None:
         self._path = path
         self._pragmas = pragmas
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-direct")
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: Thread | None = None
         self._connection: sqlite3.Connection | None = None
 
     async def write(self, writes: Sequence[Write]) -> None:
@@ -78,12 +83,39 @@ class SqliteDirect:
         Raises:
             sqlite3.Error: the driver's word; nothing is written, but for a commit that was lost.
         """
-        await in_thread(lambda: self._write(writes), pool=self._thread)
+        try:
+            await self._submit(lambda: self._write(writes))
+        except asyncio.CancelledError:
+            # Whoever writes next must not meet a transaction that is still under way.
+            await self._submit(_nothing)
+            raise
 
     async def close(self) -> None:
         """Close the connection and end the thread."""
-        await in_thread(self._close, pool=self._thread)
-        self._thread.shutdown(wait=False)
+        if self._thread is not None:
+            await self._submit(self._close)
+            self._jobs.put(None)
+            self._thread = None
+
+    def _submit(self, work: Callable[[], None]) -> "asyncio.Future[None]":
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="sqlite-direct", daemon=True)
+            self._thread.start()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._jobs.put(_Job(work, loop, done))
+        return done
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            fault: Exception | None = None
+            try:
+                job.work()
+            except Exception as error:  # noqa: BLE001 - it is raised where the work is awaited
+                fault = error
+            # A loop that has been closed has nobody left who waits.
+            with contextlib.suppress(RuntimeError):
+                job.loop.call_soon_threadsafe(job.settle, fault)
 
     def _write(self, writes: Sequence[Write]) -> None:
         connection = self._connection
@@ -114,6 +146,28 @@ class SqliteDirect:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Work for the thread, and who waits for it."""
+
+    work: Callable[[], None]
+    loop: asyncio.AbstractEventLoop
+    done: "asyncio.Future[None]"
+
+    def settle(self, fault: Exception | None) -> None:
+        """On the loop: tell whoever still waits."""
+        if self.done.done():
+            return
+        if fault is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(fault)
+
+
+def _nothing() -> None:
+    """A job that is done once everything before it is."""
 
 
 class PostgresDirect:
