@@ -108,6 +108,7 @@ async def _take_turns(stage: _Stage, seconds: float) -> None:
                 return
             taken_ns = await _round(contestant, number, _BURST_FRAMES if is_burst else 0)
             samples.setdefault(contestant.name, Samples()).values.append(taken_ns)
+        await asyncio.sleep(_QUIET_S)
         for name, commit in stage.commits.items():
             stage.found.commits.setdefault(name, Samples()).values.append(await commit())
             await asyncio.sleep(_PAUSE_S)

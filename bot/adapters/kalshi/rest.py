@@ -159,7 +159,9 @@ class RestClient:
         Raises:
             ExchangeUnavailable: none can be made now.
         """
-        await self._open(self._writes).warm(self._settings.write_timeout_s)
+        lines = self._open(self._writes)
+        if not self._settings.is_read_only:
+            await lines.warm(self._settings.write_timeout_s)
 
     def refresh_signatures(self) -> int:
         """Renew the headers kept ready for creates; returns how many were signed."""
