@@ -3,13 +3,23 @@
 import json
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from bot.adapters.kalshi.gateway import KalshiExchange
+from bot.adapters.kalshi.settings import RestSettings, hosts_of
+from bot.adapters.kalshi.signing import load_signer
+from bot.domain.money import Price, Quantity
+from bot.domain.orders import OrderStatus, TimeInForce
+from bot.kit.clock import SystemClock
 from bot.simulator.server import SimulatedExchange
 from tests.e2e.support.bot import SCOPE, Home, Program, home_of
 from tests.e2e.support.market import TICKER, Market
+from tests.support.hands import intent
 
 pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False)]
 
@@ -81,6 +91,63 @@ async def test_a_panic_needs_no_leader(any_home: Home, market: Market) -> None:
     await again.reach("leading")
     assert (await again.page("/status"))["positions"] == []
     assert await home.rows(HALT) == [(True, "panic")]
+
+
+@asynccontextmanager
+async def person(exchange: SimulatedExchange) -> AsyncIterator[KalshiExchange]:
+    """Somebody with the same key, as the app would trade."""
+    address = f"127.0.0.1:{exchange.port}"
+    made = KalshiExchange(
+        hosts_of("demo", f"http://{address}", f"ws://{address}"),
+        RestSettings(requests_per_second=100),
+        signer=load_signer(exchange.keys.key_id, exchange.keys.private_pem.decode()),
+        clock=SystemClock(),
+        random=Random(1),
+    )
+    async with made.open():
+        yield made
+
+
+async def test_at_the_exchange_itself_a_person_is_spared_unless_everything_shall_go(
+    home: Home, exchange: SimulatedExchange, market: Market
+) -> None:
+    home.take_time()
+    home.settings |= {"ENABLE_LIVE_TRADING": "true"}
+    market.quote(8_000, 8_100)
+    bot = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
+    await bot.reach("leading")
+    market.quote(9_400, 9_500)
+    await home.until_rows(ENTRIES, lambda rows: [row[0] for row in rows] == ["resting"])
+    async with person(exchange) as hand:
+        market.quote(9_200, 9_300)  # somebody sells to the bot
+        await home.until_rows(
+            POSITION.replace(SCOPE, "demo:main:0"), lambda rows: rows and rows[0][0] > 0
+        )
+        assert (await bot.told(signal.SIGTERM)).code == 0
+        bought = replace(
+            intent("app-1"),
+            ticker=TICKER,
+            price=Price(9_300),
+            quantity=Quantity(500),
+            post_only=False,
+            time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
+        )
+        assert (await hand.create_order(bought, order_group_id=None)).filled == 500
+        bid = replace(intent("app-2"), ticker=TICKER, price=Price(1_000))
+        await hand.create_order(bid, order_group_id=None)
+
+        spared = await home.command("panic", "--yes")
+        assert spared.code == 0, spared.said
+        assert f"not ours, left alone: resting order in {TICKER}, 5.00 in {TICKER}" in spared.out
+        assert [one.quantity for one in await hand.positions()] == [500]
+        resting = await hand.orders(status=OrderStatus.RESTING)
+        assert [one.client_order_id for one in resting] == ["app-2"]
+
+        gone = await home.command("panic", "--yes", "--everything")
+        assert gone.code == 0, gone.said
+        assert gone.out.strip().endswith(FLAT)
+        assert await hand.positions() == []
+        assert await hand.orders(status=OrderStatus.RESTING) == []
 
 
 async def test_a_declined_panic_has_halted_all_the_same(home: Home) -> None:
