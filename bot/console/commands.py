@@ -127,7 +127,7 @@ INSTANCE = ArgumentSpec(
     example="the first word of a line of /instances",
 )
 PROPOSAL = ArgumentSpec(
-    name="id", shape=Shape.WORD, pattern=r"[0-9]{1,9}-[0-9]{1,6}", example="7-1"
+    name="id", shape=Shape.WORD, pattern=r"[0-9]{1,19}-[0-9]{1,6}", example="1795960485-1"
 )
 EVERYTHING = ArgumentSpec(name="everything", shape=Shape.FLAG)
 TOPIC = ArgumentSpec(
