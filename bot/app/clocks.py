@@ -7,6 +7,7 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.preflight import database_ahead_us
 from bot.domain.errors import BotError, ConfigurationFault
 from bot.kit.clock import Clock
+from bot.kit.tasks import together
 from bot.ops.clocks import judge_clocks
 from bot.ops.doctor import ReadStatus, certain_skew_us
 
@@ -26,9 +27,11 @@ async def require_clock(database: Database, status: ReadStatus, clock: Clock) ->
         ConfigurationFault: this machine's clock is wrong.
         StorageUnavailable: the database does not answer.
     """
+    async with together() as group:
+        of_database = group.create_task(database_ahead_us(database, clock), name="database clock")
+        of_exchange = group.create_task(_exchange_ahead_us(status, clock), name="exchange clock")
     fault = judge_clocks(
-        database_ahead_us=await database_ahead_us(database, clock),
-        exchange_ahead_us=await _exchange_ahead_us(status, clock),
+        database_ahead_us=of_database.result(), exchange_ahead_us=of_exchange.result()
     )
     if fault is None:
         return
