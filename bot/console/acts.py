@@ -1,5 +1,6 @@
 """What a person does to orders and positions: cancel, close, get out, accept what is not ours."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from bot.console.commands import (
@@ -25,7 +26,9 @@ def panic_reason(_typed: str) -> str:
 
 async def ask_panic(call: Invocation) -> Asked | Answer:
     """Halt, whatever the answer will be; ask before selling."""
-    call.operator.halt_now(call.authority, panic_reason(""))
+    # Under a number of its own: an act is done once for each, and the panic is still to come.
+    first = replace(call.authority, number=-abs(call.authority.number))
+    call.operator.halt_now(first, panic_reason(""))
     views = await call.operator.positions()
     ours = ", ".join(
         f"{view.ticker} {format_quantity(view.quantity)}" for view in views if view.is_ours

@@ -1,4 +1,4 @@
-"""The first orders wait for a person in the chat."""
+"""What a person decides in the chat: the first orders, a comparison, the way out."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.simulator.server import SimulatedExchange
-from tests.e2e.support.bot import Home, home_of
+from tests.e2e.support.bot import SCOPE, Home, home_of
 from tests.e2e.support.chat import Chat
 from tests.e2e.support.market import Market
 from tests.fakes.telegram_server import FakeTelegram
@@ -20,6 +20,8 @@ TRADING = {
     "BOT_TRADING__REFRESH_S": "1",
     "BOT_TRADING__APPROVE_FIRST": "1",
 }
+POSITION = f"SELECT quantity_e2 FROM positions WHERE scope = '{SCOPE}'"
+HALT = f"SELECT halted, reason FROM risk_state WHERE scope = '{SCOPE}'"
 ENTRIES = "SELECT status FROM order_intents WHERE purpose = 'entry'"
 
 
@@ -37,7 +39,7 @@ async def home(
         yield made
 
 
-async def test_an_order_is_sent_by_its_button_and_not_before(
+async def test_an_order_is_sent_by_its_button_and_the_same_person_gets_out_of_it(
     home: Home, market: Market, telegram: FakeTelegram
 ) -> None:
     chat = Chat(telegram, home)
@@ -50,3 +52,10 @@ async def test_an_order_is_sent_by_its_button_and_not_before(
     assert await home.rows(ENTRIES) == []
     await chat.presses(asked, "Send it", "approved and sent")
     await home.until_rows(ENTRIES, lambda rows: [row[0] for row in rows] == ["resting"])
+    market.quote(9_200, 9_300)
+    await home.until_rows(POSITION, lambda rows: rows and rows[0][0] > 0)
+    await chat.asks("/reconcile", "the exchange agrees: 1 positions")
+    asked = await chat.asks("/panic", "Sell everything at the market as well?")
+    assert await home.rows(HALT) == [(True, "panic")], "it halted before it asked"
+    await chat.presses(asked, "Sell all that is the bot's", "flat: the exchange states no position")
+    assert await home.rows(POSITION) == [(0,)]

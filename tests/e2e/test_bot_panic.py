@@ -3,22 +3,17 @@
 import json
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from bot.adapters.kalshi.gateway import KalshiExchange
-from bot.adapters.kalshi.settings import RestSettings, hosts_of
-from bot.adapters.kalshi.signing import load_signer
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import OrderStatus, TimeInForce
-from bot.kit.clock import SystemClock
 from bot.simulator.server import SimulatedExchange
 from tests.e2e.support.bot import SCOPE, Home, Program, home_of
 from tests.e2e.support.market import TICKER, Market
+from tests.e2e.support.person import person
 from tests.support.hands import intent
 
 pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False)]
@@ -91,21 +86,6 @@ async def test_a_panic_needs_no_leader(any_home: Home, market: Market) -> None:
     await again.reach("leading")
     assert (await again.page("/status"))["positions"] == []
     assert await home.rows(HALT) == [(True, "panic")]
-
-
-@asynccontextmanager
-async def person(exchange: SimulatedExchange) -> AsyncIterator[KalshiExchange]:
-    """Somebody with the same key, as the app would trade."""
-    address = f"127.0.0.1:{exchange.port}"
-    made = KalshiExchange(
-        hosts_of("demo", f"http://{address}", f"ws://{address}"),
-        RestSettings(requests_per_second=100),
-        signer=load_signer(exchange.keys.key_id, exchange.keys.private_pem.decode()),
-        clock=SystemClock(),
-        random=Random(1),
-    )
-    async with made.open():
-        yield made
 
 
 async def test_at_the_exchange_itself_a_person_is_spared_unless_everything_shall_go(
