@@ -1,5 +1,6 @@
 """Calls over real sockets: what is tried again, what never, and what each failure means."""
 
+import asyncio
 import base64
 import logging
 import socket
@@ -285,3 +286,28 @@ async def test_a_closed_client_is_unavailable(server: ScriptedServer) -> None:
     rest = client(server, replace(SETTINGS, tries=1))
     with pytest.raises(ExchangeUnavailable):
         await rest.read(READ)
+
+
+async def test_an_order_leaves_in_the_call_when_a_connection_waits(server: ScriptedServer) -> None:
+    server.answers(answer())
+    rest = client(server)
+    async with rest.open():
+        await rest.warm()
+        answered = rest.write_order(CREATE)
+        async with asyncio.timeout(5):
+            while not server.seen:  # noqa: ASYNC110 - two sides of a socket
+                await asyncio.sleep(0.005)
+        assert (await answered).status == 200
+    assert len(server.seen) == 1
+
+
+async def test_a_client_that_only_reads_makes_no_connection_for_writes(
+    server: ScriptedServer,
+) -> None:
+    server.answers(answer())
+    rest = client(server, replace(SETTINGS, is_read_only=True))
+    async with rest.open():
+        await rest.warm()
+        with pytest.raises(ExchangeUnavailable, match="read only"):
+            await rest.write_order(CREATE)
+    assert server.seen == []
