@@ -252,6 +252,7 @@ def lifecycle_of(
         terms=terms,
         means=ElectorMeans(clock=means.clock, random=means.random, watchdog=watchdog),
         is_exclusive=settings.database.is_sqlite,
+        is_warm=running.warmth.is_warm,
     )
     return Lifecycle(
         elector=elector,
@@ -272,6 +273,7 @@ async def alongside(running: Running) -> AsyncIterator[None]:
             group.create_task(running.alerts.run(), name="alerts"),
             group.create_task(keeper.run(), name=keeper.name),
             group.create_task(_adopt_limits(running), name="account limits"),
+            group.create_task(running.warmth.run(), name="warm-up"),
         ]
         try:
             yield

@@ -14,6 +14,8 @@ from bot.app.basics import Means
 from bot.app.lifecycle import Role as LifeRole
 from bot.app.lifecycle import RoleChange
 from bot.app.settings import BotSettings
+from bot.app.trading_settings import monitor_settings
+from bot.app.warmth import Warmth
 from bot.domain.alerts import AlertKind
 from bot.domain.events import Role
 from bot.domain.ids import Epoch
@@ -97,6 +99,10 @@ class Running:
         self.wakes = Wakes()
         self.inbox = SqlInbox(parts.database, self.scope, clock)
         self.outbox = SqlOutbox(parts.database, self.scope, clock)
+        is_trading = settings.mode == "trade"
+        self.warmth = Warmth(
+            parts.exchange, monitor_settings(settings).series if is_trading else (), clock
+        )
         self.audit = SqlAudit(parts.database, self.scope)
         self.queries = SqlQueries(parts.database, self.scope)
         self.alerts = Alerts(

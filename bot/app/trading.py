@@ -95,6 +95,7 @@ class TradingDesk:
             held=lambda: views.held_markets(self.engine.world),
             api_calls=running.parts.exchange.counter.take,
             feed_changed=self._on_feed,
+            known=running.warmth.take,
         )
         self.other_bot = OtherBot(running, tenure, exchange, self.store, self.groups)
         self.activation = Activation(running, self)

@@ -8,7 +8,7 @@ exchange's own status and the count of calls come at their intervals.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.errors import BotError
@@ -22,6 +22,7 @@ from bot.domain.events import (
     TimeAdvanced,
 )
 from bot.domain.ids import MarketTicker, SeriesTicker
+from bot.domain.listing import Listing
 from bot.domain.quotes import BookSnapshot
 from bot.engine.listing import read_listings, read_markets
 from bot.kit.clock import Clock
@@ -79,8 +80,12 @@ class MarketMonitor:
         held: Callable[[], frozenset[MarketTicker]],
         api_calls: Callable[[], tuple[int, int]],
         feed_changed: Callable[[str | None], None] = lambda _: None,
+        known: Callable[[], Awaitable[Sequence[Listing]]] | None = None,
     ) -> None:
-        """``feed_changed`` hears why the stream was lost, and ``None`` when it is back."""
+        """``feed_changed`` hears why the stream was lost, and ``None`` when it is back.
+
+        ``known`` gives listings that were read a moment ago, or none; it is asked once.
+        """
         self._exchange = exchange
         self._feed = feed
         self._clock = clock
@@ -93,6 +98,7 @@ class MarketMonitor:
         self._is_feed_lost = False
         self._translator = FeedTranslator(submit, feed.refresh)
         self.selection = Selection(watched=(), left_out={})
+        self._known = known
         self._hurry = asyncio.Event()
 
     @property
@@ -157,8 +163,14 @@ class MarketMonitor:
             case _:
                 pass
 
+    async def _read_listings(self) -> list[Listing]:
+        ask, self._known = self._known, None
+        if ask is not None and (known := await ask()):
+            return list(known)
+        return await read_listings(self._exchange, self._settings.series)
+
     async def _refresh(self) -> None:
-        listings = await read_listings(self._exchange, self._settings.series)
+        listings = await self._read_listings()
         now_us, held = self._clock.now_us(), self._held()
         listed = {one.market.ticker for one in listings}
         before = {one.market.ticker: one for one in self.selection.watched}

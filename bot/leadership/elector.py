@@ -9,7 +9,7 @@ to give up is kept whatever the network does.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -128,8 +128,13 @@ class Elector:
         terms: LeaseTerms,
         means: Means,
         is_exclusive: bool = False,
+        is_warm: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``is_exclusive``: a host lock proves that no other process can be leading."""
+        """``is_exclusive``: a host lock proves that no other process can be leading.
+
+        ``is_warm``: whether this process could trade soon after taking the lead; while it
+        could not, it leaves the lead to an older deployment that is alive.
+        """
         self.gate = LeaderGate(terms, means.clock)
         self.candidate = candidate
         self._store = store
@@ -138,6 +143,7 @@ class Elector:
         self._random = means.random
         self._watchdog = means.watchdog
         self._death_us = terms.settle_us if is_exclusive else terms.lease_us
+        self._is_warm = is_warm
         self._changes: asyncio.Queue[Change] = asyncio.Queue(_CHANGES_MAX)
         self._wake = asyncio.Event()
         self._hinted_us = -_HINT_SPACING_US
@@ -264,6 +270,7 @@ class Elector:
                 now_us=self._clock.monotonic_us(),
                 death_us=self._death_us,
                 settle_us=self._terms.settle_us,
+                is_warm=self._is_warm(),
             )
         )
         return await self._carry_out(decision, reading)

@@ -174,6 +174,8 @@ class Standpoint:
     death_us: int
     """Silence that proves death: the lease's length, or less under an exclusive host lock."""
     settle_us: int
+    is_warm: bool = True
+    """Whether we could trade soon after taking the lead."""
 
 
 def decide(at: Standpoint) -> Decision:
@@ -183,12 +185,14 @@ def decide(at: Standpoint) -> Decision:
     rival = at.reading.active
     if at.wish is Wish.IDLE:
         return _decide_idle(at, rival)
-    if rival is None or rival.generation < at.me.generation or _is_dead(at):
+    if rival is None or _is_dead(at):
         return Decision(move=Move.CLAIM, rival=rival)
-    if not at.watch.wanted.has_moved:
-        return Decision(move=Move.WAIT, rival=rival)
-    same = rival.generation == at.me.generation
-    return Decision(move=Move.STAND_BY if same else Move.YIELD, rival=rival)
+    if rival.generation < at.me.generation:
+        # Whoever leads goes on trading while we get ready.
+        is_led = at.reading.lease.holder is not None
+        return Decision(move=Move.WAIT if is_led and not at.is_warm else Move.CLAIM, rival=rival)
+    leave = Move.STAND_BY if rival.generation == at.me.generation else Move.YIELD
+    return Decision(move=leave if at.watch.wanted.has_moved else Move.WAIT, rival=rival)
 
 
 def _decide_idle(at: Standpoint, rival: InstanceRow | None) -> Decision:

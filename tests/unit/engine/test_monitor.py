@@ -20,6 +20,8 @@ from bot.domain.events import (
     QuoteChanged,
     TimeAdvanced,
 )
+from bot.domain.listing import Listing
+from bot.domain.market import FeeTerms
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide
 from bot.domain.quotes import BookDelta
@@ -32,6 +34,7 @@ from tests.fakes.loop_clock import LoopClock
 from tests.fakes.paper import TICKER, ScriptedFeed, snapshot
 
 HOUR = 3_600_000_000
+FEES = FeeTerms(fee_type="quadratic", multiplier_e6=1_000_000)
 RULES = MarketFilter(liquidity_min_e6=1, volume_24h_min_e6=1)
 
 
@@ -49,6 +52,7 @@ class Watch:
         self.told: list[Event] = []
         self.held: frozenset[str] = frozenset()
         self.counted = [(3, 1)]
+        self.known: list[Listing] = []
         self.monitor = MarketMonitor(
             self.exchange,
             self.feed,
@@ -58,7 +62,11 @@ class Watch:
             submit=self.told.append,
             held=lambda: self.held,
             api_calls=lambda: self.counted.pop(0) if self.counted else (0, 0),
+            known=self.read_before,
         )
+
+    async def read_before(self) -> list[Listing]:
+        return self.known
 
     def offer(self, *markets: ListedMarket) -> None:
         self.exchange.pages["KXCPI", ""] = page(*markets)
@@ -89,6 +97,18 @@ async def test_open_markets_are_listed_and_watched_and_time_passes() -> None:
         (0, 0),
         (0, 0),
     ]
+
+
+async def test_listings_read_before_are_watched_at_once_and_read_anew_when_due() -> None:
+    watch = Watch()
+    watch.offer(offered(), offered("KXCPI-27-T9"))
+
+    watch.known = [Listing(market=offered().market, fees=FEES, is_exclusive=False)]
+    async with watch.running():
+        assert watch.feed.watched == (TICKER,)
+        assert watch.exchange.named("market_page") == []
+        await asyncio.sleep(61)
+    assert len(watch.feed.watched) == 2
 
 
 async def test_books_become_quotes_and_a_lost_feed_becomes_distrust() -> None:

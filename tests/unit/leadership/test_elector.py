@@ -1,7 +1,7 @@
 """The elector on virtual time against the leadership tables in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -72,7 +72,14 @@ class Cluster:
         self._group = group
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
 
-    def start(self, name: str, deployment: str = "d1", *, is_exclusive: bool = False) -> Node:
+    def start(
+        self,
+        name: str,
+        deployment: str = "d1",
+        *,
+        is_exclusive: bool = False,
+        is_warm: Callable[[], bool] = lambda: True,
+    ) -> Node:
         store, watchdog = MemoryLeaseStore(self.tables), SilentWatchdog()
         candidate = Candidate(
             instance_id=InstanceId(name),
@@ -85,7 +92,12 @@ class Cluster:
         )
         means = Means(clock=self.clock, random=Random(name), watchdog=watchdog)  # type: ignore[arg-type]
         elector = Elector(
-            store=store, candidate=candidate, terms=TERMS, means=means, is_exclusive=is_exclusive
+            store=store,
+            candidate=candidate,
+            terms=TERMS,
+            means=means,
+            is_exclusive=is_exclusive,
+            is_warm=is_warm,
         )
         node = Node(elector, store, watchdog)
         self._tasks[name] = [
@@ -172,6 +184,33 @@ async def test_a_hand_over_waits_for_no_poll_and_no_pause(looptime) -> None:
         await a.elector.release(is_clean=True, is_leaving=False)
         await asyncio.sleep(0.01)
         assert isinstance(b.changes[-1], Elected)
+
+
+async def test_a_living_leader_goes_on_until_its_successor_is_warm(looptime) -> None:
+    readiness = [False]
+    async with running() as cluster:
+        a = cluster.start("a")
+        await asyncio.sleep(1)
+        cluster.start("b", "d2", is_warm=lambda: readiness[0])
+        await asyncio.sleep(10)
+        assert [type(change) for change in a.changes] == [Elected]
+        readiness[0] = True
+        await asyncio.sleep(1.5)
+        assert isinstance(a.changes[-1], Resigning)
+
+
+async def test_a_dead_or_departed_leader_is_succeeded_cold(looptime) -> None:
+    async with running() as cluster:
+        cluster.start("a")
+        await asyncio.sleep(1)
+        cluster.kill("a")
+        b = cluster.start("b", "d2", is_warm=lambda: False)
+        await asyncio.sleep(17)
+        assert isinstance(b.changes[-1], Elected)
+        await b.elector.release(is_clean=True, is_leaving=True)
+        c = cluster.start("c", "d3", is_warm=lambda: False)
+        await asyncio.sleep(0.5)
+        assert isinstance(c.changes[-1], Elected)
 
 
 async def test_a_storm_of_hints_costs_twenty_readings_a_second(looptime) -> None:
