@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _LIMIT_US = 30 * SECOND_US
 """An exchange that cannot be read holds up a deployment no longer than this."""
 _FRESH_US = MINUTE_US
+_REST_S = 1.0
+"""Reading uses up what the exchange grants at once; the take-over finds it saved up again."""
 
 
 class Warmth:
@@ -38,19 +40,26 @@ class Warmth:
         self._done = asyncio.Event()
         self._listings: Sequence[Listing] = ()
         self._read_us = 0
+        self._is_rested = not series
         if not series:
             self._done.set()
 
     def is_warm(self) -> bool:
         """Whether there is nothing to wait for any more."""
-        return self._done.is_set() or self._is_late()
+        return self._is_rested or self._is_late()
 
     async def run(self) -> None:
         """Read once; a fault leaves the reading to the leadership."""
+        if self._done.is_set():
+            return
+        await self._read()
+        await asyncio.sleep(_REST_S)
+        self._is_rested = True
+
+    async def _read(self) -> None:
         try:
-            if not self._done.is_set():
-                async with asyncio.timeout(seconds(_LIMIT_US)):
-                    self._listings = await read_listings(self._exchange, self._series)
+            async with asyncio.timeout(seconds(_LIMIT_US)):
+                self._listings = await read_listings(self._exchange, self._series)
         except (BotError, TimeoutError) as fault:
             logger.info("listings not read ahead", extra={"reason": repr(fault)})
         finally:
