@@ -107,8 +107,10 @@ class MarketMonitor:
         return self._translator.agreement
 
     def look_again(self) -> None:
-        """Refresh the watch list now: what is held has become known, or has changed."""
-        self._hurry.set()
+        """What is held has become known: refresh the watch list now unless all of it is there."""
+        watched = {one.market.ticker for one in self.selection.watched}
+        if not self._held() <= watched:
+            self._hurry.set()
 
     async def run(self) -> None:
         """Watch until cancelled."""

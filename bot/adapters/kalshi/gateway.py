@@ -5,6 +5,7 @@ others' business. What is ours at the venue is returned completely or not at
 all: a listing that cannot be finished raises.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from random import Random
@@ -41,7 +42,7 @@ from bot.domain.orders import (
 )
 from bot.domain.quotes import BookSnapshot
 from bot.kit.clock import Clock
-from bot.kit.times import DAY_US, MINUTE_US
+from bot.kit.times import DAY_US, HOUR_US, MINUTE_US
 from bot.ports.exchange import (
     EventTerms,
     ExchangeStatus,
@@ -57,6 +58,7 @@ _PAGE_LIMIT = "1000"
 _EVENT_PAGE_LIMIT = "200"
 # The venue's live tier reaches back weeks; only older questions need its cutoff.
 _SURELY_LIVE_US = DAY_US
+_CUTOFF_KEPT_US = HOUR_US
 # A lookup by our clock must not miss an order stamped by theirs.
 _CLOCK_MARGIN_US = MINUTE_US
 
@@ -82,6 +84,9 @@ class KalshiExchange:
         self._is_signed = signer is not None
         self._rest = RestClient(hosts.rest_url, settings, signer=signer, clock=clock, random=random)
         self._group_shards: dict[OrderGroupId, int] = {}
+        self._cutoff: limits.HistoricalCutoff | None = None
+        self._cutoff_us = 0
+        self._cutoff_turn = asyncio.Lock()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["KalshiExchange"]:
@@ -386,10 +391,18 @@ class KalshiExchange:
         self, since_us: int | None, border: Callable[[limits.HistoricalCutoff], int]
     ) -> bool:
         """Whether a question from ``since_us`` on reaches behind the live tier."""
-        if since_us is not None and since_us > self._clock.now_us() - _SURELY_LIVE_US:
+        if since_us is None:
+            return True
+        now_us = self._clock.now_us()
+        if since_us > now_us - _SURELY_LIVE_US:
             return False
-        cutoff = limits.read_cutoff((await self._public("/historical/cutoff")).body)
-        return since_us is None or since_us < border(cutoff)
+        # Several ask at once at a take-over, where every read counts.
+        async with self._cutoff_turn:
+            if self._cutoff is None or now_us - self._cutoff_us >= _CUTOFF_KEPT_US:
+                answer = await self._public("/historical/cutoff")
+                self._cutoff, self._cutoff_us = limits.read_cutoff(answer.body), now_us
+            # It only moves forward, by a day a day: what is kept may lag that much.
+            return since_us < border(self._cutoff) + _CUTOFF_KEPT_US
 
 
 class KalshiFeed:

@@ -175,6 +175,16 @@ async def test_what_is_held_and_was_never_listed_is_read_by_name() -> None:
     assert [one.market.ticker for one in watch.of(MarketsListed)[-1].listings] == ["FOREIGN"]
 
 
+async def test_what_is_held_and_watched_already_is_not_read_again() -> None:
+    watch = Watch()
+    watch.offer(offered())
+    async with watch.running():
+        watch.held = frozenset({TICKER})
+        watch.monitor.look_again()
+        await asyncio.sleep(1)
+    assert len(watch.exchange.named("market_page")) == 1
+
+
 async def test_an_exchange_that_cannot_be_read_drops_nothing_and_stops_nothing() -> None:
     watch = Watch()
     watch.offer(offered())

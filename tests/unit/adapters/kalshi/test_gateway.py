@@ -36,6 +36,7 @@ from bot.domain.market import FeeTerms
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide, OrderIntent, OrderStatus, Purpose, TimeInForce
 from bot.kit.clock import SystemClock
+from bot.kit.times import DAY_US, HOUR_US
 from bot.ports.exchange import Exchange, MarketQuery
 from tests.fakes.clock import ManualClock
 from tests.fakes.scripted_http import ScriptedServer, answer, scripted_server
@@ -209,6 +210,21 @@ async def test_an_old_question_is_asked_of_the_archive_too(server: ScriptedServe
         "/historical/cutoff",
         "/historical/fills",
     ]
+
+
+async def test_where_the_archive_begins_is_asked_once_and_again_after_an_hour(
+    server: ScriptedServer,
+) -> None:
+    clock = ManualClock(NOW)
+    since_us = NOW - 2 * DAY_US
+    server.answers(page("fills"), CUTOFF, page("fills"), page("fills"), CUTOFF)  # type: ignore[arg-type]
+    async with opened(server, clock=clock) as exchange:
+        await exchange.fills(since_us=since_us)
+        await exchange.fills(since_us=since_us)
+        assert [one.path.rpartition("/")[2] for one in server.seen] == ["fills", "cutoff", "fills"]
+        clock.advance(HOUR_US)
+        await exchange.fills(since_us=since_us)
+    assert server.seen[-1].path.endswith("/historical/cutoff")
 
 
 async def test_an_account_without_an_archive_is_not_an_error(server: ScriptedServer) -> None:
