@@ -5,7 +5,7 @@ import asyncio
 from chaos.arena import SLACK_S, Arena, demand
 from chaos.arrivals import longest_silence_s
 from chaos.rows import Row, Seen
-from tests.support.proxy import Trap
+from tests.support.proxy import Proxy, Trap
 
 _ACQUIRE = "UPDATE leader_lease SET epoch"
 
@@ -69,14 +69,21 @@ async def long_outage(arena: Arena) -> Seen:
     return arena.seen(arena.gap_s(leader, since_us=back_us))
 
 
+def _cut(proxy: Proxy) -> None:
+    """Nobody gets through until we have looked."""
+    proxy.is_refusing = True
+    proxy.reset()
+
+
 async def lost_acquire(arena: Arena) -> Seen:
     """The lease is won and the winner never learns it."""
     proxy, address = await arena.proxy()
-    proxy.trap = Trap(_ACQUIRE, is_after=True)
+    proxy.trap = Trap(_ACQUIRE, is_after=True, spring=lambda: _cut(proxy))
     began_us = arena.now_us()
     leader = arena.start("d1", address=address)
     await arena.until(lambda: proxy.trap.has_sprung, SLACK_S, leader.story)
     first = await arena.sql("SELECT epoch FROM leader_lease")
+    proxy.is_refusing = False
     await arena.trades(leader, arena.lease_s + SLACK_S)
     demand(all(one.epoch != first for one in arena.accepted()), "it traded under the lost epoch")
     return arena.seen(arena.gap_s(leader, since_us=began_us))
