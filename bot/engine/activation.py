@@ -60,7 +60,8 @@ def _load_breakers(world: World, state: StoredState) -> None:
     """The breakers, and what else is kept beside them."""
     others = {stored.name: stored for stored in state.breakers}
     foreign, peak = others.pop(FOREIGN, None), others.pop(PEAK, None)
-    if (stored := others.pop(PANIC, None)) is not None:
+    stored = others.pop(PANIC, None)
+    if stored is not None and world.panic is None:  # one given meanwhile is newer
         world.panic = from_record(stored)
     if (stored := others.pop(ramp.RAMP, None)) is not None:
         world.ramp = ramp.from_record(stored)

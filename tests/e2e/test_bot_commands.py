@@ -271,9 +271,8 @@ async def test_a_revoked_token_is_one_line_and_the_bot_goes_on_without_it(
     bot = home.bot()
     await bot.reach("leading")
     await bot.until_said("token")
-    await home.until_rows(
-        "SELECT state FROM job_runs WHERE job = 'collect'", lambda rows: rows == [("done",)]
-    )
+    # Some job: in an hour's last minute its collection is not begun any more.
+    await home.until_rows("SELECT state FROM job_runs", lambda rows: ("done",) in rows)
     assert (await home.command("halt", "by hand")).code == 0
     complaints = [one for one in bot.log() if "token" in str(one).lower()]
     assert 1 <= len(complaints) <= 2, complaints

@@ -13,6 +13,7 @@ from bot.domain.events import (
     PanicCommanded,
     QuoteChanged,
     Role,
+    StateLoaded,
     UnhaltCommanded,
 )
 from bot.domain.ids import ClientOrderId, MarketTicker, OrderId
@@ -379,3 +380,25 @@ def _lose_the_answer(desk: Desk, random: Random) -> None:
             received_us=desk.now_us, client_order_id=intent.client_order_id, reason="lost"
         )
     )
+
+
+def test_a_panic_given_while_taking_over_is_not_forgotten_for_an_older_one() -> None:
+    desk = leading()
+    desk.bought()
+    desk.accept()
+    panic(desk)
+    settle_down(desk)  # over
+    desk.save_halt()
+    after = Desk(store=desk.store, venue=desk.venue, epoch=2, now_us=desk.now_us + 60_000_000)
+    after.fills, after.positions, after.told = desk.fills, desk.positions, desk.told
+    after.role(Role.ACTIVATING)
+    read = desk.store.state()  # before the command
+    panic(after, number=8)
+    after.put(StateLoaded(received_us=after.now_us, state=read))
+    after.list_markets(TICKER)
+    after.read()
+    after.role(Role.LEADING)
+    assert after.engine.world.panic is not None
+    assert after.engine.world.panic.started_us > desk.now_us
+    settle_down(after)
+    assert len(after.told_of(NoticeKind.PANIC_ENDED)) == 2
