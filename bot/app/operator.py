@@ -322,6 +322,7 @@ class BotOperator:
             equity=Money(balance.cash + balance.portfolio_value),
             exposure=balance.portfolio_value,
             baseline=None,
+            by_shard=balance.by_shard,
         )
 
     async def instances(self) -> tuple[InstanceView, ...]:

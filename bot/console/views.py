@@ -155,16 +155,18 @@ def pnl(view: PnlView) -> str:
 
 
 def balance(view: AccountView, now_us: int) -> str:
-    """Cash, equity, exposure."""
+    """Cash, equity, exposure; cash by shard where it lies on several."""
     part = share(view.exposure, view.equity)
     exposed = f" ({part} of equity)" if part else ""
-    return "\n".join(
-        (
-            f"{bold('Equity')} {dollars(view.equity)}, cash {dollars(view.cash)}",
-            f"Exposure {dollars(view.exposure)}{exposed}",
-            f"Start of day {dollars(view.baseline)}; read {ago(view.as_of_us, now_us)}",
-        )
-    )
+    lines = [
+        f"{bold('Equity')} {dollars(view.equity)}, cash {dollars(view.cash)}",
+        f"Exposure {dollars(view.exposure)}{exposed}",
+        f"Start of day {dollars(view.baseline)}; read {ago(view.as_of_us, now_us)}",
+    ]
+    if len(view.by_shard) > 1:
+        told = ", ".join(f"{shard}: {dollars(cash)}" for shard, cash in view.by_shard)
+        lines.append(f"Cash by shard {told}; a market takes its own shard's only")
+    return "\n".join(lines)
 
 
 def instances(views: Iterable[InstanceView], now_us: int) -> str:

@@ -136,6 +136,8 @@ class AccountView:
     exposure: Money
     baseline: Money | None
     """Equity at the start of the trading day."""
+    by_shard: tuple[tuple[int, Money], ...] = ()
+    """Cash on each of the exchange's shards; empty for a single pot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

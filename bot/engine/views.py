@@ -90,6 +90,7 @@ def account_view(world: World) -> AccountView | None:
         equity=valuation.equity,
         exposure=total_exposure(stakes(world)),
         baseline=baseline.equity if baseline else None,
+        by_shard=tuple(sorted(world.ledger.cash_by_shard.items())),
     )
 
 

@@ -244,3 +244,11 @@ def test_version_and_sizes():
         "1.0 MB",
         "50.0 MB",
     ]
+
+
+def test_cash_on_several_shards_is_told_by_shard() -> None:
+    assert "shard" not in views.balance(replace(ACCOUNT, by_shard=((0, ACCOUNT.cash),)), NOW_US)
+    shards = ((0, Money(890_000_000)), (2, Money(10_000_000)))
+    assert views.balance(replace(ACCOUNT, by_shard=shards), NOW_US).endswith(
+        "Cash by shard 0: $890.00, 2: $10.00; a market takes its own shard's only"
+    )
