@@ -120,6 +120,7 @@ class Chores:
             "trades": pnl.trades,
             "wins": pnl.wins,
             "losses": pnl.losses,
+            "win_rate": pnl.win_rate,
             "snapshots": facts.snapshots,
         }
         await self._running.alerts.tell(AlertKind.DAILY_SUMMARY, summary)

@@ -139,8 +139,6 @@ def pnl(view: PnlView) -> str:
     """One day's result."""
     total = Money(view.realized + view.unrealized - view.fees)
     part = share(total, view.baseline)
-    decided = view.wins + view.losses
-    rate = f"{view.wins * 100 // decided} %" if decided else "no closed trades"
     return "\n".join(
         (
             f"{bold('Day ' + view.trading_day)}: {signed_dollars(total)}"
@@ -149,7 +147,7 @@ def pnl(view: PnlView) -> str:
                 f"Realised {signed_dollars(view.realized)}, "
                 f"open {signed_dollars(view.unrealized)}, fees {dollars(view.fees)}"
             ),
-            f"Trades {view.trades}: {view.wins} won, {view.losses} lost; win rate {rate}",
+            f"Trades {view.trades}: {view.wins} won, {view.losses} lost; win rate {view.win_rate}",
         )
     )
 

@@ -155,6 +155,18 @@ class PnlView:
     trades: int
     wins: int
     losses: int
+    break_even_e6: int | None = None
+    """The win rate, in millionths, at which what was closed would have earned nothing."""
+
+    @property
+    def win_rate(self) -> str:
+        """Beside the rate that would have earned nothing: alone it says little."""
+        decided = self.wins + self.losses
+        if not decided:
+            return "no closed trades"
+        even = self.break_even_e6
+        beside = f", break-even {even / 10_000:.1f} %" if even is not None else ""
+        return f"{self.wins * 100 / decided:.1f} %{beside}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,7 @@ def pnl_view(world: World) -> PnlView:
         trades=today.trades,
         wins=today.wins,
         losses=today.losses,
+        break_even_e6=today.break_even_e6,
     )
 
 

@@ -28,3 +28,15 @@ def test_a_halt_is_told_once_and_not_for_every_market() -> None:
     desk.put(HaltCommanded(received_us=desk.now_us, command_id=1, actor="ann", reason="lunch"))
     desk.quote()
     assert not views.verdicts(desk.engine.world, (TICKER,))
+
+
+def test_the_days_win_rate_stands_beside_the_one_that_earns_nothing() -> None:
+    desk = Desk()
+    desk.lead()
+    desk.bought()
+    target = desk.accept()
+    desk.execute(target, target.quantity)
+    desk.wait(1)
+    view = views.pnl_view(desk.engine.world)
+    assert (view.wins, view.losses) == (1, 0)
+    assert view.win_rate == "100.0 %, break-even 95.0 %"
