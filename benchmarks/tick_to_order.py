@@ -8,7 +8,6 @@ disturbs all. See ``docs/performance.md`` for what is and is not in the figures.
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -33,7 +32,6 @@ _PAUSE_S = 0.004
 _QUIET_S = 0.012
 """So long a bot that stores has to write down what the exchange answered."""
 _BURST_EVERY = 8
-_CPUS = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()
 _BURST_FRAMES = 100
 _ROOT = Path(__file__).resolve().parents[1]
 _PEERS = ("sdk", "official")
@@ -189,8 +187,7 @@ async def _join(
 
 @contextlib.asynccontextmanager
 async def _process(stage: _Stage, name: str, command: list[str]) -> AsyncIterator[None]:
-    with _on_their_cpu():
-        process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdout=subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(*command, cwd=_ROOT, stdout=subprocess.PIPE)
     try:
         yield
     finally:
@@ -199,19 +196,6 @@ async def _process(stage: _Stage, name: str, command: list[str]) -> AsyncIterato
         said, _ = await process.communicate()
         if said:
             stage.found.said[name] = json.loads(said)
-
-
-@contextlib.contextmanager
-def _on_their_cpu() -> Iterator[None]:
-    """Contestants share one processor and the exchange has the others, where that can be said."""
-    if len(_CPUS) < 2:  # noqa: PLR2004 - one for each side
-        yield
-        return
-    os.sched_setaffinity(0, {min(_CPUS)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, _CPUS - {min(_CPUS)})
 
 
 def _rsa_key() -> str:

@@ -213,7 +213,8 @@ class EffectExecutor:
         around = self._around
         intents = [one for one in commit.records if isinstance(one, OrderIntent)]
         messages = [one for notice in commit.notices for one in around.messages_of(notice)]
-        for wait_s in _RETRY.waits(around.random):
+        waits = _RETRY.waits(around.random)
+        while True:
             try:
                 await around.store.commit(
                     commit.epoch, commit.records, messages, around.clock.now_us()
@@ -227,10 +228,10 @@ class EffectExecutor:
                 logger.error("commit failed", extra={"reason": str(fault)})  # noqa: TRY400
                 if intents:
                     return {intent.client_order_id: str(fault) for intent in intents}
-                await asyncio.sleep(wait_s)
+                # Only now: chance is asked of the system, and an order would wait for it.
+                await asyncio.sleep(next(waits))
             else:
                 return {}
-        raise AssertionError("the waits never end")
 
     async def _report_halt(self) -> None:
         """Tell the engine of the halt that refused a commit: it may have come by SQL."""

@@ -59,6 +59,7 @@ _EVENT_PAGE_LIMIT = "200"
 # The venue's live tier reaches back weeks; only older questions need its cutoff.
 _SURELY_LIVE_US = DAY_US
 _CUTOFF_KEPT_US = HOUR_US
+_ONE_WRITE = Cost(lane=Lane.WRITE)
 # A lookup by our clock must not miss an order stamped by theirs.
 _CLOCK_MARGIN_US = MINUTE_US
 
@@ -250,7 +251,7 @@ class KalshiExchange:
             method="POST",
             path=CREATE_ORDER_PATH,
             body=body,
-            cost=Cost(lane=Lane.WRITE),
+            cost=_ONE_WRITE,
             priority=Priority.ORDER,
         )
         return _created(self._rest.write_order(call), intent.client_order_id)
