@@ -21,6 +21,7 @@ CALM_BID, TRIGGER_BID, ASK = "0.9500", "0.9600", "0.9800"
 _SIZE = "5000.00"
 TRIGGER_BYTES = f'"price_dollars":"{TRIGGER_BID}","delta_fp":"{_SIZE}"'.encode()
 """What nothing but a trigger holds."""
+_PING, _PING_EVERY_S = b"\x89\x00", 4.0
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ORDER_PATH = b"/trade-api/v2/portfolio/events/orders"
 _ANSWERS: dict[str, object] = {
@@ -104,7 +105,15 @@ class ExchangeServer:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
+        loop.call_later(_PING_EVERY_S, self._ping, loop)
         return server
+
+    def _ping(self, loop: asyncio.AbstractEventLoop) -> None:
+        """As the venue does: a client that hears nothing at all connects anew."""
+        for contestant in self.contestants.values():
+            if contestant.send is not None:
+                contestant.send(_PING)
+        loop.call_later(_PING_EVERY_S, self._ping, loop)
 
 
 class _Connection(asyncio.Protocol):
