@@ -94,7 +94,7 @@ class Supervisor:
         self._stopping: int | None = None
         """The first signal that told us to stop."""
         self._stop_by_us = 0
-        self._looked_us = self._clock.monotonic_us()
+        self._looked_us = 0
         self._mercy_until_us = 0
         self._deaths_us: deque[int] = deque(maxlen=_FREE_RESTARTS)
         self._undertakers: set[int] = set()
@@ -119,6 +119,7 @@ class Supervisor:
 
     def _attend(self, life: _Life, waker: socket.socket) -> int:
         """Pass signals on and watch the deadline until the child is dead; its wait status."""
+        self._looked_us = self._clock.monotonic_us()
         while True:
             status = self._reap(life.pid)
             if status is not None:

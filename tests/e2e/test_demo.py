@@ -1,4 +1,4 @@
-"""The demo as a person starts it: three real processes, ended by Ctrl-C."""
+"""The demo as a person starts it: four real processes, ended by Ctrl-C."""
 
 import re
 import signal
@@ -54,7 +54,7 @@ def test_ctrl_c_ends_the_demo_and_all_its_processes_and_a_second_run_goes_on(
             said = read_until(process, words)
             assert "waits for /unhalt" in said
             children = psutil.Process(process.pid).children(recursive=True)
-            assert len(children) == 2
+            assert len(children) == 3, "the exchange, the supervisor, the bot"
             process.send_signal(signal.SIGINT)
             told, _ = process.communicate(timeout=SLACK_S)
             assert process.returncode == 0, said + told
