@@ -11,8 +11,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from chaos.matrix import ROWS, Progress, chosen, run_matrix
-from chaos.rows import Outcome, Row, table
+from chaos.matrix import ROWS, Progress, chosen, outcomes_of, run_matrix
+from chaos.rows import Outcome, table
 
 EXIT_INTERRUPTED = 130
 
@@ -29,25 +29,31 @@ def main() -> int:
         rows = chosen((given.only or "").split(",") if given.only else [])
     except KeyError as unknown:
         parser.error(f"--only: no row {unknown}; there are {', '.join(one.key for one in ROWS)}")
+    outcomes = outcomes_of(rows, is_short=given.short, runs_max=given.runs)
+    is_interrupted = False
     try:
-        outcomes = asyncio.run(_run(rows, is_short=given.short, runs_max=given.runs))
+        asyncio.run(_run(outcomes, is_short=given.short))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return EXIT_INTERRUPTED
+        is_interrupted = True
+        outcomes = [one for one in outcomes if one.seen]
     is_timed = not given.short
     if given.json:
         facts = {one.row.key: one.facts(is_timed=is_timed) for one in outcomes}
         sys.stdout.write(f"{json.dumps(facts)}\n")
     else:
         sys.stdout.write(f"{table(outcomes, is_timed=is_timed)}\n")
+    if is_interrupted:
+        sys.stderr.write("interrupted: what had been seen until then\n")
+        return EXIT_INTERRUPTED
     return int(any(one.problems(is_timed=is_timed) for one in outcomes))
 
 
-async def _run(rows: Sequence[Row], *, is_short: bool, runs_max: int | None) -> list[Outcome]:
+async def _run(outcomes: Sequence[Outcome], *, is_short: bool) -> None:
     """SIGTERM ends it as Ctrl-C does: every process we started is ended first."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await run_matrix(rows, Progress(), is_short=is_short, runs_max=runs_max)
+    await run_matrix(outcomes, Progress(), is_short=is_short)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from tests.fakes.telegram_server import TOKEN, FakeTelegram
 from tests.support.proxy import Trap
 
 EXIT_USAGE = 2
+_FAR_MS = 30
+_PACE_SAVED_UP_S = 3.0
 _ALERT_S = 30.0
 _SENT_TWICE = (
     "SELECT signal_id FROM order_intents WHERE purpose = 'entry' AND order_id IS NOT NULL"
@@ -28,6 +30,17 @@ async def deploy(arena: Arena) -> Seen:
         await bots.trading("d2")
         ended = await old.ended()
         demand(ended.code == 0, f"the old one ended with {ended.code}")
+        return await bots.seen_gap()
+
+
+async def deploy_far_away(arena: Arena) -> Seen:
+    """The same where each call to the exchange takes 30 ms, at the default pace and watch list."""
+    async with Bots.open(arena) as bots:
+        bots.like_production(_FAR_MS)
+        old = await bots.trading("d1")
+        await asyncio.sleep(_PACE_SAVED_UP_S)
+        await bots.trading("d2")
+        await old.ended()
         return await bots.seen_gap()
 
 
@@ -126,6 +139,16 @@ ROWS = (
         short_runs=1,
         run=deploy,
         median_s=0.5,
+        limit_s=3,
+    ),
+    Row(
+        key="bot_deploy_far",
+        fault="the same, exchange 30 ms away",
+        expected="old exit 0; gap <= 1 s",
+        runs=10,
+        short_runs=0,
+        run=deploy_far_away,
+        median_s=1,
         limit_s=3,
     ),
     Row(

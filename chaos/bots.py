@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
+from bot.simulator.faults import CallFault, FaultRule
 from chaos.arena import SLACK_S, Arena, demand
 from chaos.arrivals import Arrival, gap_s, longest_silence_s, zombies
 from chaos.rows import Seen
@@ -54,6 +55,13 @@ class Bots:
                         del home.settings[name]
                 home.settings |= _TRADING
                 yield cls(arena, street, home)
+
+    def like_production(self, call_ms: int) -> None:
+        """Make every call to the exchange take so long; pace and watched series by default."""
+        latency = FaultRule(kind=CallFault.LATENCY, delay_ms=call_ms, count=0)
+        self.street.server.exchange.faults.arm(latency)
+        for name in ("BOT_COLLECT__SERIES", "BOT_EXCHANGE__REQUESTS_PER_SECOND"):
+            del self.home.settings[name]
 
     async def trading(self, deployment: str, **changes: str | None) -> Program:
         """Start a bot by its deployment front door; its first order has arrived."""

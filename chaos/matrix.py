@@ -47,34 +47,38 @@ def chosen(keys: Sequence[str]) -> tuple[Row, ...]:
     return tuple(by_key[key.strip()] for key in keys) if keys else ROWS
 
 
-async def run_matrix(
-    rows: Sequence[Row], progress: Progress, *, is_short: bool, runs_max: int | None = None
+def outcomes_of(
+    rows: Sequence[Row], *, is_short: bool, runs_max: int | None = None
 ) -> list[Outcome]:
-    """Run every row; a run that goes wrong is a fact of its row, and the next one begins."""
-    counts = {row.key: row.short_runs if is_short else row.runs for row in rows}
-    if runs_max is not None:
-        counts = {key: min(count, runs_max) for key, count in counts.items()}
-    outcomes = {row.key: Outcome(row) for row in rows if counts[row.key]}
-    jobs = [row for row in rows for _ in range(counts[row.key])]
+    """What there will be: rows that take part, with how often each is tried."""
+    return [
+        Outcome(row, runs=runs if runs_max is None else min(runs, runs_max))
+        for row in rows
+        if (runs := row.short_runs if is_short else row.runs)
+    ]
+
+
+async def run_matrix(outcomes: Sequence[Outcome], progress: Progress, *, is_short: bool) -> None:
+    """Fill the outcomes; a run that goes wrong is a fact of its row, and the next one begins."""
+    jobs = [one for one in outcomes for _ in range(one.runs)]
     done = 0
     turn = asyncio.Semaphore(_AT_A_TIME if is_short else 1)
 
-    async def run(server: Server, row: Row) -> None:
+    async def run(server: Server, job: Outcome) -> None:
         nonlocal done
         async with turn:
-            progress.show(f"{done} of {len(jobs)} runs done; {row.fault}")
-            outcomes[row.key].seen.append(await _tried(server, row, is_short=is_short))
+            progress.show(f"{done} of {len(jobs)} runs done; {job.row.fault}")
+            job.seen.append(await _tried(server, job.row, is_short=is_short))
             done += 1
 
     with running_server() as server:
         await prepare(server)
         try:
             async with asyncio.TaskGroup() as group:
-                for row in jobs:
-                    group.create_task(run(server, row))
+                for job in jobs:
+                    group.create_task(run(server, job))
         finally:
             progress.clear()
-    return list(outcomes.values())
 
 
 async def _tried(server: Server, row: Row, *, is_short: bool) -> Seen:

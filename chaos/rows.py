@@ -43,6 +43,8 @@ class Outcome:
     """A row and its runs."""
 
     row: Row
+    runs: int
+    """How many there shall be."""
     seen: list[Seen] = field(default_factory=list)
 
     @property
