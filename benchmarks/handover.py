@@ -13,9 +13,11 @@ from collections.abc import Sequence
 import psutil
 
 from chaos.arena import Arena, prepare
+from chaos.bots import Bots
 from chaos.matrix import Progress, chosen, outcomes_of, run_matrix
 from chaos.rows import Outcome, table
 from tests.support.postgres import running_server
+from tests.support.proxy import Proxy
 
 _RUNS = {
     "bot_deploy": 20,
@@ -26,7 +28,8 @@ _RUNS = {
     "freeze_30": 3,
     "black_hole": 3,
 }
-_SETTLE_S = 3.0
+_SETTLE_S = 5.0
+_START_S = 20.0
 _SILENT = ("--pace-s", "3600")
 
 
@@ -35,8 +38,9 @@ def run(seconds: float) -> int:
     outcomes, steady = asyncio.run(_measure(seconds))
     print(table(list(outcomes.values()), is_timed=True))
     print(
-        f"steady state over {seconds:g} s: {steady['statements_per_s']} statements a second, "
-        f"{steady['cpu_percent']} % CPU"
+        f"leadership over {seconds:g} s: {steady['statements_per_s']} statements a second, "
+        f"{steady['cpu_percent']} % CPU; the whole bot, idle: "
+        f"{steady['idle_bot_statements_per_s']} and {steady['idle_bot_cpu_percent']} %"
     )
     print(f"load {' '.join(f'{one:.1f}' for one in os.getloadavg())} on {os.cpu_count()} cpus")
     print(json.dumps(_line(outcomes) | steady))
@@ -53,29 +57,42 @@ async def _measure(seconds: float) -> tuple[dict[str, Outcome], dict[str, float]
 
 
 async def _steady(seconds: float) -> dict[str, float]:
-    """One leader that keeps its lease and does nothing else; its statements are counted on the way.
+    """What leadership alone costs, and an idle bot as it is deployed (without Telegram).
 
-    A transaction's begin and end count as statements.
+    Statements are counted on their way; a transaction's begin and end count as well.
     """
     with running_server() as server:
         await prepare(server)
         async with Arena.open(server, is_short=False) as arena:
             proxy, address = await arena.proxy()
             leader = arena.start("d1", *_SILENT, address=address)
-            await arena.until(lambda: "leading" in leader.roles(), 20, leader.story)
-            await asyncio.sleep(_SETTLE_S)
-            process = psutil.Process(leader.process.pid)
-            statements, spent_s = proxy.statements, _cpu_s(process)
-            await asyncio.sleep(seconds)
-            return {
-                "statements_per_s": round((proxy.statements - statements) / seconds, 3),
-                "cpu_percent": round((_cpu_s(process) - spent_s) / seconds * 100, 3),
-            }
+            await arena.until(lambda: "leading" in leader.roles(), _START_S, leader.story)
+            spent = await _spent(proxy, [psutil.Process(leader.process.pid)], seconds)
+        async with Arena.open(server, is_short=False) as arena, Bots.open(arena) as bots:
+            proxy, address = await arena.proxy()
+            idle = {"DATABASE_URL": address, "BOT_MODE": "collect", "BOT_TRADING__LIVE": None}
+            supervisor = bots.home.supervised(**idle)
+            await supervisor.reach("leading")
+            both = [psutil.Process(supervisor.process.pid), *supervisor.children()]
+            idle_spent = await _spent(proxy, both, seconds)
+    return spent | {f"idle_bot_{name}": value for name, value in idle_spent.items()}
 
 
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+async def _spent(
+    proxy: Proxy, processes: Sequence[psutil.Process], seconds: float
+) -> dict[str, float]:
+    await asyncio.sleep(_SETTLE_S)
+    statements, cpu_s = proxy.statements, _cpu_s(processes)
+    await asyncio.sleep(seconds)
+    return {
+        "statements_per_s": round((proxy.statements - statements) / seconds, 3),
+        "cpu_percent": round((_cpu_s(processes) - cpu_s) / seconds * 100, 3),
+    }
+
+
+def _cpu_s(processes: Sequence[psutil.Process]) -> float:
+    times = [process.cpu_times() for process in processes]
+    return float(sum(one.user + one.system for one in times))
 
 
 def _line(outcomes: dict[str, Outcome]) -> dict[str, object]:

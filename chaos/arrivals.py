@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,5 +36,5 @@ def zombies(arrivals: Sequence[Arrival]) -> int:
 def longest_silence_s(arrivals: Sequence[Arrival], from_us: int) -> float:
     """The longest time without an accepted order since ``from_us``."""
     stamps = sorted(one.at_us for one in arrivals if one.is_accepted and one.at_us >= from_us)
-    pairs = zip([from_us, *stamps[:-1]], stamps, strict=True)
+    pairs = pairwise([from_us, *stamps])
     return max((later - earlier for earlier, later in pairs), default=0) / 1_000_000

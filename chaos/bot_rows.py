@@ -69,9 +69,11 @@ async def lost_commit(arena: Arena) -> Seen:
     """An intent is stored and its writer never learns it: the order must not leave twice."""
     proxy, address = await arena.proxy()
     async with Bots.open(arena) as bots:
-        proxy.trap = Trap("INSERT INTO order_intents", is_after=True, skips=5)
-        began_us = arena.now_us()
         bot = await bots.trading("d1", DATABASE_URL=address)
+        began_us = arena.now_us()
+        # Statements are known by their preparation, so the trap waits for a new connection.
+        proxy.trap = Trap("INSERT INTO order_intents", is_after=True)
+        proxy.reset()
         await arena.until(lambda: proxy.trap.has_sprung, SLACK_S, bot.story)
         await bots.trades(bot)
         seen = await bots.seen_silence(began_us)

@@ -3,7 +3,6 @@
 import asyncio
 
 from chaos.arena import SLACK_S, Arena, demand
-from chaos.arrivals import longest_silence_s
 from chaos.rows import Row, Seen
 from tests.support.proxy import Proxy, Trap
 
@@ -33,8 +32,7 @@ async def reset(arena: Arena) -> Seen:
     proxy.reset()
     await asyncio.sleep(1)
     await arena.trades(leader)
-    demand(leader.epoch == epoch, "the lead changed hands")
-    return arena.seen(longest_silence_s(arena.accepted(), began_us))
+    return arena.seen_unmoved(leader, epoch, began_us)
 
 
 async def restart(arena: Arena) -> Seen:
@@ -48,8 +46,7 @@ async def restart(arena: Arena) -> Seen:
     proxy.is_refusing = False
     await asyncio.sleep(arena.terms.renew_us / 1_000_000)
     await arena.trades(leader)
-    demand(leader.epoch == epoch, "the lead changed hands")
-    return arena.seen(longest_silence_s(arena.accepted(), began_us))
+    return arena.seen_unmoved(leader, epoch, began_us)
 
 
 async def long_outage(arena: Arena) -> Seen:

@@ -6,7 +6,6 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from chaos.arena import SLACK_S, Arena, demand
-from chaos.arrivals import longest_silence_s
 from chaos.rows import Row, Seen
 from tests.e2e.support.leader import Leader
 
@@ -56,8 +55,7 @@ async def freeze_alone(arena: Arena) -> Seen:
     await asyncio.sleep(1.5 if arena.is_short else 5)
     leader.process.send_signal(signal.SIGCONT)
     await arena.trades(leader)
-    demand(leader.epoch == epoch, "the lead changed hands")
-    return arena.seen(longest_silence_s(arena.accepted(), began_us))
+    return arena.seen_unmoved(leader, epoch, began_us)
 
 
 async def freeze_past_the_gate(arena: Arena) -> Seen:
