@@ -154,6 +154,20 @@ class Database:
             async with self._reader.connect() as connection, connection.begin():
                 yield connection
 
+    @asynccontextmanager
+    async def peek(self) -> AsyncIterator[AsyncConnection]:
+        """For one read statement, which needs no transaction around it.
+
+        On PostgreSQL that is a single round trip. Raises as :meth:`read` does.
+        """
+        if self.dialect == "sqlite":
+            async with self.read() as connection:
+                yield connection
+            return
+        with _in_our_words():
+            async with self._single.connect() as connection:
+                yield connection
+
     async def write(self, writes: Sequence[Write]) -> None:
         """One write transaction of ready statements, as fast as the driver allows.
 
