@@ -289,7 +289,7 @@ class Elector:
             case Move.CLAIM:
                 return await self._claim(decision.rival)
             case Move.WAIT:
-                return self._poll_s()
+                return self._wait_s()
             case Move.STAND_BY | Move.YIELD | Move.LEAVE:
                 self._has_ended = True
                 rival = decision.rival
@@ -432,6 +432,14 @@ class Elector:
                     await asyncio.sleep(wait_s)
 
     # --- waiting ---------------------------------------------------------------------------
+
+    def _wait_s(self) -> float:
+        """Until the next look: a poll, or the moment at which silence becomes proof of death."""
+        assert self._watch is not None, "whoever waits has looked"
+        now_us = self._clock.monotonic_us()
+        silences_us = (self._watch.lease.silent_us(now_us), self._watch.wanted.silent_us(now_us))
+        lefts_us = [self._death_us - one for one in silences_us if one < self._death_us]
+        return min([self._poll_s(), *(left_us / 1_000_000 for left_us in lefts_us)])
 
     def _poll_s(self) -> float:
         return self._terms.poll_us / 1_000_000 * self._random.uniform(0.8, 1.2)

@@ -199,6 +199,21 @@ async def test_a_living_leader_goes_on_until_its_successor_is_warm(looptime) -> 
         assert isinstance(a.changes[-1], Resigning)
 
 
+async def test_a_dead_leader_is_succeeded_the_moment_its_lease_is_over(looptime) -> None:
+    async with running() as cluster:
+        cluster.start("a")
+        await asyncio.sleep(1)
+        cluster.kill("a")
+        for number, deployment in enumerate(("d1", "d2")):
+            name = f"b{number}"
+            b = cluster.start(name, deployment)
+            await asyncio.sleep(14.9)
+            assert b.changes == []
+            await asyncio.sleep(0.15)
+            assert isinstance(b.changes[-1], Elected)
+            cluster.kill(name)
+
+
 async def test_a_dead_or_departed_leader_is_succeeded_cold(looptime) -> None:
     async with running() as cluster:
         cluster.start("a")
