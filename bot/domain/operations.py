@@ -165,8 +165,14 @@ class PnlView:
         if not decided:
             return "no closed trades"
         even = self.break_even_e6
-        beside = f", break-even {even / 10_000:.1f} %" if even is not None else ""
-        return f"{self.wins * 100 / decided:.1f} %{beside}"
+        beside = "" if even is None else f", break-even {_percent(even)}"
+        return f"{_percent(self.wins * 1_000_000 // decided)}{beside}"
+
+
+def _percent(rate_e6: int) -> str:
+    """A rate in millionths, to a tenth of a percent."""
+    tenths = (rate_e6 + 500) // 1_000
+    return f"{tenths // 10}.{tenths % 10} %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
