@@ -10,6 +10,7 @@ from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.draining import DoubtWatch, EntriesOff
 from bot.app.lifecycle import Tenure
+from bot.app.memory import MemoryKeeper
 from bot.app.other_bot import OtherBot
 from bot.app.replies import ReplyBoard
 from bot.app.running import Running
@@ -123,7 +124,8 @@ class TradingDesk:
         clock = self._running.clock
         halts = HaltWatch(self, clock)
         doubt = DoubtWatch(self.tenure.gate, clock, self.submit)
-        return (*signed, self.runner, self.monitor, halts, doubt, self.activation)
+        memory = MemoryKeeper(clock)
+        return (memory, *signed, self.runner, self.monitor, halts, doubt, self.activation)
 
     def _messages_of(self, notice: Notice) -> Sequence[OutgoingMessage]:
         facts = dict(notice.facts)
