@@ -3,10 +3,11 @@
 import argparse
 import sys
 
-from benchmarks import book, handover, tick_to_order, venue
+from benchmarks import book, feed_load, handover, tick_to_order, venue
 
 _ALL = {
     "book": book.run,
+    "feed_load": feed_load.run,
     "handover": handover.run,
     "venue": venue.run,
 }
@@ -19,12 +20,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=sorted([*_ALL, _TICK]))
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure")
+    parser.add_argument("--minutes", type=float, help="the same, for long measurements")
     parser.add_argument("--peers", action="store_true", help=f"{_TICK}: other clients as well")
     parser.add_argument("--postgres", action="store_true", help=f"{_TICK}: on PostgreSQL as well")
     chosen = parser.parse_args()
+    seconds = chosen.seconds if chosen.minutes is None else chosen.minutes * 60
     if chosen.name == _TICK:
-        return tick_to_order.run(chosen.seconds, peers=chosen.peers, postgres=chosen.postgres)
-    return _ALL[chosen.name](chosen.seconds)
+        return tick_to_order.run(seconds, peers=chosen.peers, postgres=chosen.postgres)
+    return _ALL[chosen.name](seconds)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,7 @@ class BookDelta(msgspec.Struct, frozen=True, gc=False):
     clock: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Best bid and ask; ``None`` is an empty side, with size 0."""
 
     ticker: MarketTicker
