@@ -7,7 +7,7 @@ from bot.domain.orders import BookSide, own_price
 from bot.domain.records import ExitReason
 from bot.execution.rules import BracketRules
 from bot.kit.times import HOUR_US, MINUTE_US, SECOND_US
-from tests.unit.execution.test_protection import Driver, both_sides, check, moves, play
+from tests.unit.execution.test_protection import WANTED, Driver, both_sides, check, moves, play
 
 TRAILING = BracketRules(trail_by_e4=500, trail_after_e4=200, stop_spread_max_e4=150)
 
@@ -98,7 +98,7 @@ def test_killed_after_any_step_the_end_is_the_same_with_every_way_out_on(
         risen = stop_of(driver)
     driver.may_exit = driver.is_open = driver.is_trusted = True
     driver.may_enter = False
-    driver.bid, driver.spread = 9_000, 100
+    driver.bid, driver.spread, driver.liquidity = 9_000, 100, WANTED
     driver.wait(rules.max_hold_us)
     driver.settle_down()
     check(driver)
