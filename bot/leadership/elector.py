@@ -270,6 +270,7 @@ class Elector:
                 now_us=self._clock.monotonic_us(),
                 death_us=self._death_us,
                 settle_us=self._terms.settle_us,
+                echo_us=self._terms.database_timeout_us,
                 is_warm=self._is_warm(),
             )
         )

@@ -83,8 +83,17 @@ class Sighting:
     count: tuple[int, ...]
     since_us: int
     """Own monotonic time of the *answer* that first showed this count."""
-    has_moved: bool
-    """Whether it moved at least once while we watched."""
+    moved_us: int | None
+    """Own monotonic time of the answer that first showed it move; ``None`` until then."""
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether it moved at least once while we watched."""
+        return self.moved_us is not None
+
+    def lives(self, echo_us: int) -> bool:
+        """Whether it went on moving: once may be the last statement of a dead process."""
+        return self.moved_us is not None and self.since_us - self.moved_us >= echo_us
 
     def silent_us(self, now_us: int) -> int:
         """How long it has stood still for us."""
@@ -94,9 +103,10 @@ class Sighting:
 def sight(previous: Sighting | None, who: str, count: tuple[int, ...], seen_us: int) -> Sighting:
     """Follow a counter from one reading to the next."""
     if previous is None or previous.who != who:
-        return Sighting(who=who, count=count, since_us=seen_us, has_moved=False)
+        return Sighting(who=who, count=count, since_us=seen_us, moved_us=None)
     if previous.count != count:
-        return Sighting(who=who, count=count, since_us=seen_us, has_moved=True)
+        moved_us = seen_us if previous.moved_us is None else previous.moved_us
+        return Sighting(who=who, count=count, since_us=seen_us, moved_us=moved_us)
     return previous
 
 
@@ -174,17 +184,24 @@ class Standpoint:
     death_us: int
     """Silence that proves death: the lease's length, or less under an exclusive host lock."""
     settle_us: int
+    echo_us: int
+    """So long after its process died a statement may still be carried out."""
     is_warm: bool = True
     """Whether we could trade soon after taking the lead."""
 
 
 def decide(at: Standpoint) -> Decision:
     """The next move of an instance that does not hold a valid lease."""
+    if at.me.stopped_us is not None:
+        # A restore closed the row of a process that slept through it: no claim of it counts.
+        return Decision(move=Move.LEAVE)
     if at.me.is_active:
         return Decision(move=Move.ACQUIRE if _is_takeable(at) else Move.WAIT)
     rival = at.reading.active
-    if at.wish is Wish.IDLE:
-        return _decide_idle(at, rival)
+    return _decide_idle(at, rival) if at.wish is Wish.IDLE else _decide_fresh(at, rival)
+
+
+def _decide_fresh(at: Standpoint, rival: InstanceRow | None) -> Decision:
     if rival is None or _is_dead(at):
         return Decision(move=Move.CLAIM, rival=rival)
     if rival.generation < at.me.generation:
@@ -192,7 +209,8 @@ def decide(at: Standpoint) -> Decision:
         is_led = at.reading.lease.holder is not None
         return Decision(move=Move.WAIT if is_led and not at.is_warm else Move.CLAIM, rival=rival)
     leave = Move.STAND_BY if rival.generation == at.me.generation else Move.YIELD
-    return Decision(move=leave if at.watch.wanted.has_moved else Move.WAIT, rival=rival)
+    is_alive = at.watch.wanted.lives(at.echo_us)
+    return Decision(move=leave if is_alive else Move.WAIT, rival=rival)
 
 
 def _decide_idle(at: Standpoint, rival: InstanceRow | None) -> Decision:

@@ -69,14 +69,19 @@ def decide_after(
     *,
     silent_s: float = 0,
     moved: bool = False,
+    is_going_on: bool = True,
     wish: Wish = Wish.FRESH,
 ) -> Move:
-    """What ``me`` does having watched ``rival`` and the lease stand still for ``silent_s``."""
+    """What ``me`` does having watched ``rival`` and the lease stand still for ``silent_s``.
+
+    Before that ``rival`` may have moved, and gone on moving.
+    """
     watch = None
     if moved and rival is not None:
-        earlier = replace(rival, heartbeat_us=rival.heartbeat_us - 1)
-        first = Reading(lease=row, me=me, active=earlier, database_now_us=0)
-        watch = Watch.follow(None, first, 0)
+        for beats in (2, 1) if is_going_on else (1,):
+            earlier = replace(rival, heartbeat_us=rival.heartbeat_us - beats)
+            reading = Reading(lease=row, me=me, active=earlier, database_now_us=0)
+            watch = Watch.follow(watch, reading, -beats * TERMS.renew_us)
     reading = Reading(lease=row, me=me, active=rival, database_now_us=0)
     watch = Watch.follow(watch, reading, 0)
     return decide(
@@ -88,6 +93,7 @@ def decide_after(
             now_us=int(silent_s * SECOND_US),
             death_us=TERMS.lease_us,
             settle_us=TERMS.settle_us,
+            echo_us=TERMS.database_timeout_us,
         )
     ).move
 
@@ -124,6 +130,11 @@ def test_a_newer_deployment_supersedes_a_living_older_one_at_once() -> None:
 def test_a_second_start_of_one_deployment_stands_by_once_it_saw_life() -> None:
     assert decide_after(instance(A), OLD, HELD) is Move.WAIT
     assert decide_after(instance(A), OLD, HELD, moved=True) is Move.STAND_BY
+
+
+def test_the_last_statement_of_a_dead_process_is_no_life() -> None:
+    """It may be carried out after the restarted one has begun to watch."""
+    assert decide_after(instance(A), OLD, HELD, moved=True, is_going_on=False) is Move.WAIT
 
 
 def test_an_older_build_is_superseded_by_a_living_newer_one() -> None:
@@ -176,6 +187,11 @@ def test_a_new_start_does_take_a_lead_that_a_person_took_away() -> None:
     assert decide_after(instance(A), None, lease(stood_down=True)) is Move.CLAIM
 
 
+def test_whoever_slept_through_a_restore_ends() -> None:
+    asleep = instance(A, stopped_us=5)
+    assert decide_after(asleep, None, lease()) is Move.LEAVE
+
+
 def test_a_sighting_starts_anew_with_another_instance() -> None:
     first = sight(None, "b", (1,), 0)
     moved = sight(first, "b", (2,), 5)
@@ -183,6 +199,8 @@ def test_a_sighting_starts_anew_with_another_instance() -> None:
     assert (moved.has_moved, moved.since_us) == (True, 5)
     assert (other.has_moved, other.since_us) == (False, 9)
     assert sight(moved, "b", (2,), 50) is moved
+    assert sight(moved, "b", (3,), 50).lives(echo_us=45)
+    assert not sight(moved, "b", (3,), 49).lives(echo_us=45)
 
 
 def test_how_long_somebody_leads_is_known_for_the_holder_only() -> None:
