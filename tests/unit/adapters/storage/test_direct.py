@@ -164,3 +164,11 @@ async def test_a_write_is_cancelled_at_once_where_the_network_swallows_everythin
 async def test_two_rows_of_one_table_are_not_apart(database: Database) -> None:
     assert are_apart([row(database, "a"), line(database, "told")])
     assert not are_apart([row(database, "a"), row(database, "b")])
+
+
+async def test_a_ready_write_inside_a_transaction_is_a_bug_that_says_so(sqlite_url: str) -> None:
+    database = await Database.open(sqlite_url)
+    async with database.begin():
+        with pytest.raises(RuntimeError, match="already open"):
+            await database.write([row(database, "a")])
+    await database.close()
