@@ -116,6 +116,8 @@ async def _turn(stage: _Stage, contestant: Contestant, number: int) -> None:
     is_burst = number % _BURST_EVERY >= _BURST_EVERY - 2
     samples = stage.found.bursts if is_burst else stage.found.single
     taken_ns = await _round(contestant, number, _BURST_FRAMES if is_burst else 0)
+    if contestant.name in stage.commits:
+        await asyncio.sleep(_QUIET_S)
     samples.setdefault(contestant.name, Samples()).values.append(taken_ns)
 
 
@@ -148,7 +150,6 @@ async def _round(client: Contestant, number: int, before: int = 0) -> int:
         if client.orders_sid:
             client.send(canceled(client, order))
         client.send(client.delta(market, TRIGGER_BID, "-5000.00"))
-        await asyncio.sleep(_QUIET_S)
     await asyncio.sleep(_PAUSE_S)
     return arrived_ns - sent_ns
 
