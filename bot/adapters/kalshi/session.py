@@ -6,13 +6,13 @@ subscription are silent until their next snapshot, which it asks for itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
 
+from bot.adapters.kalshi.placement import Placement
 from bot.adapters.kalshi.settings import SessionSettings
-from bot.adapters.kalshi.subscriptions import BookMark, Channel, Subscription
+from bot.adapters.kalshi.subscriptions import BookMark, Channel, Subscription, Trouble
 from bot.adapters.kalshi.wire import stream
 from bot.domain.errors import InvalidMessage
 from bot.domain.ids import MarketTicker
@@ -51,14 +51,6 @@ _READERS: Mapping[str, Callable[[msgspec.Raw, int], FeedNews]] = MappingProxyTyp
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """Something the log should hold: a constant phrase and its facts."""
-
-    phrase: str
-    facts: tuple[tuple[str, object], ...]
-
-
 class FeedSession:
     """Everything known about one connection, and what is wanted of every connection.
 
@@ -74,9 +66,8 @@ class FeedSession:
         self._ask_prices = stream.usual_prices(is_complement=not settings.uses_yes_price)
         self._counts = stream.UsualCounts()
         self._wanted: dict[MarketTicker, None] = {}
-        self._subscriptions: list[Subscription] = []
+        self._placed = Placement(settings)
         self._by_sid: dict[int, Subscription] = {}
-        self._by_ticker: dict[MarketTicker, Subscription] = {}
         self._by_command: dict[int, Subscription] = {}
         self._refused_us: dict[MarketTicker, int] = {}
         self._outgoing: list[bytes] = []
@@ -97,14 +88,14 @@ class FeedSession:
         added = [ticker for ticker in wanted if ticker not in self._wanted]
         self._wanted = wanted
         if self._is_connected:
-            self._drop(dropped)
-            self._place(added)
+            self._placed.drop(dropped)
+            self._placed.place(added)
             self._sync(now_us)
 
     def refresh(self, tickers: Iterable[MarketTicker], now_us: int) -> None:
         """Distrust these books. Their snapshots are asked for when overdue, so nothing can spin."""
         for ticker in tickers:
-            subscription = self._by_ticker.get(ticker)
+            subscription = self._placed.by_ticker.get(ticker)
             if subscription is not None and ticker in subscription.books:
                 subscription.forget_book(ticker, now_us)
                 self._note("websocket book refused", market=ticker)
@@ -112,11 +103,11 @@ class FeedSession:
     def connected(self, listener: FeedListener, now_us: int) -> None:
         """A new socket is up, and what it says is told: nothing of the last one counts any more."""
         self._listener = listener
-        self._subscriptions = [Subscription(channel) for channel in self._channels()]
-        self._by_sid, self._by_ticker, self._by_command = {}, {}, {}
+        self._placed = Placement(self._settings)
+        self._by_sid, self._by_command = {}, {}
         self._outgoing, self._last_id, self._refused_us = [], 0, {}
         self._is_connected, self.reconnect_reason, self._alive_us = True, None, None
-        self._place(list(self._wanted))
+        self._placed.place(self._wanted)
         self._sync(now_us)
         self._tell(FeedUp(received_us=now_us))
 
@@ -188,7 +179,7 @@ class FeedSession:
         """Ask again for what is overdue."""
         if not self._is_connected:
             return
-        for subscription in self._subscriptions:
+        for subscription in self._placed.subscriptions:
             command = subscription.pending
             limit_us = self._settings.command_timeout_us
             if command is not None and now_us - command.sent_us > limit_us:
@@ -363,10 +354,7 @@ class FeedSession:
             asked.sid = sid
             self._by_sid[sid] = asked
             return asked
-        owner.absorb(asked)
-        self._subscriptions.remove(asked)
-        for ticker in asked.wanted:
-            self._by_ticker[ticker] = owner
+        self._placed.merge(asked, owner)
         return owner
 
     def _accept_list(
@@ -435,7 +423,7 @@ class FeedSession:
             subscription.remove(ticker)
             self._refused_us[ticker] = received_us
             if subscription.channel is Channel.BOOK:
-                self._by_ticker.pop(ticker, None)
+                self._placed.by_ticker.pop(ticker, None)
         if refused:
             self._note("websocket market refused", markets=refused, reason=why)
 
@@ -444,58 +432,15 @@ class FeedSession:
         due = [one for one, since in self._refused_us.items() if now_us - since >= wait_us]
         for ticker in due:
             del self._refused_us[ticker]
-        self._place([ticker for ticker in due if ticker in self._wanted])
+        self._placed.place([ticker for ticker in due if ticker in self._wanted])
 
     # --- subscriptions ----------------------------------------------------------------------
 
-    def _channels(self) -> list[Channel]:
-        channels = [Channel.LIFECYCLE, Channel.TICKER]
-        if self._settings.wants_trades:
-            channels.append(Channel.TRADE)
-        if self._settings.wants_private:
-            # Ours first: nothing of the account may be missed while books are loading.
-            channels = [Channel.FILL, Channel.ORDERS, Channel.GROUPS, *channels]
-        return channels
-
-    def _place(self, tickers: list[MarketTicker]) -> None:
-        """Put new markets where there is room, books in bounded subscriptions."""
-        room_max = self._settings.markets_per_subscription
-        books = [one for one in self._subscriptions if one.channel is Channel.BOOK]
-        open_books = [one for one in books if one.wanted and len(one.wanted) < room_max]
-        for ticker in tickers:
-            if ticker in self._by_ticker:
-                continue
-            if not open_books:
-                fresh = Subscription(Channel.BOOK)
-                self._subscriptions.append(fresh)
-                open_books.append(fresh)
-            place = open_books[-1]
-            place.add(ticker)
-            self._by_ticker[ticker] = place
-            if len(place.wanted) >= room_max:
-                open_books.pop()
-        for subscription in self._per_market():
-            subscription.wanted.update(tickers)
-
-    def _drop(self, tickers: list[MarketTicker]) -> None:
-        for ticker in tickers:
-            place = self._by_ticker.pop(ticker, None)
-            if place is not None:
-                place.remove(ticker)
-        for subscription in self._per_market():
-            for ticker in tickers:
-                subscription.remove(ticker)
-
-    def _per_market(self) -> list[Subscription]:
-        return [
-            one for one in self._subscriptions if one.channel in (Channel.TICKER, Channel.TRADE)
-        ]
-
     def _sync(self, now_us: int) -> None:
         """Send each subscription's next command, one at a time."""
-        for subscription in list(self._subscriptions):
+        for subscription in list(self._placed.subscriptions):
             if subscription.is_idle:
-                self._subscriptions.remove(subscription)
+                self._placed.subscriptions.remove(subscription)
                 continue
             request = subscription.next_command(now_us, self._settings.uses_yes_price)
             if request is not None:

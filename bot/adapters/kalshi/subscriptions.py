@@ -74,6 +74,14 @@ class BookMark:
             self.is_untouched = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Something the log should hold: a constant phrase and its facts."""
+
+    phrase: str
+    facts: tuple[tuple[str, object], ...]
+
+
 Request: TypeAlias = tuple[str, frozenset[MarketTicker], dict[str, object]]
 
 

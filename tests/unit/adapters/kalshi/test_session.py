@@ -383,7 +383,7 @@ def test_the_short_way_and_the_long_way_mean_the_same(
             # A complaint quotes the text that it is about.
             heard += [replace(e, reason="") if isinstance(e, FeedGap) else e for e in events]
         told.append(heard)
-        states.append([state_of(one) for one in session._subscriptions])
+        states.append([state_of(one) for one in session._placed.subscriptions])
     assert told[0] == told[1]
     assert states[0] == states[1]
 
