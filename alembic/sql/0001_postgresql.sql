@@ -377,6 +377,7 @@ CREATE TABLE signals (
 	verdict TEXT NOT NULL,
 	reason TEXT NOT NULL,
 	inputs_json TEXT NOT NULL,
+	case_json TEXT DEFAULT '{}' NOT NULL,
 	decided_us BIGINT NOT NULL,
 	CONSTRAINT pk_signals PRIMARY KEY (signal_id)
 )

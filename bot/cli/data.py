@@ -1,10 +1,11 @@
-"""Commands about stored data: status, gaps, migrate, instances."""
+"""Commands about stored data: status, gaps, decisions, migrate, instances."""
 
 import asyncio
 
 import click
 
 from bot.app import admin
+from bot.app.decisions import read_decisions
 from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode
 from bot.cli.options import json_option, show, with_settings
@@ -35,6 +36,28 @@ def collect_gaps(
         for line in report.lines:
             click.echo(line)
     return ExitCode.FAILED if report.has_gaps else ExitCode.DONE
+
+
+@click.command()
+@click.option(
+    "--last", type=click.IntRange(1, 100_000), default=20, show_default=True, help="So many."
+)
+@click.option("--ticker", metavar="TICKER", help="Only this market.")
+@json_option
+@with_settings
+def decisions(settings: BotSettings, *, last: int, ticker: str | None, as_json: bool) -> int:
+    """List what was decided about entries, and judge each again from its stored inputs.
+
+    In brackets what that gives: equal, or the difference. Exits 1 if there is one:
+    the limits of that time are part of the inputs, so then the rules have changed.
+    """
+    told = asyncio.run(read_decisions(settings, last=last, ticker=ticker))
+    if as_json:
+        show({"decisions": [one.facts for one in told]}, as_json=True)
+    else:
+        for line in [one.line for one in told] or ["nothing has been decided yet"]:
+            click.echo(line)
+    return ExitCode.FAILED if any(one.differs for one in told) else ExitCode.DONE
 
 
 @click.command()

@@ -4,7 +4,8 @@ Nothing here knows how it is shown or where it comes from. ``None`` always means
 "not known", never zero: a status that guesses is worse than one that admits.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
@@ -287,6 +288,10 @@ class Decision:
     ticker: MarketTicker
     verdict: str
     reason: str
+    quantity: Quantity | None = None
+    """``None`` for an opinion that was not sized."""
+    case: Mapping[str, object] = field(default_factory=dict)
+    """What it was sized and checked by; empty where it did not come so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ A signal is a wish. It becomes an order only after sizing, the chain of checks
 and the gate, and every refusal is kept with its reason.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.ids import MarketTicker, SignalId, StrategyId
@@ -54,3 +55,5 @@ class SignalRecord:
     verdict: Verdict
     reason: str
     decided_us: int
+    case: Mapping[str, object] = field(default_factory=dict)
+    """What it was sized and checked by (``bot.risk.decision``), as plain values; empty before."""

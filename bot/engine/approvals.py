@@ -10,8 +10,7 @@ from bot.execution import ramp
 from bot.execution.ramp import Wish
 from bot.kit.times import SECOND_US
 from bot.risk.checks import Denial
-
-CHECK = "approval"
+from bot.risk.decision import APPROVAL
 
 
 def missing(world: World) -> int:
@@ -27,11 +26,13 @@ def judge(world: World, wish: Wish, market: Market, draft: Draft) -> Quantity | 
         return Quantity(min(wish.quantity, known.wish.quantity))
     if known is not None:
         approved = f"approved up to ${format_price(known.wish.own_price)} only"
-        return Denial(CHECK, approved if known.is_approved else f"waits for /approve {known.name}")
+        return Denial(
+            APPROVAL, approved if known.is_approved else f"waits for /approve {known.name}"
+        )
     if world.ramp.is_muted(wish.ticker):
-        return Denial(CHECK, "a person skipped it")
+        return Denial(APPROVAL, "a person skipped it")
     if len(world.ramp.proposals) >= world.settings.proposals_max:
-        return Denial(CHECK, "other proposals wait for a person")
+        return Denial(APPROVAL, "other proposals wait for a person")
     expires_us = world.now_us + world.settings.approval_valid_us
     world.ramp, made = ramp.proposed(world.ramp, world.stance.epoch, wish, expires_us)
     draft.tell(
@@ -46,7 +47,7 @@ def judge(world: World, wish: Wish, market: Market, draft: Draft) -> Quantity | 
         seconds=world.settings.approval_valid_us // SECOND_US,
         left=missing(world),
     )
-    return Denial(CHECK, f"waits for /approve {made.name}")
+    return Denial(APPROVAL, f"waits for /approve {made.name}")
 
 
 def sent(world: World, wish: Wish, draft: Draft) -> None:

@@ -3,8 +3,9 @@
 Every refusal is kept with its reason, but the same one not on every tick.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.domain.ids import BracketId, ClientOrderId, EventTicker, MarketTicker
 from bot.domain.money import Money, Price, Quantity, cost
@@ -20,9 +21,10 @@ from bot.execution.pricing import entry_limit, own_bid
 from bot.execution.ramp import Wish
 from bot.kit.times import SECOND_US
 from bot.portfolio.exposure import Exposure, Stake, exposure_around
-from bot.risk.checks import Denial, RiskView, first_denial
+from bot.risk.checks import Denial, RiskView
+from bot.risk.decision import APPROVED, EXPIRY, SizingCase, case_record, checked, sized
 from bot.risk.limits import BASIS, share_of, total_limit
-from bot.risk.sizing import Offer, Size, kelly_stake, size
+from bot.risk.sizing import Offer, Size
 from bot.strategies.base import MarketView, Skip
 
 _EXPIRY_MIN_US = 30 * SECOND_US
@@ -75,6 +77,17 @@ class _Case:
     displayed: Quantity
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """The size, and how to write down what it follows from: most refusals are not written."""
+
+    size: Size
+    case: Callable[[], dict[str, object]]
+
+
+_UNSIZED = _Verdict(size=Size(Quantity(0), ""), case=dict)
+
+
 def _propose(world: World, market: MarketNow, signal: Signal, draft: Draft) -> bool:
     """Size and check a wish; place it or remember why not. Returns whether it was placed."""
     listing = market.listing
@@ -83,32 +96,34 @@ def _propose(world: World, market: MarketNow, signal: Signal, draft: Draft) -> b
     valuation = world.ledger.value(world.markets, world.now_us)
     if price is None or valuation is None or world.ledger.cash is None:
         why = "no valid price" if price is None else "the balance is not known yet"
-        return _refuse(world, signal, Quantity(0), Denial("ready", why), draft)
+        return _refuse(world, signal, _UNSIZED, Denial("ready", why), draft)
     own = own_price(signal.side, price)
     offer = Offer(own_price=own, chance_e6=signal.chance_e6, fees=listing.fees, is_taker=False)
+    limits = world.settings.limits
     case = _case(world, market, signal, offer, valuation.equity)
-    sized = _sized(world, case)
-    view = _risk_view(world, case, sized.quantity)
-    denial = first_denial(view, world.settings.limits) or _expiry_denial(world, market, signal)
+    by = _sizing_case(world, case)
+    size = sized(by, limits)
+    view = _risk_view(world, case, size.quantity)
+    denial = checked(view, limits, size.decided_by) or _expiry_denial(world, market, signal)
+    verdict = _Verdict(size=size, case=partial(case_record, by, view, limits))
     if denial is not None:
-        if denial.check == "some_size":
-            denial = Denial(denial.check, f"no contracts: {sized.decided_by}")
-        return _refuse(world, signal, sized.quantity, denial, draft)
+        return _refuse(world, signal, verdict, denial, draft)
     if approvals.missing(world):
-        return _place_if_approved(world, market, signal, price, sized, draft)
-    _place(world, market, signal, price, sized, draft)
+        return _place_if_approved(world, market, signal, price, verdict, draft)
+    _place(world, market, signal, price, verdict, draft)
     return True
 
 
 def _place_if_approved(
-    world: World, market: MarketNow, signal: Signal, price: Price, sized: Size, draft: Draft
+    world: World, market: MarketNow, signal: Signal, price: Price, verdict: _Verdict, draft: Draft
 ) -> bool:
-    own = own_price(signal.side, price)
-    wish = Wish(ticker=signal.ticker, side=signal.side, own_price=own, quantity=sized.quantity)
+    own, size = own_price(signal.side, price), verdict.size
+    wish = Wish(ticker=signal.ticker, side=signal.side, own_price=own, quantity=size.quantity)
     allowed = approvals.judge(world, wish, market.listing.market, draft)
     if isinstance(allowed, Denial):
-        return _refuse(world, signal, sized.quantity, allowed, draft)
-    _place(world, market, signal, price, Size(allowed, f"{sized.decided_by}, approved"), draft)
+        return _refuse(world, signal, verdict, allowed, draft)
+    approved = Size(allowed, f"{size.decided_by}{APPROVED}")
+    _place(world, market, signal, price, replace(verdict, size=approved), draft)
     approvals.sent(world, wish, draft)
     return True
 
@@ -129,9 +144,8 @@ def _case(world: World, market: MarketNow, signal: Signal, offer: Offer, equity:
     )
 
 
-def _sized(world: World, case: _Case) -> Size:
+def _sizing_case(world: World, case: _Case) -> SizingCase:
     limits, equity, around = world.settings.limits, case.equity, case.around
-    stake = kelly_stake(case.offer, equity, limits.kelly_fraction_bp)
     money_caps = [
         ("order cost", Money(limits.order_cost_max_e6)),
         ("cash", Money(case.cash_free - share_of(equity, limits.cash_reserve_bp))),
@@ -145,7 +159,9 @@ def _sized(world: World, case: _Case) -> Size:
         money_caps.append(("cash on its shard", case.shard_cash))
     least = min(case.displayed, case.market.listing.market.volume_24h)
     depth = Quantity(least * limits.depth_share_max_bp // BASIS)
-    return size(case.offer, stake, money_caps, (("depth", depth),))
+    return SizingCase(
+        offer=case.offer, equity=equity, money_caps=money_caps, contract_caps=(("depth", depth),)
+    )
 
 
 def _risk_view(world: World, case: _Case, quantity: Quantity) -> RiskView:
@@ -197,11 +213,11 @@ def _until_blind_us(world: World, market: MarketNow) -> int:
 def _expiry_denial(world: World, market: MarketNow, signal: Signal) -> Denial | None:
     if _expires_us(world, market, signal) >= world.now_us + _EXPIRY_MIN_US:
         return None
-    return Denial("expiry", "closes before the entry could expire safely")
+    return Denial(EXPIRY, "closes before the entry could expire safely")
 
 
 def _place(
-    world: World, market: MarketNow, signal: Signal, price: Price, sized: Size, draft: Draft
+    world: World, market: MarketNow, signal: Signal, price: Price, verdict: _Verdict, draft: Draft
 ) -> None:
     signal_id = world.new_signal_id()
     listed = market.listing.market
@@ -217,7 +233,7 @@ def _place(
         entry_price=price,
         stop_price=signal.stop_price,
         target_price=signal.target_price,
-        wanted=sized.quantity,
+        wanted=verdict.size.quantity,
         opened_us=world.now_us,
     )
     intent = OrderIntent(
@@ -231,7 +247,7 @@ def _place(
         exchange_index=listed.exchange_index,
         side=signal.side,
         price=price,
-        quantity=sized.quantity,
+        quantity=verdict.size.quantity,
         time_in_force=TimeInForce.GOOD_TILL_CANCELED,
         post_only=True,
         reduce_only=False,
@@ -242,10 +258,11 @@ def _place(
         SignalRecord(
             signal_id=signal_id,
             signal=signal,
-            quantity=sized.quantity,
+            quantity=verdict.size.quantity,
             verdict=Verdict.TAKEN,
-            reason=sized.decided_by,
+            reason=verdict.size.decided_by,
             decided_us=world.now_us,
+            case=verdict.case(),
         )
     )
     draft.place(intent)
@@ -256,7 +273,7 @@ def _place(
     world.refusals.pop(signal.ticker, None)
 
 
-def _refuse(world: World, signal: Signal, quantity: Quantity, denial: Denial, draft: Draft) -> bool:
+def _refuse(world: World, signal: Signal, verdict: _Verdict, denial: Denial, draft: Draft) -> bool:
     reason = f"{denial.check}: {denial.reason}"
     world.opinions[signal.ticker] = reason
     check, told_us = world.refusals.get(signal.ticker, ("", 0))
@@ -267,10 +284,11 @@ def _refuse(world: World, signal: Signal, quantity: Quantity, denial: Denial, dr
         SignalRecord(
             signal_id=world.new_signal_id(),
             signal=signal,
-            quantity=quantity,
+            quantity=verdict.size.quantity,
             verdict=Verdict.REFUSED,
             reason=reason,
             decided_us=world.now_us,
+            case=verdict.case(),
         )
     )
     return False

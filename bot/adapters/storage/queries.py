@@ -12,6 +12,7 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.trading_rows import breaker_of
 from bot.domain.ids import MarketTicker, Scope
+from bot.domain.money import Quantity
 from bot.domain.operations import Decision
 from bot.domain.records import BracketState, BreakerRecord
 from bot.ports.messages import Channel
@@ -93,6 +94,8 @@ class SqlQueries:
                 ticker=MarketTicker(row["ticker"]),
                 verdict=row["verdict"],
                 reason=row["reason"],
+                quantity=Quantity(row["quantity_e2"]),
+                case=json.loads(row["case_json"]),
             )
             for row in rows
         ]

@@ -156,6 +156,7 @@ signals = Table(
     Column("verdict", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("inputs_json", Text, nullable=False),
+    Column("case_json", Text, nullable=False, server_default="{}"),
     Column("decided_us", BigInteger, nullable=False),
     Index(None, "scope", "decided_us"),
 )

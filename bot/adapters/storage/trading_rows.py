@@ -74,6 +74,7 @@ def _signal_row(record: SignalRecord) -> dict[str, object]:
         "verdict": record.verdict.value,
         "reason": record.reason,
         "inputs_json": json.dumps(dict(signal.inputs)),
+        "case_json": json.dumps(record.case),
         "decided_us": record.decided_us,
     }
 

@@ -1,5 +1,6 @@
 """The engine as a whole: what must hold for every sequence of events, and the main roads."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -36,7 +37,7 @@ from bot.domain.money import Money, Price, Quantity
 from bot.domain.operations import StopKind
 from bot.domain.orders import BookSide, Fill, OrderStatus, Purpose, Settlement
 from bot.domain.records import BracketState, HaltRecord
-from bot.domain.signals import Verdict
+from bot.domain.signals import SignalRecord, Verdict
 from bot.engine.draft import Draft
 from bot.engine.effects import (
     CancelOrder,
@@ -51,6 +52,7 @@ from bot.engine.effects import (
 from bot.engine.order_events import NO_COMMAND, halt
 from bot.engine.settings import EngineSettings
 from bot.kit.times import SECOND_US
+from bot.risk.decision import StoredDecision, disagreement
 from tests.support.trading import START_US, TICKER, Desk, Eager, Store
 
 OTHER = "KXCPI-26DEC-T0.3"
@@ -825,6 +827,28 @@ def test_positions_are_the_fills_and_exits_never_exceed_them(
         folded = desk.engine.world.ledger.position(TICKER).quantity
         assert folded == desk.position()
         assert len({one.signal_id for one in desk.entries()}) == len(desk.entries())
+
+
+@given(steps)
+@settings(max_examples=100, deadline=None)
+def test_every_decision_comes_out_equal_when_it_is_judged_again(
+    sequence: list[tuple[str, object]],
+) -> None:
+    desk = leading()
+    for number, step in enumerate(sequence, start=1):
+        play(desk, step, number)
+    for one in desk.store.signals:
+        assert disagreement(written_down(one)) == ""
+
+
+def written_down(one: SignalRecord) -> StoredDecision:
+    """As it comes back from the database."""
+    return StoredDecision(
+        quantity=one.quantity,
+        is_taken=one.verdict is Verdict.TAKEN,
+        reason=one.reason,
+        case=json.loads(json.dumps(one.case)),
+    )
 
 
 def test_signal_ids_sort_by_time_and_differ_between_epochs_and_instances() -> None:
