@@ -1,5 +1,6 @@
 """Mode trade on paper, as a process: what stands after an orderly end, a kill, a dry run."""
 
+import json
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -91,6 +92,11 @@ async def test_an_orderly_end_leaves_the_take_profit_and_the_next_start_goes_on(
     await again.reach("leading")
     assert await paper_orders(home) == orders, "the resting take-profit was adopted"
     await is_rearmed(home, market, again)
+    told = await home.command("decisions", "--json")
+    assert told.code == 0, told.said
+    decisions = json.loads(told.said)["decisions"]
+    assert "taken" in {one["verdict"] for one in decisions}
+    assert {one["judged_again"] for one in decisions} == {"equal"}
 
 
 async def test_a_killed_bot_that_holds_a_position_manages_it_again(
