@@ -15,11 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import migrate
 from tests.support.postgres import NoServer, Server, running_server
+
+# A law holds however busy the machine is: nothing here measures speed.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 _REAL_IO = {
     "database",

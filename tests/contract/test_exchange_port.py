@@ -693,7 +693,7 @@ async def test_at_the_accounts_own_pace_nothing_is_refused() -> None:
         signer = load_signer(sim.keys.key_id, sim.keys.private_pem.decode())
         exchange = KalshiExchange(
             hosts,
-            replace(REST, requests_per_second=38),
+            replace(REST, requests_per_second=30),
             signer=signer,
             clock=SystemClock(),
             random=Random(1),
