@@ -10,29 +10,23 @@ import contextlib
 import shutil
 import signal
 import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import click
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bot.app.demo_parts import DemoParts
 from bot.app.demo_view import DemoView
 from bot.app.settings import process_environment
-from bot.app.simulate import key_id_of, write_private
 from bot.domain.errors import ConfigurationFault
 from bot.kit.clock import SystemClock
 
 HOME = Path("var/demo")
-_ROOT = Path(__file__).resolve().parents[2]
 _START_S = 60.0
 _STOP_S = 30.0
 _POLL_S = 0.5
-_PACE_S = 0.4
-"""Livelier than the simulator's own default, so that a minute shows something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,88 +60,50 @@ def run_demo(options: DemoOptions) -> int:
 class _Demo:
     def __init__(self, options: DemoOptions) -> None:
         self._options = options
-        self._exchange_port = _free_port(0)
-        self._page_port = _free_port(options.port)
-        if options.port not in {0, self._page_port}:
-            click.echo(f"Port {options.port} is taken; the page is on {self._page_port}.")
+        self._parts = DemoParts(
+            home=HOME,
+            exchange_port=free_port(0),
+            page_port=free_port(options.port),
+            seed=options.seed,
+            speed=options.speed,
+            recording=options.recording,
+        )
+        page_port = self._parts.page_port
+        if options.port not in {0, page_port}:
+            click.echo(f"Port {options.port} is taken; the page is on {page_port}.")
         self._last: dict[str, Any] = {}
         self._began_us = SystemClock().now_us()
 
     async def run(self) -> int:
-        options = self._options
+        options, parts = self._options, self._parts
         stop = asyncio.Event()
         for one in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(one, stop.set)
         async with contextlib.AsyncExitStack() as stack:
             http = await stack.enter_async_context(aiohttp.ClientSession())
-            await stack.enter_async_context(self._process("exchange", self._exchange_command()))
+            await stack.enter_async_context(self._process("exchange", parts.exchange_command()))
             await self._until_answers(
-                http, self._exchange_url("/exchange/status"), "exchange", stop
+                http, f"{parts.exchange}/trade-api/v2/exchange/status", "exchange", stop
             )
-            bot = await stack.enter_async_context(
-                self._process("bot", [sys.executable, str(_ROOT / "railway_startup.py")])
-            )
+            bot = await stack.enter_async_context(self._process("bot", parts.bot_command()))
             if not stop.is_set():
-                await self._until_answers(http, f"{self._page}/health", "bot", stop)
-            view = DemoView(self._page, seconds=options.seconds, paths=HOME)
+                await self._until_answers(http, f"{self._parts.page}/health", "bot", stop)
+            view = DemoView(self._parts.page, seconds=options.seconds, paths=HOME)
             with view:
                 await self._watch(http, bot, view, stop)
         view.summary(self._last)
         return 0 if stop.is_set() or self._is_success() else 1
 
-    @property
-    def _page(self) -> str:
-        return f"http://127.0.0.1:{self._page_port}"
-
-    def _exchange_url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self._exchange_port}/trade-api/v2{path}"
-
     def _is_success(self) -> bool:
         collect = self._last.get("collect") or {}
         return bool(collect.get("last_success_at_utc")) and bool(collect.get("scanned"))
 
-    def _exchange_command(self) -> list[str]:
-        options = self._options
-        key = HOME / "exchange-key.pem"
-        if not key.exists():
-            write_private(key, _new_key())
-        command = [sys.executable, "-m", "bot", "simulate"]
-        command += ["--port", str(self._exchange_port), "--key", str(key)]
-        command += ["--seed", str(options.seed), "--speed", str(options.speed)]
-        command += ["--pace", str(_PACE_S)]
-        if options.recording:
-            command += ["--recording", str(options.recording)]
-        return command
-
-    def _bot_environment(self) -> dict[str, str]:
-        home = HOME.resolve()
-        # A recording shows what happened, not what a strategy would choose.
-        series = '["KXBTC15M", "KXNBAGAME"]' if self._options.recording else "[]"
-        return {
-            "BOT_MODE": "trade",
-            "BOT_ACCOUNT__NAME": "demo",
-            "BOT_TRADING__STARTS_UNHALTED": "true",
-            "BOT_COLLECT__SERIES": series,
-            "BOT_TRADING__ALWAYS_WATCH": series,
-            "BOT_COLLECT__REPORTS_DIR": str(home / "reports"),
-            "BOT_COLLECT__STATUS_FILE": str(home / "status.json"),
-            "BOT_BACKUP__DIR": str(home / "backups"),
-            "BOT_LOCK_FILE": str(home / "bot.lock"),
-            "BOT_DEPLOYMENT__DURABLE_DISK": "true",
-            "DATABASE_URL": f"sqlite:///{home / 'kalshi.sqlite'}",
-            "KALSHI_API_KEY_ID": key_id_of(HOME / "exchange-key.pem"),
-            "KALSHI_PRIVATE_KEY_PATH": str(home / "exchange-key.pem"),
-            "KALSHI_REST_URL": f"http://127.0.0.1:{self._exchange_port}",
-            "KALSHI_WS_URL": f"ws://127.0.0.1:{self._exchange_port}",
-            "BOT_EXCHANGE__REQUESTS_PER_SECOND": "100",
-            "PORT": str(self._page_port),
-            "LOG_FORMAT": "text",
-        }
-
     @contextlib.asynccontextmanager
     async def _process(self, name: str, command: list[str]):  # type: ignore[no-untyped-def]  # noqa: ANN202
         # Its own session: Ctrl-C is ours to pass on, in the right order.
-        environment = process_environment() | (self._bot_environment() if name == "bot" else {})
+        environment = process_environment() | (
+            self._parts.bot_environment() if name == "bot" else {}
+        )
         with (HOME / f"{name}.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *command, stdout=log, stderr=log, env=environment, start_new_session=True
@@ -194,8 +150,8 @@ class _Demo:
                     f"the bot ended early ({bot.returncode}); its log: {HOME / 'bot.log'}"
                 )
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                self._last = await _get(http, f"{self._page}/status") or self._last
-                messages = await _get(http, f"{self._page}/chat?after={chat_after}") or []
+                self._last = await _get(http, f"{self._parts.page}/status") or self._last
+                messages = await _get(http, f"{self._parts.page}/chat?after={chat_after}") or []
                 chat_after = max([chat_after, *(int(one["id"]) for one in messages)])
                 # An earlier run's messages are still in the chat, but they are not news.
                 news = [one for one in messages if one["at_us"] >= self._began_us]
@@ -222,7 +178,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _free_port(wanted: int) -> int:
+def free_port(wanted: int) -> int:
     """The wanted port if it is free, else any free one."""
     for port in (wanted, 0):
         with socket.socket() as probe:
@@ -234,15 +190,3 @@ def _free_port(wanted: int) -> int:
             found: int = probe.getsockname()[1]
             return found
     raise ConfigurationFault(["no free port on 127.0.0.1"])
-
-
-def _new_key() -> str:
-    return (
-        Ed25519PrivateKey.generate()
-        .private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        .decode()
-    )

@@ -63,6 +63,7 @@ from bot.domain.records import HaltRecord
 from bot.domain.tradingday import NEW_YORK, trading_day
 from bot.engine import views
 from bot.kit.times import parse_rfc3339
+from bot.marketdata.book import OrderBook
 from bot.ops.backup import BackupKind
 from bot.ports.backups import BackupContents
 from bot.ports.messages import AuditEntry, Channel
@@ -452,6 +453,10 @@ class BotOperator:
     def left_out(self) -> tuple[tuple[str, int], ...]:
         """How many markets each reason left out of the watch list, largest first."""
         return self._desk.monitor.selection.funnel() if self._desk else ()
+
+    def books(self) -> tuple[OrderBook, ...]:
+        """The books of the watched markets as they are kept."""
+        return tuple(self._desk.monitor.books.values()) if self._desk else ()
 
     def agreement(self) -> str | None:
         """How often the kept books agree with the venue's own summary; ``None`` before any."""

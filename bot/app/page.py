@@ -1,11 +1,11 @@
 """What the page shows: the operator's views as JSON, with amounts as people read them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from bot.adapters.storage.queries import CollectFacts, Totals
 from bot.console.amounts import contracts, dollars, price, signed_dollars
-from bot.domain.money import Price, Quantity, complement
+from bot.domain.money import Price, Quantity, complement, format_price, format_quantity
 from bot.domain.operations import (
     AccountView,
     Banner,
@@ -19,8 +19,11 @@ from bot.domain.operations import (
     StopReason,
     WhyView,
 )
+from bot.domain.orders import BookSide
+from bot.domain.quotes import BookLevel
 from bot.kit.markup import span
 from bot.kit.times import format_seconds
+from bot.marketdata.book import OrderBook
 
 
 def status_json(
@@ -132,6 +135,22 @@ def _position(view: PositionView) -> Mapping[str, object]:
         "stop": _own(view.stop_price, is_yes=is_yes),
         "is_ours": view.is_ours,
     }
+
+
+def books_json(books: Iterable[OrderBook]) -> Mapping[str, object]:
+    """``/books``: every level of the YES leg, best first, in dollars and contracts."""
+    return {
+        book.ticker: {
+            "is_trusted": book.is_trusted,
+            "bids": _levels(book.levels(BookSide.BID)),
+            "asks": _levels(book.levels(BookSide.ASK)),
+        }
+        for book in books
+    }
+
+
+def _levels(levels: Iterable[BookLevel]) -> list[list[str]]:
+    return [[format_price(one.price), format_quantity(one.quantity)] for one in levels]
 
 
 def _own(yes_price: Price | None, *, is_yes: bool) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bot.adapters.storage.queries import leader_of
 from bot.app.operator import BotOperator
-from bot.app.page import collect_json, status_json, totals_json
+from bot.app.page import books_json, collect_json, status_json, totals_json
 from bot.app.running import Running
 from bot.app.staleness import judge_staleness
 from bot.console.dispatch import Console
@@ -89,6 +89,10 @@ class PageBackend:
             "totals": totals_json(await running.queries.totals()),
             "book_agreement": operator.agreement(),
         }
+
+    def books(self) -> Mapping[str, object]:
+        """See ``WebBackend.books``."""
+        return books_json(self._operator.books() if self._operator is not None else ())
 
     async def staleness(self) -> tuple[bool, Mapping[str, object]]:
         """See ``WebBackend.staleness``."""

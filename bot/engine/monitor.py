@@ -8,7 +8,7 @@ exchange's own status and the count of calls come at their intervals.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.errors import BotError
@@ -29,6 +29,7 @@ from bot.kit.clock import Clock
 from bot.kit.tasks import ServiceEndedEarly
 from bot.kit.times import SECOND_US, seconds
 from bot.marketdata.agreement import BookAgreement
+from bot.marketdata.book import OrderBook
 from bot.marketdata.feed import FeedTranslator
 from bot.marketdata.universe import MarketFilter, Selection, select
 from bot.ports.exchange import (
@@ -105,6 +106,11 @@ class MarketMonitor:
     def agreement(self) -> BookAgreement:
         """How often our books agreed with the venue's summary of them."""
         return self._translator.agreement
+
+    @property
+    def books(self) -> Mapping[MarketTicker, OrderBook]:
+        """The kept books, trusted or not. To be looked at, and left as they are."""
+        return self._translator.books
 
     def look_again(self) -> None:
         """What is held has become known: refresh the watch list now unless all of it is there."""

@@ -35,6 +35,10 @@ class WebBackend(Protocol):
         """Everything an operator wants to see, ready for JSON."""
         ...
 
+    def books(self) -> Json:
+        """The order books as this process keeps them, by market. Never waits, never fails."""
+        ...
+
     async def staleness(self) -> tuple[bool, Json]:
         """Whether all periodic work is fresh, and each check."""
         ...
@@ -81,6 +85,7 @@ class WebServer:
                 web.get("/health", self._health),
                 web.get("/healthz", self._healthz),
                 web.get("/status", self._status),
+                web.get("/books", self._books),
                 web.get("/chat", self._chat),
                 web.post("/chat", self._say),
                 web.post("/sign-in", self._sign_in),
@@ -133,6 +138,9 @@ class WebServer:
             return web.json_response(dict(await backend.status()))
         except BotError as error:
             return web.json_response({"error": str(error)}, status=503)
+
+    async def _books(self, request: web.Request) -> web.Response:
+        return web.json_response(dict(self._allowed(request).books()))
 
     async def _chat(self, request: web.Request) -> web.Response:
         backend = self._allowed(request)

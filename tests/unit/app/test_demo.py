@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.demo import _free_port, _new_key
+from bot.app.demo import free_port
+from bot.app.demo_parts import new_key
 from bot.app.demo_view import DemoView
 from bot.app.simulate import key_id_of, public_pem_of, write_private
 from bot.domain.errors import ConfigurationFault
@@ -16,18 +17,18 @@ def test_a_taken_port_is_replaced_by_a_free_one() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         wanted = taken.getsockname()[1]
-        found = _free_port(wanted)
+        found = free_port(wanted)
     assert found != wanted
-    assert _free_port(found) == found
+    assert free_port(found) == found
 
 
 def test_a_key_of_the_demo_is_private_and_its_id_stays_the_same(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "key.pem"
-    write_private(path, _new_key())
+    write_private(path, new_key())
     assert path.stat().st_mode & 0o077 == 0
     assert key_id_of(path) == key_id_of(path)
     other = tmp_path / "other.pem"
-    write_private(other, _new_key())
+    write_private(other, new_key())
     assert key_id_of(other) != key_id_of(path)
     assert "PUBLIC KEY" in public_pem_of(path)
 

@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 
 from bot.adapters.storage.queries import CollectFacts, Totals
-from bot.app.page import collect_json, status_json, totals_json
+from bot.app.page import books_json, collect_json, status_json, totals_json
+from bot.domain.ids import MarketTicker
 from bot.domain.money import Price, Quantity
 from bot.domain.operations import ApiView, StopKind, StopReason
+from bot.domain.quotes import BookLevel, BookSnapshot
+from bot.marketdata.book import OrderBook
 from tests.fakes.operator import BANNER, FakeOperator
 
 
@@ -95,4 +98,17 @@ def test_status_rows_and_counts_stand_side_by_side() -> None:
         "brackets_opened": 2,
         "brackets_closed": 1,
         "alerts": 3,
+    }
+
+
+def test_a_book_is_shown_whole_and_best_first() -> None:
+    book = OrderBook(MarketTicker("T"), lambda *_: None)
+    bids = (BookLevel(Price(9_300), Quantity(50)), BookLevel(Price(9_400), Quantity(200)))
+    asks = (BookLevel(Price(9_600), Quantity(100)),)
+    assert books_json((book,))["T"] == {"is_trusted": False, "bids": [], "asks": []}
+    book.apply_snapshot(BookSnapshot(ticker=MarketTicker("T"), bids=bids, asks=asks, received_us=1))
+    assert books_json((book,))["T"] == {
+        "is_trusted": True,
+        "bids": [["0.9400", "2.00"], ["0.9300", "0.50"]],
+        "asks": [["0.9600", "1.00"]],
     }

@@ -31,6 +31,9 @@ class Backend:
             raise StorageUnavailable("the database does not answer")
         return {"open_positions": 2}
 
+    def books(self) -> Mapping[str, object]:
+        return {"T": {"is_trusted": True, "bids": [["0.9400", "2.00"]], "asks": []}}
+
     async def staleness(self) -> tuple[bool, Mapping[str, object]]:
         return self.is_fresh, {"collect": "ok" if self.is_fresh else "stale"}
 
@@ -99,6 +102,15 @@ async def test_health_answers_before_there_is_anything_behind_it(
     async with http.get(f"{server.address}/status") as answer:
         assert answer.status == 503
     await server.stop()
+
+
+async def test_the_books_are_for_who_may_see_the_page(
+    local: str, guarded: str, http: aiohttp.ClientSession
+) -> None:
+    async with http.get(f"{local}/books") as answer:
+        assert (await answer.json())["T"]["bids"] == [["0.9400", "2.00"]]
+    async with http.get(f"{guarded}/books") as answer:
+        assert answer.status == 401
 
 
 async def test_healthz_is_strict(local: str, http: aiohttp.ClientSession, backend: Backend) -> None:
