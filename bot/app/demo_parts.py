@@ -10,8 +10,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bot.app.simulate import key_id_of, write_private
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PACE_S = 0.4
-"""Livelier than the simulator's own default, so that a minute shows something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +22,8 @@ class DemoParts:
     seed: int
     speed: int = 1
     recording: Path | None = None
+    pace_s: float = 0.4
+    """Livelier than the simulator's own default, so that a minute shows something."""
 
     @property
     def page(self) -> str:
@@ -51,7 +51,7 @@ class DemoParts:
         command = [sys.executable, "-m", "bot", "simulate"]
         command += ["--port", str(self.exchange_port), "--key", str(self.key)]
         command += ["--seed", str(self.seed), "--speed", str(self.speed)]
-        command += ["--pace", str(_PACE_S)]
+        command += ["--pace", str(self.pace_s)]
         if self.recording:
             command += ["--recording", str(self.recording)]
         return command
