@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from soak.plant import ROOT, Plant
+from soak.plant import ROOT, Plant, PlantFailed
 
 _ORDERS = f"{ROOT}/portfolio/events/orders"
 _CHANNELS = ("orderbook_delta", "fill", "user_orders", "ticker", "order_group_updates", "")
@@ -48,9 +48,14 @@ class Mischief:
         return name
 
     async def end(self) -> None:
-        """No armed fault and no pause is left."""
-        await self._plant.admin("DELETE", "/faults")
-        await self._plant.admin("POST", "/resume")
+        """No armed fault and no pause is left.
+
+        Raises:
+            PlantFailed: the exchange does not say so.
+        """
+        is_calm = await self._plant.admin("DELETE", "/faults")
+        if not (is_calm and await self._plant.admin("POST", "/resume")):
+            raise PlantFailed("the exchange does not answer its owner")
 
     async def _arm(self, kind: str, **rule: object) -> str:
         await self._plant.admin("POST", "/faults", {"kind": kind, **rule})

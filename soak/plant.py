@@ -24,10 +24,10 @@ from bot.kit.clock import SystemClock
 from bot.ops.pulse import OPTION
 
 ROOT = "/trade-api/v2"
-_PACE_S = 0.1
+_PACE_S = 0.25
 _START_S = 60.0
 _STOP_S = 30.0
-_LIMIT = aiohttp.ClientTimeout(total=10)
+_LIMIT = aiohttp.ClientTimeout(total=30)
 _PAGES_MAX = 1_000
 # The demo's settings, but orders go out over the wire: faults of calls are faults of orders.
 # Limits stand far off, so that the hours of trading hold more than a handful of orders.
@@ -188,8 +188,10 @@ class Plant:
     async def admin(self, method: str, path: str, body: object = None) -> bool:
         """An act on the exchange by its owner; whether it was done."""
         url = f"{self.parts.exchange}/admin{path}"
-        async with self._http.request(method, url, json=body) as answer:
-            return answer.ok
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with self._http.request(method, url, json=body) as answer:
+                return answer.ok
+        return False
 
     async def read(self, path: str, query: str = "") -> Any:
         """One signed read, with a signature of our own making.
