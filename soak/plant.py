@@ -21,6 +21,7 @@ from bot.app.demo_parts import DemoParts
 from bot.app.settings import process_environment
 from bot.app.simulate import key_id_of
 from bot.kit.clock import SystemClock
+from bot.kit.times import HOUR_US, MINUTE_US
 from bot.ops.pulse import OPTION
 
 ROOT = "/trade-api/v2"
@@ -30,11 +31,21 @@ _STOP_S = 30.0
 _LIMIT = aiohttp.ClientTimeout(total=30)
 _PAGES_MAX = 1_000
 # The demo's settings, but orders go out over the wire: faults of calls are faults of orders.
-# Limits stand far off, so that the hours of trading hold more than a handful of orders.
+# It wants nearly everything and gives up soon, so that minutes hold the orders of days.
 _TRADING = {
     "BOT_TRADING__LIVE": "true",
-    "BOT_TRADING__STRATEGIES": '{"near_expiry": {"closes_after_us": 600000000, "edge_min_e6": 0}, '
-    '"wide_spread": {"spread_min_e4": 200, "stop_below_e4": 300}}',
+    "BOT_TRADING__STRATEGIES": json.dumps(
+        {
+            "near_expiry": {
+                "bid_min_e4": 2_000,
+                "bias_e6": 60_000,
+                "spread_max_e4": 400,
+                "closes_after_us": 11 * MINUTE_US,
+                "closes_within_us": 12 * HOUR_US,
+                "stop_below_e4": 300,
+            }
+        }
+    ),
     "BOT_TRADING__ALWAYS_WATCH": '["KXFED", "KXCPI", "KXPAYROLLS", "KXGDP"]',
     "BOT_TRADING__MAX_CONCURRENT": "60",
     "BOT_TRADING__MAX_OPEN_ORDERS": "200",
