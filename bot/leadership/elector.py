@@ -151,6 +151,8 @@ class Elector:
         self._group: asyncio.TaskGroup | None = None
         self._me: InstanceRow | None = None
         self._watch: Watch | None = None
+        self._looked: Moment | None = None
+        """When the last reading was answered, also on the clocks that run while we sleep."""
         self._wish = Wish.FRESH
         self._tenure: _Tenure | None = None
         self._has_ended = False
@@ -260,7 +262,11 @@ class Elector:
             return 0.0
         await self._drop_leftover(reading)
         self._me = reading.me
-        self._watch = Watch.follow(self._watch, reading, seen_us)
+        was_away = self._looked is None or self._looked.elapsed_us(self._clock) > (
+            self._terms.settle_us
+        )
+        self._looked = Moment.of(self._clock)
+        self._watch = Watch.follow(self._watch, reading, seen_us, was_away=was_away)
         decision = decide(
             Standpoint(
                 me=reading.me,

@@ -100,11 +100,24 @@ class Sighting:
         return now_us - self.since_us
 
 
-def sight(previous: Sighting | None, who: str, count: tuple[int, ...], seen_us: int) -> Sighting:
-    """Follow a counter from one reading to the next."""
+def sight(
+    previous: Sighting | None,
+    who: str,
+    count: tuple[int, ...],
+    seen_us: int,
+    *,
+    was_away: bool = False,
+) -> Sighting:
+    """Follow a counter from one reading to the next.
+
+    ``was_away``: nobody watched in between for so long that a movement proves no life: it may
+    have been the last one of a process that died while we slept.
+    """
     if previous is None or previous.who != who:
         return Sighting(who=who, count=count, since_us=seen_us, moved_us=None)
     if previous.count != count:
+        if was_away:
+            return Sighting(who=who, count=count, since_us=seen_us, moved_us=None)
         moved_us = seen_us if previous.moved_us is None else previous.moved_us
         return Sighting(who=who, count=count, since_us=seen_us, moved_us=moved_us)
     return previous
@@ -119,7 +132,9 @@ class Watch:
     """``who`` is empty while nobody is wanted."""
 
     @staticmethod
-    def follow(previous: "Watch | None", reading: Reading, seen_us: int) -> "Watch":
+    def follow(
+        previous: "Watch | None", reading: Reading, seen_us: int, *, was_away: bool = False
+    ) -> "Watch":
         """Add one reading, answered at ``seen_us`` of the own monotonic clock."""
         lease, active = reading.lease, reading.active
         return Watch(
@@ -128,12 +143,14 @@ class Watch:
                 lease.holder or "",
                 (lease.epoch, lease.renew_seq),
                 seen_us,
+                was_away=was_away,
             ),
             wanted=sight(
                 previous.wanted if previous else None,
                 active.instance_id if active else "",
                 (active.heartbeat_us,) if active else (),
                 seen_us,
+                was_away=was_away,
             ),
         )
 

@@ -291,6 +291,28 @@ async def test_an_old_build_that_restarts_never_leads(looptime) -> None:
         assert [type(change) for change in b.changes] == [Elected]
 
 
+@pytest.mark.parametrize("deployment", ["d1", "d2"])
+async def test_nobody_stands_by_for_one_that_died_while_he_could_not_look(
+    looptime, deployment: str
+) -> None:
+    async with running() as cluster:
+        cluster.start("first", "d1")
+        await asyncio.sleep(1)
+        cluster.kill("first")
+        cluster.start("a", deployment)
+        await asyncio.sleep(20)
+        b = cluster.start("b", "d1")
+        await asyncio.sleep(3)
+        assert not b.changes, "it saw one movement, which may have been the last"
+        b.store.is_cut = True
+        await asyncio.sleep(10)
+        cluster.kill("a")
+        await asyncio.sleep(10)
+        b.store.is_cut = False
+        await asyncio.sleep(20)
+        assert [type(change) for change in b.changes] == [Elected]
+
+
 async def test_a_hanging_database_shuts_the_gate_deposes_and_is_survived(looptime) -> None:
     async with running() as cluster:
         a = cluster.start("a")

@@ -203,6 +203,14 @@ def test_a_sighting_starts_anew_with_another_instance() -> None:
     assert not sight(moved, "b", (3,), 49).lives(echo_us=45)
 
 
+def test_a_movement_seen_after_nobody_watched_is_no_life() -> None:
+    """It may have been the last one of a process that died while we slept."""
+    moved = sight(sight(None, "b", (1,), 0), "b", (2,), 5)
+    awake = sight(moved, "b", (9,), 50, was_away=True)
+    assert (awake.has_moved, awake.since_us) == (False, 50)
+    assert sight(moved, "b", (2,), 50, was_away=True) is moved, "silence is silence"
+
+
 def test_how_long_somebody_leads_is_known_for_the_holder_only() -> None:
     row = lease(holder=B, acquired_us=1 * SECOND_US)
     reading = Reading(lease=row, me=None, active=OLD, database_now_us=9 * SECOND_US)
