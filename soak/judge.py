@@ -17,8 +17,9 @@ from soak.plant import Plant
 
 _BOOKS_AT_ONCE = 50
 _SHOWN = 5
+_RESTS = ("resting", "partially_filled")
 _OPEN = "('submitting', 'unknown')"
-_RUNNING = "('closed', 'settled')"
+_OVER = "('closed', 'settled')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +112,12 @@ async def _unequal_orders(plant: Plant) -> list[str]:
         intent = intents.get(mine)
         if order["status"] == "resting":
             resting.add(mine)
-            if intent is None or intent.status != "resting":
+            if intent is None or intent.status not in _RESTS:
                 found.append(f"{mine} rests there and is {intent and intent.status} here")
         if intent is not None and intent.filled_e2 != filled:
             found.append(f"{mine} has {intent.filled_e2} filled here and {filled} there")
     for mine, intent in intents.items():
-        if intent.status == "resting" and mine not in resting:
+        if intent.status in _RESTS and mine not in resting:
             found.append(f"{mine} rests here and not there")
     open_ = plant.rows(f"SELECT client_order_id FROM order_intents WHERE status IN {_OPEN}")  # noqa: S608 - our own words
     return [*_some("orders differ", found), *_some("outcome not known", (row[0] for row in open_))]
@@ -153,7 +154,7 @@ async def unprotected(plant: Plant) -> list[str]:
     """Held and without a way out, or with more resting than is held."""
     query = (
         "SELECT ticker, state, stop_price_e4 FROM brackets WHERE entered_e2 > exited_e2"  # noqa: S608
-        f" AND state NOT IN {_RUNNING}"
+        f" AND state NOT IN {_OVER}"
     )
     brackets = {row[0]: row[1:] for row in plant.rows(query)}
     intents, selling = _intents(plant), Counter[str]()

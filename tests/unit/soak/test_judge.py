@@ -97,6 +97,14 @@ async def test_nothing_is_wrong_where_all_is_equal(scene: Scene) -> None:
     assert await verdict(scene) == ""
 
 
+async def test_an_order_that_is_filled_in_part_rests(scene: Scene) -> None:
+    scene.tables["order_intents"][1] = ("out", None, "take_profit", "partially_filled", 100)
+    scene.orders[1]["fill_count_fp"] = "1.00"
+    assert await verdict(scene) == ""
+    scene.orders[1]["status"] = "canceled"
+    assert "out rests here and not there" in await verdict(scene)
+
+
 async def test_what_the_bot_believes_is_compared_with_what_is(scene: Scene) -> None:
     scene.held = "4.00"
     scene.tables["fills"] = []
