@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
 
@@ -61,7 +62,7 @@ async def give_command(
         answers = [
             await ask_leader(database, one, line, wait_s)
             if one in led
-            else await _without_leader(database, one, line)
+            else await _without_leader(database, one, line, led)
             for one in targets
         ]
     return CommandAnswer(
@@ -89,7 +90,7 @@ async def ask_leader(database: Database, scope: Scope, line: str, wait_s: float)
         if line.startswith("/halt") and scope not in await led_scopes(database):
             # The leader died holding its lease. A halt must not wait for a successor, and the
             # successor must not carry it out again: it may have been ended by then.
-            answer = await _without_leader(database, scope, line)
+            answer = await _without_leader(database, scope, line, ())
             if number is not None:
                 await inbox.withdraw(number)
             return answer
@@ -119,11 +120,16 @@ def _command(line: str, conversation: int, now_us: int) -> IncomingCommand:
     )
 
 
-async def _without_leader(database: Database, scope: Scope, line: str) -> CommandAnswer:
+async def _without_leader(
+    database: Database, scope: Scope, line: str, led: Sequence[Scope]
+) -> CommandAnswer:
     word, _, reason = line.partition(" ")
+    # A mistyped scope must not look like the one that trades.
+    others = f". LED NOW, and not meant by this: {', '.join(led)}" if led else ""
     if word not in {"/halt", "/unhalt"}:
         return CommandAnswer(
-            text=f"nobody leads {scope}: start the bot first (`python -m bot panic` needs none)",
+            text=f"nobody leads {scope}: start the bot first (`python -m bot panic` needs none)"
+            + others,
             is_done=False,
         )
     means = real_means()
@@ -155,7 +161,8 @@ async def _without_leader(database: Database, scope: Scope, line: str) -> Comman
     )
     await inbox.finish(claimed, audit, ())
     return CommandAnswer(
-        text=f"saved: {done} for {scope}; nobody leads it, the next leader reads it", is_done=True
+        text=f"saved: {done} for {scope}; nobody leads it, the next leader reads it{others}",
+        is_done=True,
     )
 
 

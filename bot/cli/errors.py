@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import click
 
-from bot.domain.errors import ConfigurationFault
+from bot.domain.errors import BotError, ConfigurationFault
 
 
 class ExitCode(IntEnum):
@@ -17,6 +17,10 @@ class ExitCode(IntEnum):
     WATCHDOG = 70
     LOST_LEAD = 75
     INTERRUPTED = 130
+
+
+class Declined(BotError):
+    """An operator answered no; the text says what holds now."""
 
 
 def report(fault: BaseException) -> int:

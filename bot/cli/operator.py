@@ -6,18 +6,57 @@ an engine act on the database alone and say so.
 """
 
 import asyncio
+import re
 
 import click
 
 from bot.app import orders
 from bot.app.settings import BotSettings
-from bot.cli.errors import ExitCode
+from bot.cli.errors import Declined, ExitCode
 from bot.cli.options import json_option, show, with_settings
 
 _ANSWER_WITHIN_S = 30.0
 
+_SCOPE = re.compile(r"(live|demo|paper|watch):[^:\s]+:\d+")
+
+
+def _known_scope(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """A halt for a scope that no bot can have would look like safety.
+
+    Raises:
+        click.BadParameter: it is not mode, account and subaccount.
+    """
+    if value is not None and not _SCOPE.fullmatch(value):
+        raise click.BadParameter(
+            f"{value!r} is not MODE:ACCOUNT:SUBACCOUNT with the mode live, demo, paper or watch;"
+            " the first line of `python -m bot status` shows it.",
+            context,
+            parameter,
+        )
+    return value
+
+
+def _confirm(question: str, declined: str = "nothing was done") -> None:
+    """Ask on standard error.
+
+    Raises:
+        Declined: the answer is no.
+        click.Abort: there is no answer.
+    """
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(f"\n{declined}", err=True)
+        raise
+    if not agreed:
+        raise Declined(declined)
+
+
 scope_option = click.option(
     "--scope",
+    callback=_known_scope,
     metavar="MODE:ACCOUNT:SUBACCOUNT",
     help="Whom it is for, e.g. live:main:0 (default: as configured; halt: whoever is led).",
 )
@@ -76,11 +115,7 @@ def reset_breaker(
 def adopt(settings: BotSettings, *, yes: bool, scope: str | None, as_json: bool) -> int:
     """Shut the order groups of another bot found on this account; the halt stays."""
     if not yes:
-        click.confirm(
-            "Has the other bot ended, or was it this one before its database was lost?",
-            abort=True,
-            err=True,
-        )
+        _confirm("Has the other bot ended, or was it this one before its database was lost?")
     return _give(settings, "/adopt", scope, as_json=as_json)
 
 
@@ -97,7 +132,7 @@ def cancel_orders(settings: BotSettings, *, yes: bool, including_exits: bool, as
     """Cancel resting entry orders (or every order of the account)."""
     what = "EVERY resting order of the account" if including_exits else "every resting entry"
     if not yes:
-        click.confirm(f"Cancel {what}?", abort=True, err=True)
+        _confirm(f"Cancel {what}?")
     show(
         asyncio.run(orders.cancel_orders(settings, including_exits=including_exits)),
         as_json=as_json,
@@ -116,7 +151,7 @@ def flatten(
 ) -> int:
     """Sell what the bot holds in one market, or everywhere; entries go on elsewhere."""
     if not yes:
-        click.confirm(f"Sell what the bot holds: {market}?", abort=True, err=True)
+        _confirm(f"Sell what the bot holds: {market}?")
     return _give(settings, f"/close {market}", scope, as_json=as_json)
 
 
@@ -151,11 +186,15 @@ def panic(
     states nothing of the bot's any more (with --everything: nothing at all).
     """
     if not yes:
-        asyncio.run(
+        halted = asyncio.run(
             orders.give_command(settings, "/halt panic", scope=scope, wait_s=_ANSWER_WITHIN_S)
         )
+        begun = "Halted." if halted.is_done else f"{halted.text}."
         what = "EVERYTHING on the account" if everything else "everything the bot holds"
-        click.confirm(f"Halted. Sell {what} at the market?", abort=True, err=True)
+        _confirm(
+            f"{begun} Sell {what} at the market?",
+            "nothing is sold; the halt stays: `python -m bot unhalt` ends it",
+        )
     from bot.app.getting_out import get_out  # noqa: PLC0415 - loads the whole bot
 
     out = get_out(settings, is_everything=everything, scope=scope, wait_s=wait_s)

@@ -30,6 +30,8 @@ from bot.execution.bracket import dismissed, leaving
 from bot.execution.order_state import cancel_sent
 from bot.risk import breakers
 
+_NAMED = 10  # tickers in one answer
+
 OtherCommand = (
     BreakerResetCommanded
     | CloseCommanded
@@ -173,10 +175,17 @@ def _close(world: World, event: CloseCommanded, draft: Draft) -> None:
     for bracket in chosen:
         work(world, leaving(bracket, ExitReason.OPERATOR, world.now_us), draft)
     if not chosen:
-        _reply(draft, event, "nothing of ours is open there", is_done=True)
+        if event.ticker is None:
+            _reply(draft, event, "nothing of ours is open", is_done=True)
+            return
+        held = ", ".join(sorted(bracket.plan.ticker for bracket in world.desk.open())[:_NAMED])
+        text = f"nothing of ours is open in {event.ticker}; open: {held or 'nothing'}"
+        # A mistyped market must not read as one that was sold.
+        _reply(draft, event, f"refused: {text}", is_done=False)
         return
+    noun = "position" if len(chosen) == 1 else "positions"
     hindrance = "" if world.stance.may_exit else "; exits wait until trading is possible"
-    _reply(draft, event, f"closing {len(chosen)} positions{hindrance}", is_done=True)
+    _reply(draft, event, f"closing {len(chosen)} {noun}{hindrance}", is_done=True)
 
 
 def _judge_entry(world: World, event: EntryJudged, draft: Draft) -> None:

@@ -240,7 +240,7 @@ class FakeOperator:
         return self._act(f"acknowledge {ticker}", authority, f"{ticker} acknowledged")
 
     async def close(self, authority: Authority, ticker: MarketTicker | None) -> Outcome:
-        return self._act(f"close {ticker or 'all'}", authority, "closing 1 positions")
+        return self._act(f"close {ticker or 'all'}", authority, "closing 1 position")
 
     async def panic(self, authority: Authority, *, everything: bool) -> Outcome:
         what = f"panic{' everything' if everything else ''}"

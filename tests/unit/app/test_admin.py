@@ -63,6 +63,15 @@ async def test_halt_and_unhalt_work_while_nobody_leads_and_nothing_else_does(
     assert "nobody leads" in refused.text
 
 
+async def test_a_halt_of_a_scope_nobody_leads_names_the_one_that_is_led(
+    settings: BotSettings, database: Database
+) -> None:
+    await grant_lease(database)
+    told = await orders.give_command(settings, "/halt", scope="live:mian:0", wait_s=1)
+    assert told.is_done
+    assert told.text.endswith(f"LED NOW, and not meant by this: {LED}")
+
+
 async def test_a_leader_that_does_not_answer_is_told_and_the_command_stays(
     settings: BotSettings, database: Database
 ) -> None:

@@ -10,7 +10,7 @@ from bot.domain.events import (
     SettlementReported,
     UnhaltCommanded,
 )
-from bot.domain.ids import BracketId, EventTicker
+from bot.domain.ids import BracketId, EventTicker, MarketTicker
 from bot.domain.money import PAYOUT, Money
 from bot.domain.orders import Settlement
 from bot.domain.records import BracketState, HaltRecord
@@ -80,10 +80,25 @@ def test_one_halt_given_under_two_numbers_is_told_once() -> None:
     assert desk.told_of(NoticeKind.HALT_SET) == ({"reason": "lunch", "by": "ann"},)
 
 
-def test_closing_nothing_says_so() -> None:
+def close(desk: Desk, ticker: MarketTicker | None, number: int = 1) -> tuple[str, bool]:
+    desk.put(CloseCommanded(received_us=desk.now_us, command_id=number, actor="ann", ticker=ticker))
+    return desk.replies[-1].text, desk.replies[-1].is_done
+
+
+def test_closing_all_of_nothing_is_done() -> None:
+    assert close(leading(), None) == ("nothing of ours is open", True)
+
+
+def test_closing_a_mistyped_market_is_refused_and_names_what_is_open() -> None:
     desk = leading()
-    desk.put(CloseCommanded(received_us=desk.now_us, command_id=1, actor="ann", ticker=TICKER))
-    assert desk.replies[-1].text == "nothing of ours is open there"
+    mistyped = MarketTicker(f"{TICKER}X")
+    assert close(desk, mistyped) == (
+        f"refused: nothing of ours is open in {mistyped}; open: nothing",
+        False,
+    )
+    desk.bought()
+    desk.accept()
+    assert close(desk, mistyped, 2)[0].endswith(f"; open: {TICKER}")
 
 
 def acknowledge(desk: Desk) -> str:
