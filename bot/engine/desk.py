@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from bot.domain.events import FillReported
 from bot.domain.ids import BracketId, ClientOrderId, Epoch, MarketTicker, OrderId
-from bot.domain.orders import BookSide
+from bot.domain.orders import BookSide, Order
 from bot.domain.records import BracketRecord, ExitReason, StoredOrder
 from bot.engine.draft import Draft
 from bot.execution.bracket import Bracket, OrderChange, with_order
 from bot.execution.bracket_json import from_json, to_record
+from bot.execution.order_names import signal_of
 from bot.execution.order_state import TrackedOrder, recovered
 from bot.kit.times import SECOND_US
 
@@ -87,6 +88,16 @@ class Desk:
         return sum(not order.is_final for bracket in self.open() for order in bracket.orders())
 
     # --- changing ---------------------------------------------------------------------------
+
+    def recall(self, report: Order) -> ClientOrderId | None:
+        """Learn an order of one of our brackets that the store has forgotten: it was restored."""
+        name = report.client_order_id
+        signal_id = signal_of(name) if name is not None else None
+        if name is None or signal_id is None or BracketId(signal_id) not in self.brackets:
+            return None
+        self._by_client[name] = BracketId(signal_id)
+        self._client_of[report.order_id] = name
+        return name
 
     def load(
         self, records: Iterable[BracketRecord], orders: Iterable[StoredOrder], now_us: int

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot.domain.ids import BracketId, ClientOrderId, EventTicker, MarketTicker
+from bot.domain.ids import BracketId, EventTicker, MarketTicker
 from bot.domain.money import Money, Price, Quantity, cost
 from bot.domain.orders import OrderIntent, Purpose, TimeInForce, own_price
 from bot.domain.signals import Signal, SignalRecord, Verdict
@@ -16,6 +16,7 @@ from bot.engine.draft import Draft
 from bot.engine.markets import MarketNow
 from bot.engine.world import World
 from bot.execution.bracket import Bracket, Plan, opened
+from bot.execution.order_names import entry_name
 from bot.execution.order_state import submitted
 from bot.execution.pricing import entry_limit, own_bid
 from bot.execution.ramp import Wish
@@ -237,7 +238,7 @@ def _place(
         opened_us=world.now_us,
     )
     intent = OrderIntent(
-        client_order_id=ClientOrderId(f"{signal_id}-e0"),
+        client_order_id=entry_name(signal_id),
         epoch=world.stance.epoch,
         strategy_id=signal.strategy_id,
         signal_id=signal_id,

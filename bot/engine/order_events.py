@@ -5,6 +5,7 @@ polls, in any order and more than once. Ours go to their bracket; the rest is
 foreign: booked, because it moves the position, and reported.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
@@ -40,13 +41,15 @@ from bot.execution.bracket import (
     with_settlement,
 )
 from bot.execution.order_state import TrackedOrder
-from bot.kit.times import MINUTE_US
+from bot.kit.times import MINUTE_US, SECOND_US
 
 Answer = OrderAcknowledged | OrderNotSent | CancelAcknowledged | CancelUnsettled | OrderMissing
 
 _ALREADY_EXISTS = "order_already_exists"
 _POST_ONLY = "post only"
 _HISTORY_US = 15 * MINUTE_US
+_RECALL_PAUSE_US = 2 * SECOND_US
+"""How long a forgotten exit may take to go, before its bracket makes another."""
 """Older fills are the account's history: they count, but nobody has to be told. A position that
 they left is found by comparing positions."""
 NO_COMMAND = 0
@@ -168,7 +171,7 @@ def _on_report(world: World, report: Order, draft: Draft) -> None:
     mine = world.desk.client_of(report.order_id, report.client_order_id)
     bracket = world.desk.of_order(mine) if mine is not None else None
     if mine is None or bracket is None:
-        _on_foreign_order(world, report, draft)
+        _on_unknown_order(world, report, draft)
         return
     order = _find(bracket, mine)
     if order is None:
@@ -234,6 +237,20 @@ def _tell_watched(world: World, fill: Fill, draft: Draft) -> None:
         price=format_price(fill.price),
         position=format_quantity(world.ledger.position(fill.ticker).quantity),
     )
+
+
+def _on_unknown_order(world: World, report: Order, draft: Draft) -> None:
+    """Somebody else's, or one that a restored database has forgotten: its bracket never knew it."""
+    mine = world.desk.recall(report)
+    bracket = world.desk.of_order(mine) if mine is not None else None
+    if mine is None or bracket is None:
+        _on_foreign_order(world, report, draft)
+        return
+    _cancel_stray(mine, report, draft)
+    if not report.status.is_final:
+        # Until it is surely gone, a second exit beside it could sell more than is held.
+        next_us = max(bracket.next_order_us, world.now_us + _RECALL_PAUSE_US)
+        keep(world, replace(bracket, next_order_us=next_us), draft)
 
 
 def _on_foreign_order(world: World, report: Order, draft: Draft) -> None:

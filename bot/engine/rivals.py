@@ -8,7 +8,6 @@ groups at the exchange, which cancels their orders.
 """
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from bot.domain.errors import InvariantBroken
 from bot.domain.ids import ClientOrderId, Epoch, OrderGroupId
 from bot.domain.orders import Order, OrderStatus
 from bot.domain.records import BreakerRecord
+from bot.execution.order_names import signal_of
 from bot.kit.tasks import together
 from bot.kit.times import HOUR_US, MINUTE_US
 from bot.ports.exchange import Exchange
@@ -24,8 +24,6 @@ from bot.ports.trading import TradingStore
 OTHER_BOT = "other_bot"
 """The record of what an operator has decided on, kept beside the breakers."""
 
-_OUR_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[a-z]+[0-9]+")
-"""A signal id, a leg and an attempt."""
 _RECENT_US = 15 * MINUTE_US
 _CREATED_US = 24 * HOUR_US
 _NOTED_MAX = 1_000
@@ -67,7 +65,7 @@ async def find_rival(exchange: Exchange, store: TradingStore, now_us: int) -> Ri
     named = {
         order.client_order_id
         for order in moving.result()
-        if order.client_order_id is not None and _OUR_NAME.fullmatch(order.client_order_id)
+        if order.client_order_id is not None and signal_of(order.client_order_id)
     }
     unknown_groups = set(groups) - await store.known_groups(groups)
     unknown_orders = named - await store.known_orders(tuple(named))

@@ -13,7 +13,7 @@ in the last minutes before the close or a release, where a jump would pass throu
 
 from dataclasses import dataclass, replace
 
-from bot.domain.ids import ClientOrderId, Epoch
+from bot.domain.ids import Epoch
 from bot.domain.market import PriceGrid
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import OrderIntent, OrderStatus, Purpose, TimeInForce, own_price
@@ -21,6 +21,7 @@ from bot.domain.quotes import Quote
 from bot.domain.records import ExitReason
 from bot.execution.actions import Action, Alarm, Cancel, FetchFills, LookUp, Place
 from bot.execution.bracket import Bracket, StopWatch, leaving, with_order, without_finished_exits
+from bot.execution.order_names import exit_name
 from bot.execution.order_state import (
     TrackedOrder,
     aged,
@@ -388,7 +389,7 @@ def _exit_intent(
     stops = (ExitReason.STOP_LOSS, ExitReason.CATASTROPHE)
     otherwise = Purpose.STOP_LOSS if bracket.wants_out in stops else Purpose.FLATTEN
     return OrderIntent(
-        client_order_id=ClientOrderId(f"{plan.signal_id}-{leg}{bracket.attempt}"),
+        client_order_id=exit_name(plan.signal_id, leg, bracket.attempt, now.epoch),
         epoch=now.epoch,
         strategy_id=plan.strategy_id,
         signal_id=plan.signal_id,
