@@ -58,6 +58,7 @@ class Contestant:
     book_sid: int = 0
     orders_sid: int = 0
     book_seq: int = 0
+    book_clock: int = 0
     is_subscribed: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: asyncio.Future[tuple[int, bytes]] | None = None
     orders: int = 0
@@ -69,14 +70,17 @@ class Contestant:
         return text_frame(json.dumps(message, separators=(",", ":")).encode())
 
     def delta(self, market: str, price: str, change: str) -> bytes:
-        """A change of one bid level."""
+        """A change of one bid level, with every field that the real exchange sends."""
+        self.book_clock += 1
         payload: dict[str, object] = {
             "market_ticker": market,
             "market_id": "7d1f3c52-31c8-4a1f-9a52-2f6a1b9a1f01",
+            "clock": self.book_clock,
             "price_dollars": price,
             "delta_fp": change,
             "side": "yes",
             "ts": "2026-10-01T12:00:00.000000Z",
+            "ts_ms": 1_790_856_000_000,
         }
         return self.frame("orderbook_delta", self.book_sid, payload)
 
@@ -221,6 +225,7 @@ class _Connection(asyncio.Protocol):
                 book = {
                     "market_ticker": market,
                     "market_id": "7d1f3c52-31c8-4a1f-9a52-2f6a1b9a1f01",
+                    "clock": client.book_clock,
                     "yes_dollars_fp": [[CALM_BID, _SIZE]],
                     "no_dollars_fp": [[ASK, _SIZE]],
                 }
