@@ -49,7 +49,8 @@ class Desk:
 
     def open(self) -> tuple[Bracket, ...]:
         """Every bracket that is not over, orphans included."""
-        return tuple(self.brackets[bracket_id] for bracket_id in self._open)
+        brackets = self.brackets
+        return tuple([brackets[bracket_id] for bracket_id in self._open])
 
     def in_market(self, ticker: MarketTicker) -> Bracket | None:
         """The bracket that is not over in this market."""

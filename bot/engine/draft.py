@@ -121,9 +121,11 @@ class Draft:
 
     def _is_one_decision(self, facts: tuple[Record, ...]) -> bool:
         """Whether there is one order and nothing but its own bracket and signal to write."""
-        own = all(isinstance(fact, BracketRecord | SignalRecord) for fact in facts)
-        brackets = sum(isinstance(fact, BracketRecord) for fact in facts)
-        return len(self._intents) == 1 and own and brackets == 1 and not self._notices
+        if len(self._intents) != 1 or self._notices:
+            return False
+        kinds = [type(fact) for fact in facts]
+        signals = kinds.count(SignalRecord)
+        return kinds.count(BracketRecord) == 1 and signals + 1 == len(kinds)
 
     def _committed(
         self, records: tuple[Record, ...], notices: tuple[Notice, ...], intent: OrderIntent

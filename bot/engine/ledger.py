@@ -131,7 +131,7 @@ class Ledger:
 
     def open_positions(self) -> tuple[Position, ...]:
         """Those with contracts."""
-        return tuple(position for position in self.positions.values() if position.quantity)
+        return tuple([position for position in self.positions.values() if position.quantity])
 
     def closed(self, result: Result) -> None:
         """One more result, or a bracket's result anew after it was reopened by a late fill."""
@@ -147,9 +147,13 @@ class Ledger:
         """What everything would bring now; ``None`` until the cash is known."""
         if self.cash is None:
             return None
-        marks = [
-            (position, self.mark(position, markets, now_us)) for position in self.open_positions()
-        ]
+        held = self.open_positions()
+        if not held:
+            equity = Money(self.cash - self.unexplained)
+            return Valuation(
+                equity=equity, unrealized=Money(0), worst_loss=Money(0), is_guessed=False
+            )
+        marks = [(position, self.mark(position, markets, now_us)) for position in held]
         gains = [mark.value - position.cost for position, mark in marks]
         return Valuation(
             equity=Money(self.cash - self.unexplained + sum(mark.value for _, mark in marks)),

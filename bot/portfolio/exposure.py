@@ -52,14 +52,9 @@ def exposure_around(stakes: Iterable[Stake], target: Stake) -> Exposure:
     """Exposure of everything that contains ``target``, whose stake replaces an older one."""
     every = [stake for stake in stakes if stake.ticker != target.ticker]
     if not every:
-        alone = _worst_case([target])
-        return Exposure(
-            market=Money(target.cost + target.pending),
-            event=alone,
-            series=alone,
-            release_group=alone,
-            total=alone,
-        )
+        # One market alone can always lose all that was paid for it, exclusive or not.
+        alone = Money(target.cost + target.pending)
+        return Exposure(market=alone, event=alone, series=alone, release_group=alone, total=alone)
     every.append(target)
     by_event = worst_by_event(every)
     same_series = {stake.event for stake in every if stake.series == target.series}

@@ -70,4 +70,4 @@ def total_limit(equity: Money, limits: RiskLimits) -> Money:
 
 def share_of(equity: Money, share_bp: int) -> Money:
     """A share of equity, rounded down; nothing of a negative equity."""
-    return Money(max(0, equity) * share_bp // BASIS)
+    return Money(equity * share_bp // BASIS) if equity > 0 else Money(0)
