@@ -18,11 +18,13 @@ _KILL_FIRST_S, _KILL_MIN_S, _KILL_MAX_S = 20.0, 45.0, 150.0
 class Mischief:
     """Draws what happens next; the same seed draws the same."""
 
-    def __init__(self, plant: Plant, random: Random) -> None:
+    def __init__(self, plant: Plant, random: Random, kills_until_s: float) -> None:
+        """``kills_until_s``: the last life is long enough to see whether it grows."""
         self.done: Counter[str] = Counter()
         self._plant = plant
         self._random = random
         self._next_kill_s = _KILL_FIRST_S
+        self._kills_until_s = kills_until_s
         self._acts: tuple[tuple[int, Callable[[], Awaitable[str]]], ...] = (
             (30, self._answer),
             (20, self._frame),
@@ -37,7 +39,7 @@ class Mischief:
 
     async def act(self, elapsed_s: float) -> str:
         """Do one thing and name it."""
-        if elapsed_s >= self._next_kill_s:
+        if self._next_kill_s <= elapsed_s < self._kills_until_s:
             self._next_kill_s = elapsed_s + self._random.uniform(_KILL_MIN_S, _KILL_MAX_S)
             name = "kill -9" if self._plant.kill_bot() else "nothing to kill"
         else:

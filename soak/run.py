@@ -21,7 +21,9 @@ _BREATH_S = 10.0
 _CALM_S = 120.0
 _WARM_S = 120.0
 """So old a process has what it needs; what comes on top is growth."""
-_GROWTH_MAX_MB_PER_HOUR = 60.0
+_GROWTH_MAX_MB_PER_HOUR = 120.0
+"""Of the bot. The exchange keeps every order and trade for its reads, so it grows by design."""
+_KILLS_SHARE = 0.6
 _LIFE_MIN_S = 300.0
 
 
@@ -84,7 +86,7 @@ class _Soak:
         self._say = say
         self._clock = SystemClock()
         self._random, trouble, person = (Random(f"{seed} {nth}") for nth in range(3))  # noqa: S311 - repeatable
-        self._mischief = Mischief(plant, trouble)
+        self._mischief = Mischief(plant, trouble, minutes * 60 * _KILLS_SHARE)
         self._person = Person(plant, person)
         self._memory = Memory()
         self._report = Report(seed=seed, minutes=minutes)
@@ -168,11 +170,9 @@ class _Soak:
     def _judge_memory(self) -> None:
         report = self._report
         report.growth_mb_per_hour = self._memory.growth()
-        report.problems += [
-            f"{name} grows by {slope:.0f} MB an hour"
-            for name, slope in report.growth_mb_per_hour.items()
-            if slope > _GROWTH_MAX_MB_PER_HOUR
-        ]
+        slope = report.growth_mb_per_hour.get("bot", 0.0)
+        if slope > _GROWTH_MAX_MB_PER_HOUR:
+            report.problems.append(f"the bot grows by {slope:.0f} MB an hour")
 
     async def _count(self) -> None:
         report, plant = self._report, self._plant
