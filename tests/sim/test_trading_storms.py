@@ -1,0 +1,26 @@
+"""Seeded storms of the trading engine: no invariant breaks, and the account is right in the end.
+
+The long run is ``python -m tests.sim.trading --seeds 0-3999``. A failing seed is its parameter.
+"""
+
+import pytest
+
+from tests.sim.trading.run import SEEDS, run
+
+pytestmark = [pytest.mark.sim, pytest.mark.looptime(False)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_breaks(seed: int) -> None:
+    assert run(seed).broken == ()
+
+
+def test_a_seed_is_one_history_in_which_something_happens() -> None:
+    verdict = run(7)
+    assert verdict == run(7)
+    assert min(verdict.counts[name] for name in ("fills", "orders taken", "trades by hand")) > 0
+    assert verdict.counts["leaderships"] > 1
+
+
+def test_without_the_fence_an_entry_of_an_old_leader_is_noticed() -> None:
+    assert any(one.startswith("I4") for one in run(0, is_fenced=False).broken)
