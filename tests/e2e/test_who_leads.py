@@ -1,6 +1,6 @@
 """Who may trade, situation by situation, as processes on one PostgreSQL.
 
-``docs/leadership.md`` lists which test proves which situation.
+``docs/leadership_reference.md`` lists which test proves which situation.
 """
 
 import signal

@@ -75,7 +75,7 @@ def test_every_test_that_a_page_names_exists() -> None:
         for path in (ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8"))
     }
-    page = (ROOT / "docs/leadership.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/leadership_reference.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)`", page))
     assert len(named) > 30
     assert named <= defined, named - defined
