@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+import msgspec
+
 from bot.domain.ids import (
     BracketId,
     ClientOrderId,
@@ -51,14 +53,14 @@ class ExitReason(StrEnum):
     SETTLEMENT = "settlement"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BracketRecord:
+class BracketRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A bracket as stored: columns for people and queries, ``data_json`` to resume from.
 
     Prices are of the YES leg. ``stop_price`` or ``target_price`` 0 means none.
     ``entry_cost`` and ``exit_value`` are what was paid and received for the *held
     side*, without fees, so realised profit is ``exit_value - entry_cost - fees``
-    once ``exited`` equals ``entered``.
+    once ``exited`` equals ``entered``. No dataclass, as making one of so many fields is slow
+    and every order waits for it.
     """
 
     bracket_id: BracketId

@@ -80,13 +80,14 @@ class Engine:
         """Apply one event and say what should follow, in order."""
         world = self.world
         world.now_us = max(world.now_us, event.received_us)
+        if isinstance(event, QuoteChanged):
+            # A quote changes nothing of the stance, so it need not be asked, nor followed.
+            draft = Draft(world.stance.epoch)
+            _on_quote(world, event.quote, draft, may_enter=self._may_enter)
+            return draft.effects()
         if isinstance(event, RoleChanged):
             world.stance.epoch = event.epoch
         draft = Draft(world.stance.epoch)
-        if isinstance(event, QuoteChanged):
-            # A quote changes nothing of the stance, so it need not be asked, nor followed.
-            _on_quote(world, event.quote, draft, may_enter=self._may_enter)
-            return draft.effects()
         _dispatch(world, event, draft)
         could_enter, self._may_enter = self._may_enter, world.stance.may_enter
         _follow(world, draft, could_enter=could_enter, can_enter=self._may_enter)

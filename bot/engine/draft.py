@@ -53,6 +53,16 @@ _KEYS: Mapping[type[Record], str] = {
 class Draft:
     """The effects of one event while they are being decided."""
 
+    __slots__ = (
+        "_cancels",
+        "_epoch",
+        "_facts",
+        "_intents",
+        "_notices",
+        "_questions",
+        "_urgent",
+    )
+
     def __init__(self, epoch: Epoch) -> None:
         self._epoch = epoch
         self._urgent: list[Effect] = []

@@ -6,7 +6,7 @@ never dropped; if that lane fills up, the process is beyond help and stops.
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 
 from bot.domain.errors import InvariantBroken
 from bot.domain.events import (
@@ -27,7 +27,8 @@ class EngineInbox:
     def __init__(self, events_max: int = 100_000) -> None:
         self._events_max = events_max
         self._kept: deque[Event] = deque()
-        self._newest: dict[MarketTicker | type[Event], Event] = {}
+        # A plain dict looks for its first key from the start again: the square of a burst.
+        self._newest: OrderedDict[MarketTicker | type[Event], Event] = OrderedDict()
         self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
@@ -52,7 +53,7 @@ class EngineInbox:
         if self._kept:
             return self._kept.popleft()
         if self._newest:
-            return self._newest.pop(next(iter(self._newest)))
+            return self._newest.popitem(last=False)[1]
         self._arrived.clear()
         return None
 

@@ -6,14 +6,14 @@ may still fill count with their whole cost and never as a hedge.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
 from bot.domain.money import PAYOUT, Money, Quantity, cost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stake:
+class Stake(msgspec.Struct, frozen=True, kw_only=True):
     """What is at risk in one market. ``quantity`` above zero is YES, below is NO."""
 
     ticker: MarketTicker
@@ -27,8 +27,7 @@ class Stake:
     """Cost of orders that may still open more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
+class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     """The most that can be lost around one market, and in all."""
 
     market: Money

@@ -5,8 +5,10 @@ market at one moment. Whether its wish becomes an order is decided elsewhere.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Protocol, TypeAlias, TypeVar
+
+import msgspec
 
 from bot.domain.ids import StrategyId
 from bot.domain.listing import Listing
@@ -16,9 +18,11 @@ from bot.domain.signals import Signal
 Params = TypeVar("Params")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarketView:
-    """One market now. The quote is the top of a trusted book; ``close_us`` the latest known."""
+class MarketView(msgspec.Struct, frozen=True, kw_only=True):
+    """One market now. The quote is the top of a trusted book; ``close_us`` the latest known.
+
+    Like the quote no dataclass: one is made for every change of a top.
+    """
 
     listing: Listing
     quote: Quote
@@ -26,8 +30,7 @@ class MarketView:
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(msgspec.Struct, frozen=True):
     """No wish, and why: the answer to "why does it not trade this one"."""
 
     reason: str
