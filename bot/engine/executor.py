@@ -33,7 +33,7 @@ from bot.domain.events import (
     OrderMissing,
     OrderReported,
 )
-from bot.domain.ids import ClientOrderId
+from bot.domain.ids import ClientOrderId, OrderGroupId
 from bot.domain.orders import OrderIntent
 from bot.engine.account_read import read_account
 from bot.engine.effects import (
@@ -67,7 +67,7 @@ class EffectExecutor:
         self._batch_came = asyncio.Event()
         self._urgent: asyncio.Queue[Effect | OrderGroupTripped] = asyncio.Queue()
         self._running = 0
-        self._sender = OrderSender(around)
+        self._sender = OrderSender(around, self._on_refused_group)
         self._saving = asyncio.Lock()
 
     @property
@@ -89,6 +89,10 @@ class EffectExecutor:
         self._sender.stop_entries()
         self._urgent.put_nowait(event)
         return True
+
+    def _on_refused_group(self, group: OrderGroupId) -> None:
+        now_us = self._around.clock.now_us()
+        self._report(OrderGroupTripped(received_us=now_us, order_group_id=group))
 
     def take(self, effects: tuple[Effect, ...]) -> None:
         """Queue one event's effects; never waits."""

@@ -34,6 +34,9 @@ from bot.ports.trading import TradingStore
 
 logger = logging.getLogger(__name__)
 
+GROUP_TRIPPED = "exceeded_order_group_risk_limit"
+"""The venue's word for an order whose group takes none until it is reset, which we never do."""
+
 
 class TradingGate(Protocol):
     """The lead, as the order path sees it."""
@@ -76,8 +79,12 @@ class Surroundings:
 class OrderSender:
     """The only caller of the exchange's order entry."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(
+        self, around: Surroundings, group_refused: Callable[[OrderGroupId], None] = lambda _: None
+    ) -> None:
+        """``group_refused`` is told of a group that the venue says has tripped."""
         self._around = around
+        self._group_refused = group_refused
         self._entries_stopped = False
 
     def stop_entries(self, *, stopped: bool = True) -> None:
@@ -112,7 +119,7 @@ class OrderSender:
             asked = self._around.exchange.create_order(intent, order_group_id=group)
         except Exception as fault:  # noqa: BLE001 - the effect executor: doubt is a state
             return _said(self._after_fault(intent, fault))
-        return self._answer(intent, asked)
+        return self._answer(intent, asked, group)
 
     def not_sent(self, intent: OrderIntent, reason: str) -> OrderNotSent:
         """Say that it never left."""
@@ -123,10 +130,15 @@ class OrderSender:
             reason=reason,
         )
 
-    async def _answer(self, intent: OrderIntent, asked: Awaitable[OrderAck]) -> Event:
+    async def _answer(
+        self, intent: OrderIntent, asked: Awaitable[OrderAck], group: OrderGroupId | None
+    ) -> Event:
         try:
             ack = await asked
         except Exception as fault:  # noqa: BLE001 - the effect executor: doubt is a state
+            if group is not None and getattr(fault, "code", "") == GROUP_TRIPPED:
+                # The frame that said so was lost, or is late: no order may carry it any more.
+                self._group_refused(group)
             return self._after_fault(intent, fault)
         logger.info("order sent", extra={**_facts(intent), "filled_e2": ack.filled})
         return OrderAcknowledged(received_us=self._around.clock.now_us(), ack=ack)

@@ -67,25 +67,32 @@ def _orders(storm: Storm) -> list[str]:
     return found
 
 
-def _exits(storm: Storm) -> list[str]:
-    """What rests to take a profit is never more than what is held."""
-    held, selling = storm.floor.positions(), Counter[str]()
-    intents = storm.store.tables.intents
+def _selling(storm: Storm) -> Counter[str]:
+    """What rests of ours to leave positions, by market."""
+    selling, intents = Counter[str](), storm.store.tables.intents
     for one in storm.floor.venue.reads.orders(OURS, status=OrderStatus.RESTING):
         intent = intents.get(one.client_order_id)  # type: ignore[arg-type]
         if intent is not None and intent.purpose is not Purpose.ENTRY:
             selling[one.ticker] += one.remaining
+    return selling
+
+
+def _exits(storm: Storm) -> list[str]:
+    """What rests to take a profit is never more than what is held."""
+    held = storm.floor.positions()
     return [
         f"sign: {quantity} of {ticker} are for sale, held are {held.get(ticker, 0)}"
-        for ticker, quantity in selling.items()
+        for ticker, quantity in _selling(storm).items()
         if quantity > abs(held.get(ticker, 0))
     ]
 
 
 def _take_profits(storm: Storm) -> list[str]:
     """Every strategy here wants one: it rests, or the position is being left."""
+    selling = _selling(storm)
     return [
         f"protection: {one.ticker} is {one.state}, no take-profit rests"
         for one in storm.store.tables.brackets.values()
         if one.state in _BARE and one.entered > one.exited and storm.floor.is_open(one.ticker)
+        if not selling[one.ticker]
     ]

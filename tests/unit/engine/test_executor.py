@@ -331,6 +331,24 @@ async def test_a_group_that_the_venue_tripped_carries_no_further_order(purpose: 
     assert hands.exchange.group_of["c2"] == "g2"
 
 
+@pytest.mark.parametrize("purpose", [Purpose.ENTRY, Purpose.TAKE_PROFIT])
+async def test_a_refusal_tells_of_a_tripped_group_whose_frame_was_lost(purpose: Purpose) -> None:
+    hands = Hands()
+    await hands.do(*placing(intent("c1", purpose=purpose)))
+    group = hands.exchange.group_of["c1"]
+    hands.exchange.faults["create_order"] = [
+        OrderRejected("exceeded_order_group_risk_limit", "its limit is exceeded")
+    ]
+    await hands.do(*placing(intent("c2", purpose=purpose)))
+    [tripped] = hands.told(OrderGroupTripped)
+    assert tripped.order_group_id == group
+    assert hands.executor.hear(tripped)
+    hands.executor.take((RenewEntryGroups(reason="the breaker was reset"),))
+    await hands.do(*placing(intent("c3", purpose=purpose)))
+    assert hands.exchange.group_of["c3"] not in {None, group}
+    assert not hands.executor.hear(tripped), "the frame, when it comes at last, is no news"
+
+
 async def test_entries_decided_before_the_trip_was_known_do_not_leave_with_a_new_group() -> None:
     hands = Hands()
     await hands.do(*placing(intent("c1")))
