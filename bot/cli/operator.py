@@ -14,8 +14,13 @@ from bot.app import orders
 from bot.app.settings import BotSettings
 from bot.cli.errors import Declined, ExitCode
 from bot.cli.options import json_option, show, with_settings
+from bot.domain.errors import StorageUnavailable
 
 _ANSWER_WITHIN_S = 30.0
+_WITHOUT_DATABASE = (
+    "until it is back: `python -m bot cancel-orders --including-exits`,"
+    " then close the positions in Kalshi's app"
+)
 
 _SCOPE = re.compile(r"(live|demo|paper|watch):[^:\s]+:\d+")
 
@@ -129,7 +134,7 @@ def adopt(settings: BotSettings, *, yes: bool, scope: str | None, as_json: bool)
 @json_option
 @with_settings
 def cancel_orders(settings: BotSettings, *, yes: bool, including_exits: bool, as_json: bool) -> int:
-    """Cancel resting entry orders (or every order of the account)."""
+    """Cancel resting entries, or every order. Halt first: a bot enters anew."""
     what = "EVERY resting order of the account" if including_exits else "every resting entry"
     if not yes:
         _confirm(f"Cancel {what}?")
@@ -185,6 +190,22 @@ def panic(
     The halt is set before anything is asked. Exit code 0 says that the exchange
     states nothing of the bot's any more (with --everything: nothing at all).
     """
+    try:
+        answer = _get_out(settings, yes=yes, everything=everything, wait_s=wait_s, scope=scope)
+    except StorageUnavailable as fault:
+        if settings.trading_mode not in {"live", "demo"}:
+            raise
+        raise StorageUnavailable(f"{fault}; {_WITHOUT_DATABASE}") from fault
+    if as_json:
+        show({"command": "panic", "answer": answer.text, "done": answer.is_done}, as_json=True)
+    else:
+        click.echo(answer.text)
+    return ExitCode.DONE if answer.is_done else ExitCode.FAILED
+
+
+def _get_out(
+    settings: BotSettings, *, yes: bool, everything: bool, wait_s: float, scope: str | None
+) -> orders.CommandAnswer:
     if not yes:
         halted = asyncio.run(
             orders.give_command(settings, "/halt panic", scope=scope, wait_s=_ANSWER_WITHIN_S)
@@ -198,9 +219,4 @@ def panic(
     from bot.app.getting_out import get_out  # noqa: PLC0415 - loads the whole bot
 
     out = get_out(settings, is_everything=everything, scope=scope, wait_s=wait_s)
-    answer = asyncio.run(out)
-    if as_json:
-        show({"command": "panic", "answer": answer.text, "done": answer.is_done}, as_json=True)
-    else:
-        click.echo(answer.text)
-    return ExitCode.DONE if answer.is_done else ExitCode.FAILED
+    return asyncio.run(out)

@@ -81,3 +81,21 @@ def test_a_database_that_is_not_reached_is_one_line_without_its_password(
     assert f"bot:***@127.0.0.1:{port}/kalshi" in line
     assert "check DATABASE_URL" in line
     assert "hunter2" not in line
+
+
+def test_a_panic_without_the_database_names_what_works_without_it(
+    place: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.setenv("ENABLE_LIVE_TRADING", "true")
+    place.setenv("BOT_MODE", "trade")
+    place.setenv("KALSHI_API_KEY_ID", "11111111-2222-3333-4444-555555555555")
+    place.setenv("KALSHI_PRIVATE_KEY", "any: this command needs no exchange before the database")
+    with socket.socket() as closed:  # bound, but nobody listens
+        closed.bind(("127.0.0.1", 0))
+        place.setenv("DATABASE_URL", f"postgresql://bot@127.0.0.1:{closed.getsockname()[1]}/kalshi")
+        line = told(["panic", "--yes"], 1, capsys)
+    assert "check DATABASE_URL" in line
+    assert line.rstrip().endswith(
+        "until it is back: `python -m bot cancel-orders --including-exits`,"
+        " then close the positions in Kalshi's app"
+    )
