@@ -5,12 +5,12 @@ The long run is ``python -m tests.sim.trading --seeds 0-3999``. A failing seed i
 
 import pytest
 
-from tests.sim.trading.run import SEEDS, run
+from tests.sim.trading.run import FOUND, SEEDS, run
 
 pytestmark = [pytest.mark.sim, pytest.mark.looptime(False)]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [*SEEDS, *FOUND])
 def test_nothing_breaks(seed: int) -> None:
     assert run(seed).broken == ()
 

@@ -421,6 +421,24 @@ def a_foreign_fill(side: BookSide, quantity: int) -> Fill:
     )
 
 
+def test_a_fill_that_waits_for_its_order_is_not_taken_from_the_exchanges_word_as_well() -> None:
+    desk = leading()
+    entry = desk.bought()  # its take-profit is on its way and has no name yet
+    desk.foreign_positions[TICKER] = -300
+    desk.put(FillReported(received_us=desk.now_us, fill=a_foreign_fill(BookSide.ASK, 300)))
+    desk.wait(6)
+    for _ in range(2):
+        desk.read()
+    [waiting] = desk.engine.world.desk.open()
+    assert waiting.outside == 0, "whose it is will be known within seconds"
+    desk.accept()
+    desk.wait(20)
+    desk.read()
+    [bracket] = desk.engine.world.desk.open()
+    assert (bracket.outside, bracket.held) == (300, entry.quantity - 300)
+    assert desk.store.positions[TICKER].quantity == entry.quantity - 300
+
+
 def test_a_foreign_fill_is_booked_reported_once_and_blocks_entries_until_acknowledged() -> None:
     desk = leading()
     bought, sold = (a_foreign_fill(side, 300) for side in BookSide)
