@@ -23,7 +23,9 @@ from bot.adapters.storage.migrations import migrate
 from tests.support.postgres import NoServer, Server, running_server
 
 # A law holds however busy the machine is: nothing here measures speed.
-hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("house")
 
 _REAL_IO = {
