@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from bot.domain.ids import (
     BracketId,
     ClientOrderId,
@@ -90,8 +92,7 @@ _FINAL = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderIntent:
+class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
     """What we mean to do, fixed and stored under ``epoch`` before anything is sent.
 
     ``price`` is the YES leg's for both sides. ``expires_us`` needs

@@ -5,9 +5,10 @@ polls, in any order and more than once. Ours go to their bracket; the rest is
 foreign: booked, because it moves the position, and reported.
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from bot.domain.events import (
     CancelAcknowledged,

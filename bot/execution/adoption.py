@@ -1,6 +1,8 @@
 """A bracket around contracts that somebody else bought, as if its entry were over."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from bot.domain.ids import (
     BracketId,

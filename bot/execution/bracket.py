@@ -10,7 +10,9 @@ other hands. Exits are sized from ``held``, and one exit order works at a time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from bot.domain.ids import BracketId, ClientOrderId, EventTicker, MarketTicker, SignalId, StrategyId
 from bot.domain.money import Money, Price, Quantity, cost
@@ -22,8 +24,7 @@ from bot.execution.pricing import own_value
 OrderChange = Callable[[TrackedOrder], TrackedOrder]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided once, at the signal. Prices are of the YES leg."""
 
     bracket_id: BracketId
@@ -41,8 +42,7 @@ class Plan:
     opened_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastExits:
+class PastExits(msgspec.Struct, frozen=True, kw_only=True):
     """Exit orders that are over and fully booked, in sum, in the held side's prices."""
 
     filled: Quantity
@@ -53,8 +53,7 @@ class PastExits:
 NO_EXITS = PastExits(filled=Quantity(0), value=Money(0), fees=Money(0))
 
 
-@dataclass(frozen=True, slots=True)
-class StopWatch:
+class StopWatch(msgspec.Struct, frozen=True):
     """A stop seen but not yet confirmed: since when, and on how many quotes."""
 
     since_us: int
@@ -62,9 +61,11 @@ class StopWatch:
     last_quote_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bracket:
-    """A plan and everything that has happened to it."""
+class Bracket(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan and everything that has happened to it.
+
+    No dataclass, like all that an order waits for: those are slow to make and to change.
+    """
 
     plan: Plan
     entry: TrackedOrder

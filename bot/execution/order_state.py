@@ -7,7 +7,8 @@ know is a state of its own (``UNKNOWN``) that only evidence ends; nothing is eve
 sent again to find out.
 """
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from bot.domain.ids import OrderId
 from bot.domain.money import Money, Quantity
@@ -29,8 +30,7 @@ _WORKING = frozenset({OrderStatus.RESTING, OrderStatus.PARTIALLY_FILLED})
 _UNANSWERED = frozenset({OrderStatus.SUBMITTING, OrderStatus.UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackedOrder:
+class TrackedOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order and all we know of it.
 
     ``filled`` is the most any message has claimed; ``booked`` is the part whose

@@ -11,7 +11,9 @@ while this process leads. It is frozen on stale, one-sided or very wide books an
 in the last minutes before the close or a release, where a jump would pass through it anyway.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from bot.domain.ids import Epoch
 from bot.domain.market import PriceGrid

@@ -1,7 +1,7 @@
-"""Frozen dataclasses to plain JSON values and back, checked field by field.
+"""Frozen dataclasses and structs to plain JSON values and back, checked field by field.
 
 Types lead: what a field is declared as decides how it is read, so nothing is
-guessed and a float never becomes an amount. Understands dataclasses, ``NewType``,
+guessed and a float never becomes an amount. Understands dataclasses, structs, ``NewType``,
 ``StrEnum``, ``int``, ``str``, ``bool``, ``X | None`` and ``tuple[X, ...]``; no more.
 """
 
@@ -26,7 +26,7 @@ def to_plain(value: object) -> object:
 
 
 def from_plain(kind: type[T], plain: object) -> T:
-    """The value of this dataclass that ``to_plain`` took apart.
+    """The value of this kind that ``to_plain`` took apart.
 
     Raises:
         ValueError: the data does not fit the declared types.
@@ -43,8 +43,8 @@ def _read(kind: Any, plain: object) -> Any:
         return _read_optional(kind, plain)
     if origin is tuple:
         return _read_tuple(kind, plain)
-    if is_dataclass(kind):
-        return _read_dataclass(kind, plain)
+    if _field_names(kind) is not None:
+        return _read_fields(kind, plain)
     return _read_word_or_number(kind, plain)
 
 
@@ -74,7 +74,7 @@ def _read_tuple(kind: Any, plain: object) -> Any:
     return tuple(_read(part, item) for part, item in zip(parts, plain, strict=True))
 
 
-def _read_dataclass(kind: Any, plain: object) -> Any:
+def _read_fields(kind: Any, plain: object) -> Any:
     hints = _hints(kind)
     if not isinstance(plain, dict) or set(plain) != set(hints):
         raise ValueError(f"the fields do not match those of {kind.__name__}")
@@ -83,7 +83,10 @@ def _read_dataclass(kind: Any, plain: object) -> Any:
 
 @cache
 def _field_names(kind: type) -> tuple[str, ...] | None:
-    """``None`` for what is no dataclass."""
+    """``None`` for what has none."""
+    names: tuple[str, ...] | None = getattr(kind, "__struct_fields__", None)
+    if names is not None:
+        return names
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
 
+import msgspec
 import pytest
 
 from bot.adapters.kalshi.gateway import KalshiExchange, KalshiFeed
@@ -96,7 +97,7 @@ class Stand:
             expires_us=None,
             decided_us=SystemClock().now_us(),
         )
-        return replace(base, **change)  # type: ignore[arg-type]
+        return msgspec.structs.replace(base, **change)  # type: ignore[arg-type]
 
     def resting(self, market: Market, **change: object) -> OrderIntent:
         """A bid of one cent that nobody meets."""

@@ -3,10 +3,10 @@
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from bot.adapters.kalshi.gateway import KalshiExchange
@@ -68,7 +68,9 @@ async def test_what_another_bot_left_halts_us_until_it_is_taken_over(
     chat = Chat(telegram, home)
     async with other_bot(exchange) as other:
         group = await other.create_order_group(Quantity(100_000), 0)
-        bid = replace(intent(OTHERS), ticker=TICKER, price=Price(1_000), quantity=Quantity(100))
+        bid = msgspec.structs.replace(
+            intent(OTHERS), ticker=TICKER, price=Price(1_000), quantity=Quantity(100)
+        )
         await other.create_order(bid, order_group_id=group)
         first = home.bot(RAILWAY_DEPLOYMENT_ID="d1")
         await first.reach("leading")

@@ -3,9 +3,9 @@
 import json
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.domain.money import Price, Quantity
@@ -104,7 +104,7 @@ async def test_at_the_exchange_itself_a_person_is_spared_unless_everything_shall
             POSITION.replace(SCOPE, "demo:main:0"), lambda rows: rows and rows[0][0] > 0
         )
         assert (await bot.told(signal.SIGTERM)).code == 0
-        bought = replace(
+        bought = msgspec.structs.replace(
             intent("app-1"),
             ticker=TICKER,
             price=Price(9_300),
@@ -113,7 +113,7 @@ async def test_at_the_exchange_itself_a_person_is_spared_unless_everything_shall
             time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
         )
         assert (await hand.create_order(bought, order_group_id=None)).filled == 500
-        bid = replace(intent("app-2"), ticker=TICKER, price=Price(1_000))
+        bid = msgspec.structs.replace(intent("app-2"), ticker=TICKER, price=Price(1_000))
         await hand.create_order(bid, order_group_id=None)
 
         spared = await home.command("panic", "--yes")

@@ -1,9 +1,9 @@
 """Read only: the account is known and told, and nothing is ever sent."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.domain.money import Price, Quantity
@@ -49,7 +49,7 @@ async def test_a_persons_trade_is_kept_and_told_and_no_command_sends_anything(
     bot = home.bot()
     await bot.reach("leading")
     async with person(exchange) as hand:
-        bought = replace(
+        bought = msgspec.structs.replace(
             intent("app-1"),
             ticker=TICKER,
             price=Price(9_500),

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from bot.domain.errors import NotLeader, StorageUnavailable, TradingHalted
 from bot.domain.ids import BracketId, ClientOrderId, Epoch, FillId, MarketTicker, OrderGroupId
 from bot.domain.money import Money, Quantity
@@ -169,13 +171,17 @@ class MemoryTradingStore:
                 is_halted = self.stored_halt is None or self.stored_halt.halted
                 if record.purpose is Purpose.ENTRY and is_halted:
                     raise TradingHalted("trading halted")
-                tables.intents[record.client_order_id] = replace(record, epoch=epoch)
+                tables.intents[record.client_order_id] = msgspec.structs.replace(
+                    record, epoch=epoch
+                )
                 tables.progress[record.client_order_id] = _submitting(record)
             case OrderRecord():
                 if record.client_order_id in tables.intents:
                     tables.progress[record.client_order_id] = record
                     intent = tables.intents[record.client_order_id]
-                    tables.intents[record.client_order_id] = replace(intent, epoch=epoch)
+                    tables.intents[record.client_order_id] = msgspec.structs.replace(
+                        intent, epoch=epoch
+                    )
             case Fill():
                 tables.fills.setdefault(record.fill_id, record)
             case SignalRecord():

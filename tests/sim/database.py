@@ -4,6 +4,8 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from bot.domain.errors import NotLeader
 from bot.domain.ids import Epoch, InstanceId, Scope
 from bot.domain.leadership import Acquisition, InstanceState, LeaseRow, Reading, Renewal
@@ -223,7 +225,7 @@ class FencedStore(MemoryTradingStore):
 
     def _write(self, tables, epoch: Epoch, record: Record) -> None:
         if isinstance(record, OrderIntent) and Defence.HALT_IN_DATABASE in self._removed:
-            tables.intents[record.client_order_id] = replace(record, epoch=epoch)
+            tables.intents[record.client_order_id] = msgspec.structs.replace(record, epoch=epoch)
             tables.progress[record.client_order_id] = OrderRecord(
                 client_order_id=record.client_order_id,
                 status=OrderStatus.SUBMITTING,

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import replace
 from typing import TypeVar
+
+import msgspec
 
 from bot.adapters.paper.views import balance_of, position_of
 from bot.domain.errors import BotError, ExchangeUnavailable, OutcomeUnknown
@@ -61,7 +62,7 @@ class RemoteExchange:
         except OutcomeUnknown:
             if Defence.UNKNOWN_IS_A_STATE not in self._removed:
                 raise
-            again = replace(
+            again = msgspec.structs.replace(
                 intent, client_order_id=ClientOrderId(f"{intent.client_order_id}-again")
             )
             self._sending(again)

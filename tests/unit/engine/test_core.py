@@ -1,8 +1,8 @@
 """The engine as a whole: what must hold for every sequence of events, and the main roads."""
 
 import json
-from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -353,7 +353,7 @@ def test_an_existing_order_under_our_id_is_compared_and_a_stranger_halts_everyth
     desk = leading()
     desk.quote()
     intent = desk.outgoing.pop()
-    desk.arrive(replace(intent, price=Price(100)))
+    desk.arrive(msgspec.structs.replace(intent, price=Price(100)))
     desk.put(
         OrderRefused(
             received_us=desk.now_us,

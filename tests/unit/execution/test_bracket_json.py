@@ -1,8 +1,8 @@
 """A stored bracket is read exactly or not at all."""
 
 import json
-from dataclasses import replace
 
+import msgspec
 import pytest
 
 from bot.domain.errors import InvariantBroken
@@ -50,8 +50,8 @@ def test_text_that_is_no_json_is_refused() -> None:
 
 def test_the_json_is_what_the_plain_values_say_in_any_script() -> None:
     bracket = a_bracket()
-    plan = replace(bracket.plan, title='Über 25 °C in "København"\n→ \u2028')  # type: ignore[attr-defined]
-    bracket = replace(bracket, plan=plan)  # type: ignore[type-var]
+    plan = msgspec.structs.replace(bracket.plan, title='Über 25 °C in "København"\n→ \u2028')  # type: ignore[attr-defined]
+    bracket = msgspec.structs.replace(bracket, plan=plan)  # type: ignore[type-var]
     data = json.loads(to_json(bracket))  # type: ignore[arg-type]
     assert data == {"version": 1, "bracket": to_plain(bracket)}
     assert from_json(to_json(bracket)) == bracket  # type: ignore[arg-type]

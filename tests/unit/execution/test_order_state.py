@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,7 +163,7 @@ def test_an_order_the_venue_has_named_is_never_abandoned() -> None:
 
 
 def test_an_abandoned_order_that_shows_up_is_in_doubt_again() -> None:
-    order = replace(sent(), status=OrderStatus.ABANDONED)
+    order = msgspec.structs.replace(sent(), status=OrderStatus.ABANDONED)
     assert order_state.filled_by(order, a_fill(10), 5).is_in_doubt
     back = order_state.reported(order, report(OrderStatus.RESTING, 0), 5)
     assert back.status is OrderStatus.RESTING

@@ -1,8 +1,8 @@
 """What leaves us: strings for numbers, seconds for times, nothing that was not meant."""
 
 import json
-from dataclasses import replace
 
+import msgspec
 import pytest
 
 from bot.adapters.kalshi.wire.requests import (
@@ -65,7 +65,7 @@ def test_an_entry_names_everything_it_means() -> None:
 
 
 def test_an_immediate_exit_carries_no_group_no_expiry_and_no_pause_wish() -> None:
-    intent = replace(
+    intent = msgspec.structs.replace(
         ENTRY,
         purpose=Purpose.STOP_LOSS,
         time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
@@ -87,7 +87,9 @@ def test_an_immediate_exit_carries_no_group_no_expiry_and_no_pause_wish() -> Non
 
 
 def test_a_resting_take_profit_stays_through_a_pause() -> None:
-    body = json.loads(create_order_body(replace(ENTRY, purpose=Purpose.TAKE_PROFIT), None, 0))
+    body = json.loads(
+        create_order_body(msgspec.structs.replace(ENTRY, purpose=Purpose.TAKE_PROFIT), None, 0)
+    )
     assert "cancel_order_on_pause" not in body
 
 
