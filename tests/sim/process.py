@@ -135,7 +135,7 @@ class Process:
         """Its machine is not scheduled for a while, and not all of its clocks may tell."""
         clock = self.host.clock
         clock.suspend(wall_stops=wall_stops, boot_stops=boot_stops)
-        self.is_deceived = self.is_deceived or (wall_stops and boot_stops)
+        self.is_deceived = self.is_deceived or clock.is_deceiving
         self.stall(us, threads_too=True)
         self._recover(us, clock.resume)
         if wall_stops:

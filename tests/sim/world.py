@@ -72,10 +72,10 @@ class HostClock:
         self._base_us, self._base_true_us = 0, 0
         self._pauses = 0
         self._lost_us = 0
-        """What the monotonic clock has missed; the wall clock has not."""
+        """What the monotonic clock has missed."""
+        self._wall_lost_us = 0
         self._is_wall_stopped = False
         self._boot_lost_us = 0
-        """What the boot-time clock has missed."""
         self._is_boot_stopped = False
 
     def monotonic_us(self) -> int:
@@ -84,14 +84,21 @@ class HostClock:
         return self._base_us + round((self._world.now_us - self._base_true_us) * self.rate)
 
     def now_us(self) -> int:
-        paused_us = self._world.now_us - self._base_true_us if self._pauses else 0
-        missed_us = 0 if self._is_wall_stopped else self._lost_us + paused_us
-        return START_US + self.monotonic_us() + missed_us + self.step_us
+        seen_us = 0 if self._is_wall_stopped else self._paused_us()
+        seen_us += self._lost_us - self._wall_lost_us
+        return START_US + self.monotonic_us() + seen_us + self.step_us
 
     def boottime_us(self) -> int:
-        paused_us = self._world.now_us - self._base_true_us if self._pauses else 0
-        seen_us = 0 if self._is_boot_stopped else paused_us
+        seen_us = 0 if self._is_boot_stopped else self._paused_us()
         return self.monotonic_us() + self._lost_us - self._boot_lost_us + seen_us
+
+    @property
+    def is_deceiving(self) -> bool:
+        """Whether it is suspended and none of its clocks will tell."""
+        return bool(self._pauses) and self._is_wall_stopped and self._is_boot_stopped
+
+    def _paused_us(self) -> int:
+        return self._world.now_us - self._base_true_us if self._pauses else 0
 
     def true_us_of(self, monotonic_us: int) -> int | None:
         """When that will be; ``None`` while the machine is suspended."""
@@ -102,24 +109,26 @@ class HostClock:
         return self._base_true_us + int(left_us / self.rate) + 1
 
     def suspend(self, *, wall_stops: bool, boot_stops: bool) -> None:
-        """The machine is not scheduled: its monotonic clock stands, the others perhaps."""
+        """The machine is not scheduled: its monotonic clock stands, the others perhaps.
+
+        Suspended once more it only sleeps longer.
+        """
         if not self._pauses:
             self._base_us, self._base_true_us = self.monotonic_us(), self._world.now_us
+            self._is_wall_stopped, self._is_boot_stopped = wall_stops, boot_stops
         self._pauses += 1
-        self._is_wall_stopped = self._is_wall_stopped or wall_stops
-        self._is_boot_stopped = boot_stops
 
     def resume(self) -> None:
         self._pauses -= 1
         if not self._pauses:
             lost_us = self._world.now_us - self._base_true_us
             self._lost_us += lost_us
+            self._wall_lost_us += lost_us if self._is_wall_stopped else 0
             self._boot_lost_us += lost_us if self._is_boot_stopped else 0
             self._base_true_us = self._world.now_us
 
     def synchronise(self) -> None:
         """The time service puts the wall clock right."""
-        self._is_wall_stopped = False
         true_us = START_US + self._world.now_us
         self.step_us += true_us - self.now_us()
 
