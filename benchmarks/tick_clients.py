@@ -146,8 +146,11 @@ class MemoryStore:
     ) -> None:
         """Forget them."""
 
-    async def save_halt(self, halt: HaltRecord, act: AuditEntry | None = None) -> None:
+    async def save_halt(
+        self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
+    ) -> HaltRecord:
         """Forget it."""
+        return halt
 
     async def halt(self) -> HaltRecord:
         """Not halted."""

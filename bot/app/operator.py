@@ -109,7 +109,7 @@ class BotOperator:
     async def halt(self, authority: Authority, reason: str) -> HaltView:
         """See ``Operator.halt``."""
         if self._desk is None:
-            await self._save_halt(authority, halted=True, reason=reason, act=None)
+            await self._trading.save_halt(self._halt_record(authority, halted=True, reason=reason))
             facts = {"by": authority.actor, "reason": reason}
             await self._running.alerts.tell(AlertKind.HALT_SET, facts)
             return await self.halt_state()
@@ -129,10 +129,15 @@ class BotOperator:
     async def unhalt(self, authority: Authority) -> Outcome:
         """See ``Operator.unhalt``."""
         if self._desk is None:
-            if not (await self._trading.halt()).halted:
+            before = await self._trading.halt()
+            if not before.halted:
                 return Done(text=_NO_HALT)
             act = self._act(authority, "/unhalt", "done: the halt is ended")
-            await self._save_halt(authority, halted=False, reason="", act=act)
+            stored = await self._trading.save_halt(
+                self._halt_record(authority, halted=False, reason=""), act, ends=before
+            )
+            if stored.halted:
+                return Refused(why=f"halted meanwhile: {stored.reason}", remedy="/unhalt again")
             await self._running.alerts.tell(AlertKind.HALT_CLEARED, {"by": authority.actor})
             return Done(text="The halt is ended. This instance collects; it does not trade.")
         command = UnhaltCommanded(**self._given(authority))
@@ -421,17 +426,12 @@ class BotOperator:
             epoch=self._running.standing.epoch,
         )
 
-    async def _save_halt(
-        self, authority: Authority, *, halted: bool, reason: str, act: AuditEntry | None
-    ) -> None:
-        await self._trading.save_halt(
-            HaltRecord(
-                halted=halted,
-                reason=reason,
-                set_by=authority.actor,
-                changed_us=self._running.clock.now_us(),
-            ),
-            act,
+    def _halt_record(self, authority: Authority, *, halted: bool, reason: str) -> HaltRecord:
+        return HaltRecord(
+            halted=halted,
+            reason=reason,
+            set_by=authority.actor,
+            changed_us=self._running.clock.now_us(),
         )
 
     async def _collect(self, missing: int) -> CollectView:

@@ -135,31 +135,37 @@ async def _without_leader(
     means = real_means()
     now_us = means.clock.now_us()
     halted = word == "/halt"
-    if not halted and not (await SqlTradingStore(database, scope).halt()).halted:
+    before = await SqlTradingStore(database, scope).halt()
+    if not halted and not before.halted:
         return CommandAnswer(text="There is no halt to end.", is_done=True)
     done = "halted" if halted else "the halt is ended"
     # Stored as a command first: it gives the act its number in the audit.
     inbox = SqlInbox(database, scope, means.clock)
     command = _command(line, means.random.getrandbits(48), now_us)
     claimed = await inbox.open(command, Epoch(0))
-    await SqlTradingStore(database, scope).save_halt(
+    stored = await SqlTradingStore(database, scope).save_halt(
         HaltRecord(
             halted=halted,
             reason=reason or ("no reason given" if halted else "ended at the command line"),
             set_by=f"cli:{getpass.getuser()}",
             changed_us=now_us,
-        )
+        ),
+        ends=None if halted else before,
     )
+    is_done = stored.halted == halted
+    outcome = done if is_done else f"refused: halted meanwhile: {stored.reason}"
     audit = AuditEntry(
         number=claimed.number,
         at_us=now_us,
         channel=Channel.CLI,
         actor=f"cli:{getpass.getuser()}",
         command=line,
-        outcome=f"{done}; nobody led",
+        outcome=f"{outcome}; nobody led",
         epoch=None,
     )
     await inbox.finish(claimed, audit, ())
+    if not is_done:
+        return CommandAnswer(text=f"{outcome}; read it, then /unhalt again", is_done=False)
     return CommandAnswer(
         text=f"saved: {done} for {scope}; nobody leads it, the next leader reads it{others}",
         is_done=True,

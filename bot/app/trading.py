@@ -271,6 +271,7 @@ class Activation:
                     reason="",
                     set_by="configuration",
                     changed_us=self._running.clock.now_us(),
-                )
+                ),
+                ends=halt,
             )
             logger.warning("first start unhalted by configuration")

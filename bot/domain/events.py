@@ -331,6 +331,8 @@ class HaltSaved:
 
     received_us: int
     command_id: int
+    instead: HaltRecord | None = None
+    """For an unhalt that was refused: the other halt that the store holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

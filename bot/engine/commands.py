@@ -83,10 +83,7 @@ def on_halt_saved(world: World, event: HaltSaved, draft: Draft) -> None:
     pending = world.pending_unhalt
     if pending is not None and pending[0] == event.command_id:
         world.pending_unhalt = None
-        world.stance.halt = pending[1]
-        panic.give_up(world, draft)
-        draft.tell(NoticeKind.HALT_CLEARED, by=pending[1].set_by)
-        _say(draft, event.command_id, "saved: entries are allowed, breakers permitting")
+        _end_halt(world, pending[1], event, draft)
     elif event.command_id in world.withdrawn_unhalts:
         # A halt came after this unhalt, and the store may have written them the other way round.
         world.withdrawn_unhalts.discard(event.command_id)
@@ -96,6 +93,18 @@ def on_halt_saved(world: World, event: HaltSaved, draft: Draft) -> None:
     elif event.command_id:
         _say(draft, event.command_id, "saved")
     world.stance.is_halt_saved = world.pending_unhalt is None and not world.withdrawn_unhalts
+
+
+def _end_halt(world: World, record: HaltRecord, event: HaltSaved, draft: Draft) -> None:
+    """Unless the store holds another halt by now, written by SQL or under another leader."""
+    if event.instead is not None:
+        world.stance.halt = event.instead
+        _say(draft, event.command_id, f"refused: halted meanwhile: {event.instead.reason}")
+        return
+    world.stance.halt = record
+    panic.give_up(world, draft)
+    draft.tell(NoticeKind.HALT_CLEARED, by=record.set_by)
+    _say(draft, event.command_id, "saved: entries are allowed, breakers permitting")
 
 
 def on_halt_found(world: World, event: HaltFound, draft: Draft) -> None:
@@ -142,7 +151,7 @@ def _unhalt(world: World, event: UnhaltCommanded, draft: Draft) -> None:
     record = HaltRecord(halted=False, reason="", set_by=event.actor, changed_us=world.now_us)
     world.pending_unhalt = (event.command_id, record)
     stance.is_halt_saved = False
-    draft.urgent(SaveHalt(record=record, command_id=event.command_id))
+    draft.urgent(SaveHalt(record=record, command_id=event.command_id, ends=stance.halt))
     _reply(draft, event, "ending the halt, not yet saved", is_done=False)
 
 

@@ -134,6 +134,8 @@ class SaveHalt:
 
     record: HaltRecord
     command_id: int
+    ends: HaltRecord | None = None
+    """The halt that an unhalt is meant to end, and no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from bot.domain.events import (
 )
 from bot.domain.ids import ClientOrderId, OrderGroupId
 from bot.domain.orders import OrderIntent
+from bot.domain.records import HaltRecord
 from bot.engine.account_read import read_account
 from bot.engine.effects import (
     CancelOrder,
@@ -298,15 +299,19 @@ class EffectExecutor:
     async def _save_halt(self, effect: SaveHalt) -> None:
         # One after the other: an older word must never overwrite a newer one.
         async with self._saving:
-            for wait_s in _RETRY.waits(self._around.random):
-                try:
-                    await self._around.store.save_halt(
-                        effect.record, self._around.act_of(effect.command_id)
-                    )
-                except StorageUnavailable as fault:
-                    logger.error("halt not saved yet", extra={"reason": str(fault)})  # noqa: TRY400
-                    await asyncio.sleep(wait_s)
-                else:
-                    break
+            held = await self._held_after(effect)
         now_us = self._around.clock.now_us()
-        self._report(HaltSaved(received_us=now_us, command_id=effect.command_id))
+        instead = held if held.halted and not effect.record.halted else None
+        self._report(HaltSaved(received_us=now_us, command_id=effect.command_id, instead=instead))
+
+    async def _held_after(self, effect: SaveHalt) -> HaltRecord:
+        """Save it, however long that takes; returns what the store holds then."""
+        for wait_s in _RETRY.waits(self._around.random):
+            try:
+                return await self._around.store.save_halt(
+                    effect.record, self._around.act_of(effect.command_id), ends=effect.ends
+                )
+            except StorageUnavailable as fault:
+                logger.error("halt not saved yet", extra={"reason": str(fault)})  # noqa: TRY400
+                await asyncio.sleep(wait_s)
+        raise AssertionError("the waits never end")

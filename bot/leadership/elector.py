@@ -262,11 +262,12 @@ class Elector:
             return 0.0
         await self._drop_leftover(reading)
         self._me = reading.me
-        was_away = self._looked is None or self._looked.elapsed_us(self._clock) > (
-            self._terms.settle_us
-        )
+        settle_us, looked = self._terms.settle_us, self._looked
+        was_away = looked is not None and looked.elapsed_us(self._clock) > settle_us
         self._looked = Moment.of(self._clock)
-        self._watch = Watch.follow(self._watch, reading, seen_us, was_away=was_away)
+        self._watch = Watch.follow(
+            self._watch, reading, seen_us, settle_us=settle_us, was_away=was_away
+        )
         decision = decide(
             Standpoint(
                 me=reading.me,

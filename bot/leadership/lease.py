@@ -106,17 +106,19 @@ def sight(
     count: tuple[int, ...],
     seen_us: int,
     *,
+    settle_us: int,
     was_away: bool = False,
 ) -> Sighting:
     """Follow a counter from one reading to the next.
 
-    ``was_away``: nobody watched in between for so long that a movement proves no life: it may
-    have been the last one of a process that died while we slept.
+    A movement after ``settle_us`` of silence proves no life: it may be a statement of a dead
+    process that a network held back, or, if nobody watched meanwhile, of one that died while we
+    slept. So it is watched anew. ``was_away``: we slept, whatever the monotonic clock says.
     """
     if previous is None or previous.who != who:
         return Sighting(who=who, count=count, since_us=seen_us, moved_us=None)
     if previous.count != count:
-        if was_away:
+        if was_away or seen_us - previous.since_us > settle_us:
             return Sighting(who=who, count=count, since_us=seen_us, moved_us=None)
         moved_us = seen_us if previous.moved_us is None else previous.moved_us
         return Sighting(who=who, count=count, since_us=seen_us, moved_us=moved_us)
@@ -133,7 +135,12 @@ class Watch:
 
     @staticmethod
     def follow(
-        previous: "Watch | None", reading: Reading, seen_us: int, *, was_away: bool = False
+        previous: "Watch | None",
+        reading: Reading,
+        seen_us: int,
+        *,
+        settle_us: int,
+        was_away: bool = False,
     ) -> "Watch":
         """Add one reading, answered at ``seen_us`` of the own monotonic clock."""
         lease, active = reading.lease, reading.active
@@ -143,6 +150,7 @@ class Watch:
                 lease.holder or "",
                 (lease.epoch, lease.renew_seq),
                 seen_us,
+                settle_us=settle_us,
                 was_away=was_away,
             ),
             wanted=sight(
@@ -150,6 +158,7 @@ class Watch:
                 active.instance_id if active else "",
                 (active.heartbeat_us,) if active else (),
                 seen_us,
+                settle_us=settle_us,
                 was_away=was_away,
             ),
         )

@@ -52,9 +52,13 @@ class TradingStore(Protocol):
         """
         ...
 
-    async def save_halt(self, halt: HaltRecord, act: AuditEntry | None = None) -> None:
-        """Make a halt or its end durable. Needs no lead: anyone who may halt can.
+    async def save_halt(
+        self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
+    ) -> HaltRecord:
+        """Make a halt or its end durable; returns what is stored then. Needs no lead.
 
+        A halt is never refused. The end of one names it with ``ends``: where another is stored
+        by now, that one is kept and returned, whoever was late. Said again, it is done once.
         With ``act`` the command's audit row is part of the same transaction, and
         nothing changes when a row of its number is there already.
         """

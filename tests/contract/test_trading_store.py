@@ -354,6 +354,32 @@ async def test_a_halt_that_is_an_act_is_written_once_for_its_number(bench):
     assert not (await bench.store.halt()).halted
 
 
+async def test_an_unhalt_ends_the_halt_it_names_and_no_other(bench):
+    """A late word of an old leader, or of one who had not read the newer halt."""
+    newer = replace(HALTED, reason="fire", changed_us=NOW + 2)
+    await bench.store.save_halt(HALTED)
+    await bench.store.save_halt(newer)
+    assert await bench.store.save_halt(UNHALTED, act(3), ends=HALTED) == newer
+    assert await bench.store.halt() == newer
+    assert await bench.store.save_halt(UNHALTED, act(3), ends=newer) == UNHALTED, "its act was free"
+    assert await bench.store.halt() == UNHALTED
+
+
+async def test_an_unhalt_that_was_stored_without_an_answer_may_be_said_again(bench):
+    await bench.store.save_halt(HALTED)
+    for _ in range(2):
+        assert await bench.store.save_halt(UNHALTED, ends=HALTED) == UNHALTED
+
+
+async def test_the_first_start_is_ended_unless_somebody_has_halted_since(bench):
+    fresh = await _another_scope(bench)
+    first = await fresh.halt()
+    assert await fresh.save_halt(UNHALTED, ends=HALTED) == first
+    assert await fresh.save_halt(UNHALTED, ends=first) == UNHALTED
+    await fresh.save_halt(HALTED)
+    assert await fresh.save_halt(UNHALTED, ends=first) == HALTED
+
+
 async def test_a_halt_of_a_command_happens_once(bench):
     act = AuditEntry(
         number=3,

@@ -117,13 +117,17 @@ class MemoryTradingStore:
         self.tables = changed
         self.commits.append((epoch, tuple(records)))
 
-    async def save_halt(self, halt: HaltRecord, act: AuditEntry | None = None) -> None:
+    async def save_halt(
+        self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
+    ) -> HaltRecord:
         await self._reach()
-        if act is not None and act.number in self.acts:
-            return
+        stored = self.stored_halt or _FIRST_START
+        if (ends is not None and stored != ends) or (act is not None and act.number in self.acts):
+            return stored
         if act is not None:
             self.acts[act.number] = act
         self.stored_halt = halt
+        return halt
 
     async def halt(self) -> HaltRecord:
         await self._reach()

@@ -183,6 +183,7 @@ class FencedStore(MemoryTradingStore):
         """When the intent of each entry became durable."""
         self.halts: list[HaltChange] = []
         self.stale_commits: list[str] = []
+        self.blind_unhalts: list[str] = []
 
     def set_halt(self, record: HaltRecord) -> None:
         """A person's statement, or a restore's."""
@@ -191,8 +192,17 @@ class FencedStore(MemoryTradingStore):
             HaltChange(self._world.now_us, record.halted, record.set_by, record.reason)
         )
 
-    async def save_halt(self, halt: HaltRecord, act: AuditEntry | None = None) -> None:
-        self.set_halt(halt)
+    async def save_halt(
+        self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
+    ) -> HaltRecord:
+        before = self.stored_halt
+        asked = None if Defence.UNHALT_NAMES in self._removed else ends
+        stored = await super().save_halt(halt, act, ends=asked)
+        if stored is halt and halt != before:
+            if ends is not None and before is not None and ends != before:
+                self.blind_unhalts.append(f"{halt.set_by} ended the halt of {before.set_by} unseen")
+            self.set_halt(halt)
+        return stored
 
     async def load(self, now_us: int) -> StoredState:
         state = await super().load(now_us)

@@ -22,8 +22,8 @@ from tests.sim.storm import Storm
 from tests.support.trading import START_US
 
 _RECENT_US = 20 * SECOND_US
-_NOTICED_US = 5 * SECOND_US
-"""A life that ended a moment ago may still look like one."""
+_NOTICED_US = LeaseTerms().settle_us + LeaseTerms().database_timeout_us
+"""A life that ended a moment ago still looks like one: so old its last statement may be."""
 _FRESH_US = 60 * SECOND_US
 _WAITING = {OrderStatus.SUBMITTING, OrderStatus.UNKNOWN, OrderStatus.CANCELING}
 
@@ -106,6 +106,7 @@ def _of_halts(site: Site) -> Iterator[str]:
             halted = changes.pop(0)[1]
         if halted:
             yield f"I10 {intent.client_order_id} became durable while halted"
+    yield from (f"I10 {one}" for one in trading.blind_unhalts)
 
 
 def _left_alone(site: Site, storm: Storm) -> Iterator[str]:

@@ -311,13 +311,16 @@ class Storm:
             self._try_restore()
 
     def _try_restore(self) -> None:
-        """As the tool does: not while somebody leads."""
+        """As the tool does: not while somebody leads, until the person gives up."""
         for one in self.living:
             if not one.loop.stops:
                 one.end(KILLED)
         lease, database = self.site.database.lease, self.site.database
         if lease is None or (lease.holder and lease.expires_us > database.clock.now_us()):
-            self.world.after(SECOND_US, self._try_restore)
+            # A lease of before the database's clock was set back looks held for an hour.
+            self.is_stopped = not self.is_calm
+            if self.is_stopped:
+                self.world.after(SECOND_US, self._try_restore)
             return
         if database.restore():
             self.site.observer.restores.append(self.world.now_us)

@@ -247,7 +247,9 @@ class LeaseRules(RuleBasedStateMachine):
         if reading.me is None:
             return
         node.me = reading.me
-        node.watch = Watch.follow(node.watch, reading, node.clock.monotonic_us())
+        node.watch = Watch.follow(
+            node.watch, reading, node.clock.monotonic_us(), settle_us=TERMS.settle_us
+        )
         decision = decide(
             Standpoint(
                 me=reading.me,

@@ -58,6 +58,10 @@ _FIRST_START = HaltRecord(
 )
 
 
+class _AnotherHalt(Exception):
+    """The halt that was to be ended is not the one that is stored."""
+
+
 class SqlTradingStore:
     """``TradingStore`` of one scope."""
 
@@ -89,7 +93,9 @@ class SqlTradingStore:
             if messages:
                 await insert_messages(connection, self._scope, messages, now_us)
 
-    async def save_halt(self, halt: HaltRecord, act: AuditEntry | None = None) -> None:
+    async def save_halt(
+        self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
+    ) -> HaltRecord:
         """See ``TradingStore.save_halt``."""
         row = {
             "scope": self._scope,
@@ -98,9 +104,43 @@ class SqlTradingStore:
             "set_by": halt.set_by,
             "changed_us": halt.changed_us,
         }
-        async with self._database.begin() as connection:
-            if act is None or await record_act(connection, self._scope, act):
-                await _run(connection, self._writes.upsert(tables.risk_state, row))
+        try:
+            async with self._database.begin() as connection:
+                if act is not None and not await record_act(connection, self._scope, act):
+                    return await self._halt(connection)
+                if ends is None:
+                    await _run(connection, self._writes.upsert(tables.risk_state, row))
+                else:
+                    # Raises, so that the act is not recorded either.
+                    await self._replace_halt(connection, ends, row)
+        except _AnotherHalt:
+            return await self.halt()
+        return halt
+
+    async def _replace_halt(
+        self, connection: AsyncConnection, ends: HaltRecord, row: dict[str, object]
+    ) -> None:
+        """Put ``row`` in the place of exactly this halt, in one statement."""
+        if ends == _FIRST_START:
+            write = self._writes.insert(tables.risk_state, row)
+            added = await connection.exec_driver_sql(write.statement.text, write.values())
+            if added.rowcount != 1:
+                raise _AnotherHalt
+            return
+        stored = tables.risk_state.c
+        replaced = await connection.execute(
+            update(tables.risk_state)
+            .where(
+                stored.scope == self._scope,
+                stored.halted == ends.halted,
+                stored.reason == ends.reason,
+                stored.set_by == ends.set_by,
+                stored.changed_us == ends.changed_us,
+            )
+            .values(row)
+        )
+        if replaced.rowcount != 1:
+            raise _AnotherHalt
 
     async def halt(self) -> HaltRecord:
         """See ``TradingStore.halt``."""

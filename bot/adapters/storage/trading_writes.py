@@ -45,6 +45,10 @@ class TradingWrites:
         """A row that replaces the one of its key."""
         return self._write(table.name, table, self._replacing, row)
 
+    def insert(self, table: Table, row: Mapping[str, object]) -> Write:
+        """A row that gives way to the one of its key."""
+        return self._write(f"new {table.name}", table, self._ignoring, row)
+
     def _write(
         self,
         name: str,

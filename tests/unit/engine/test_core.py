@@ -187,6 +187,25 @@ def test_a_halt_given_while_an_unhalt_is_being_saved_wins() -> None:
     assert last_words == {4: "saved", 3: "refused: a halt came in between"}
 
 
+def test_an_unhalt_ends_the_halt_that_was_known_and_no_other() -> None:
+    store = Store(halt=HaltRecord(halted=True, reason="x", set_by="ann", changed_us=1))
+    desk = leading(store=store)
+    desk.put(UnhaltCommanded(received_us=desk.now_us, command_id=3, actor="ann"))
+    (save,) = [one for one in desk.journal[-1][1] if isinstance(one, SaveHalt)]
+    assert save.ends == store.halt
+    typed = HaltRecord(halted=True, reason="by sql", set_by="dba", changed_us=2)
+    desk.put(HaltSaved(received_us=desk.now_us, command_id=3, instead=typed))
+    desk.quote()
+    assert desk.outgoing == []
+    assert desk.replies[-1].text == "refused: halted meanwhile: by sql"
+    desk.put(UnhaltCommanded(received_us=desk.now_us, command_id=4, actor="ann"))
+    (save,) = [one for one in desk.journal[-1][1] if isinstance(one, SaveHalt)]
+    assert save.ends == typed
+    desk.put(HaltSaved(received_us=desk.now_us, command_id=4))
+    desk.quote()
+    assert len(desk.outgoing) == 1
+
+
 def test_a_halt_of_the_engine_while_an_unhalt_is_being_saved_wins_as_well() -> None:
     store = Store(halt=HaltRecord(halted=True, reason="x", set_by="ann", changed_us=1))
     desk = leading(store=store)

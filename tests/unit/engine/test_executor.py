@@ -1,6 +1,7 @@
 """The executor: commit before send, nothing twice, nothing lost, and a halt that waits for nothing."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -282,6 +283,20 @@ async def test_a_halt_is_saved_as_soon_as_the_store_is_back() -> None:
         await hands.finished()
     assert hands.store.stored_halt.set_by == "#1"
     assert [event.command_id for event in hands.told(HaltSaved)] == [1]
+
+
+async def test_a_halt_that_the_unhalt_did_not_mean_is_reported_and_stays() -> None:
+    hands = Hands()
+    meant, typed = (
+        HaltRecord(halted=True, reason=reason, set_by="ann", changed_us=1) for reason in "ab"
+    )
+    hands.store.stored_halt = typed
+    await hands.do(replace(save(2, halted=False), ends=meant))
+    assert hands.store.stored_halt == typed
+    assert [event.instead for event in hands.told(HaltSaved)] == [typed]
+    await hands.do(replace(save(3, halted=False), ends=typed))
+    assert not hands.store.stored_halt.halted
+    assert hands.told(HaltSaved)[-1].instead is None
 
 
 @pytest.mark.parametrize("last_is_halt", [True, False])

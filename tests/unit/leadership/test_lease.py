@@ -1,6 +1,7 @@
 """No reading ever lets two instances trade, and a living bot is never stuck."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -81,9 +82,9 @@ def decide_after(
         for beats in (2, 1) if is_going_on else (1,):
             earlier = replace(rival, heartbeat_us=rival.heartbeat_us - beats)
             reading = Reading(lease=row, me=me, active=earlier, database_now_us=0)
-            watch = Watch.follow(watch, reading, -beats * TERMS.renew_us)
+            watch = Watch.follow(watch, reading, -beats * TERMS.renew_us, settle_us=TERMS.settle_us)
     reading = Reading(lease=row, me=me, active=rival, database_now_us=0)
-    watch = Watch.follow(watch, reading, 0)
+    watch = Watch.follow(watch, reading, 0, settle_us=TERMS.settle_us)
     return decide(
         Standpoint(
             me=me,
@@ -192,23 +193,34 @@ def test_whoever_slept_through_a_restore_ends() -> None:
     assert decide_after(asleep, None, lease()) is Move.LEAVE
 
 
+see = partial(sight, settle_us=50)
+
+
 def test_a_sighting_starts_anew_with_another_instance() -> None:
-    first = sight(None, "b", (1,), 0)
-    moved = sight(first, "b", (2,), 5)
-    other = sight(moved, "c", (2,), 9)
+    first = see(None, "b", (1,), 0)
+    moved = see(first, "b", (2,), 5)
+    other = see(moved, "c", (2,), 9)
     assert (moved.has_moved, moved.since_us) == (True, 5)
     assert (other.has_moved, other.since_us) == (False, 9)
-    assert sight(moved, "b", (2,), 50) is moved
-    assert sight(moved, "b", (3,), 50).lives(echo_us=45)
-    assert not sight(moved, "b", (3,), 49).lives(echo_us=45)
+    assert see(moved, "b", (2,), 50) is moved
+    assert see(moved, "b", (3,), 50).lives(echo_us=45)
+    assert not see(moved, "b", (3,), 49).lives(echo_us=45)
 
 
 def test_a_movement_seen_after_nobody_watched_is_no_life() -> None:
     """It may have been the last one of a process that died while we slept."""
-    moved = sight(sight(None, "b", (1,), 0), "b", (2,), 5)
-    awake = sight(moved, "b", (9,), 50, was_away=True)
+    moved = see(see(None, "b", (1,), 0), "b", (2,), 5)
+    awake = see(moved, "b", (9,), 50, was_away=True)
     assert (awake.has_moved, awake.since_us) == (False, 50)
-    assert sight(moved, "b", (2,), 50, was_away=True) is moved, "silence is silence"
+    assert see(moved, "b", (2,), 50, was_away=True) is moved, "silence is silence"
+
+
+def test_a_movement_after_a_long_silence_is_no_life() -> None:
+    """A network may hold a statement back for longer than its process lives."""
+    moved = see(see(None, "b", (1,), 0), "b", (2,), 5)
+    assert see(moved, "b", (3,), 55).has_moved
+    late = see(moved, "b", (3,), 56)
+    assert (late.has_moved, late.since_us) == (False, 56)
 
 
 def test_how_long_somebody_leads_is_known_for_the_holder_only() -> None:
@@ -261,7 +273,12 @@ def test_a_rival_acts_only_after_the_last_order_of_the_leader_has_ended(
     """Whatever the network delays, with monotonic clocks up to 7 % apart from true time."""
     first_sight_us = sent_us + to_commit_us + to_first_sight_us
     now_us = first_sight_us + watched_us
-    seen = Watch.follow(None, Reading(lease=HELD, me=instance(A), active=OLD, database_now_us=0), 0)
+    seen = Watch.follow(
+        None,
+        Reading(lease=HELD, me=instance(A), active=OLD, database_now_us=0),
+        0,
+        settle_us=TERMS.settle_us,
+    )
     rival_clock_us = watched_us * rival_rate // 1000
     rival_may_act = seen.lease.silent_us(rival_clock_us) >= TERMS.lease_us
     order_begun_us = now_us - TERMS.order_timeout_us
