@@ -8,10 +8,18 @@ import msgspec
 
 from bot.domain.errors import NotLeader
 from bot.domain.ids import Epoch, InstanceId, Scope
-from bot.domain.leadership import Acquisition, InstanceState, LeaseRow, Reading, Renewal
+from bot.domain.leadership import (
+    Acquisition,
+    InstanceRow,
+    InstanceState,
+    LeaseRow,
+    Reading,
+    Renewal,
+)
 from bot.domain.orders import OrderIntent, OrderStatus, Purpose
 from bot.domain.records import HaltRecord, OrderRecord, Record, StoredState
 from bot.kit.times import SECOND_US
+from bot.leadership.lease import LeaseTerms
 from bot.ports.messages import AuditEntry, OutgoingMessage
 from tests.fakes.leases import MemoryLeases
 from tests.fakes.trading import MemoryTradingStore
@@ -53,7 +61,10 @@ class Claimed:
     by: InstanceId
     instead_of: InstanceId
     silent_us: int
-    """For how long, in true time, the other had not been heard of."""
+    """For how long, in true time, the other had not been heard of when it was decided.
+
+    It may be heard again while the statement is on its way.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,14 @@ class Database:
         self.claimed: list[Claimed] = []
         self.heard: dict[InstanceId, int] = {}
         """When each instance's last heartbeat arrived, in true time."""
+        self.looked: dict[InstanceId, tuple[int, int]] = {}
+        """When each instance last looked, and for how long the wanted one was silent then."""
         self._backup: tuple[object, ...] | None = None
+
+    def silent_us(self, other: InstanceRow | None) -> int:
+        """For how long nothing was heard of it."""
+        heard_us = self.heard.get(other.instance_id, 0) if other is not None else 0
+        return self._world.now_us - heard_us
 
     def lease_store(self) -> "ObservedLeaseStore":
         """The server's side of one connection."""
@@ -146,7 +164,9 @@ class ObservedLeaseStore(WeakLeaseStore):
 
     async def read(self, scope: Scope, me: InstanceId) -> Reading:
         self._database.heard[me] = self._world.now_us
-        return await super().read(scope, me)
+        reading = await super().read(scope, me)
+        self._database.looked[me] = (self._world.now_us, self._database.silent_us(reading.active))
+        return reading
 
     async def renew(self, scope: Scope, me: InstanceId, epoch: Epoch, lease_us: int) -> Renewal:
         self._database.heard[me] = self._world.now_us
@@ -156,9 +176,10 @@ class ObservedLeaseStore(WeakLeaseStore):
         before = self.tables.active(scope)
         is_done = await super().claim(scope, me, instead_of)
         if is_done and before is not None:
-            other = before.instance_id
-            silent_us = self._world.now_us - self._database.heard.get(other, 0)
-            self._database.claimed.append(Claimed(me, other, silent_us))
+            looked_us, silent_us = self._database.looked.get(me, (0, 0))
+            if self._world.now_us - looked_us > LeaseTerms().database_timeout_us:
+                silent_us = self._database.silent_us(before)
+            self._database.claimed.append(Claimed(me, before.instance_id, silent_us))
         return is_done
 
     async def acquire(
@@ -196,8 +217,7 @@ class FencedStore(MemoryTradingStore):
         self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
     ) -> HaltRecord:
         before = self.stored_halt
-        asked = None if Defence.UNHALT_NAMES in self._removed else ends
-        stored = await super().save_halt(halt, act, ends=asked)
+        stored = await super().save_halt(halt, act, ends=ends)
         if stored is halt and halt != before:
             if ends is not None and before is not None and ends != before:
                 self.blind_unhalts.append(f"{halt.set_by} ended the halt of {before.set_by} unseen")

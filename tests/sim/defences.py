@@ -39,7 +39,6 @@ class Defence(StrEnum):
     UNKNOWN_IS_A_STATE = "an order whose answer was lost is not sent again"
     COMMIT_FIRST = "an intent is durable before its order leaves"
     HALT_IN_DATABASE = "the database refuses an entry while halted"
-    UNHALT_NAMES = "an unhalt ends the halt it names and no other"
     RECONCILED = "a new leader loads what was stored before it trades"
 
 

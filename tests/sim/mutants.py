@@ -47,7 +47,6 @@ CAUGHT: tuple[Mutant, ...] = (
     _caught(0, "I6", Defence.UNKNOWN_IS_A_STATE),
     _caught(0, "I6", Defence.COMMIT_FIRST),
     _caught(20, "I10", Defence.HALT_IN_DATABASE),
-    _caught(24, "I10", Defence.UNHALT_NAMES),
     _caught(0, "I9 I15", Defence.RECONCILED),
     # Together: the order reaches the exchange out of turn.
     _caught(1, "I4", Defence.VENUE_FENCE, Defence.OWN_OBSERVATION),
