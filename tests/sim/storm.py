@@ -4,7 +4,12 @@ from collections.abc import Callable
 from random import Random
 
 from bot.domain.errors import ActivationRefused
-from bot.domain.events import ForeignAcknowledged, HaltCommanded, UnhaltCommanded
+from bot.domain.events import (
+    BreakerResetCommanded,
+    ForeignAcknowledged,
+    HaltCommanded,
+    UnhaltCommanded,
+)
 from bot.domain.ids import InstanceId
 from bot.domain.money import Price
 from bot.domain.records import HaltRecord
@@ -354,11 +359,23 @@ class Storm:
             self.deploy(self.newest + 1)
 
     def persuade(self) -> None:
-        """A person ends whatever halt there is, and takes over what the engine gave up."""
+        """A person ends what halts or tripped, and takes over what the engine gave up."""
         self.say(halted=False, by_sql=False)
         leader = self.leader
         if leader is not None and leader.desk is not None:
             desk = leader.desk
+            for one in desk.engine.world.stance.breakers:
+                if one.is_tripped:
+                    self.said += 1
+                    desk.submit(
+                        BreakerResetCommanded(
+                            received_us=leader.host.clock.now_us(),
+                            command_id=self.said,
+                            actor="person",
+                            name=one.name,
+                            is_forced=True,
+                        )
+                    )
             for bracket in desk.engine.world.desk.open():
                 if bracket.orphan_reason:
                     self.said += 1

@@ -18,7 +18,7 @@ from bot.domain.events import (
 )
 from bot.domain.ids import Epoch, InstanceId, Scope
 from bot.domain.orders import BookSide, OrderIntent
-from bot.domain.records import Record
+from bot.domain.records import HaltRecord, Record
 from bot.engine.core import Engine
 from bot.engine.executor import EffectExecutor
 from bot.engine.groups import GroupSettings, OrderGroups
@@ -60,9 +60,12 @@ class SlowStore(MemoryTradingStore):
         # It is durable and nobody knows yet: a kill here leaves an intent that was never sent.
         await asyncio.sleep(self._random.uniform(0, 0.01))
 
-    async def save_halt(self, halt: object, act: AuditEntry | None = None) -> None:
-        await super().save_halt(halt, act)  # type: ignore[arg-type]
+    async def save_halt(
+        self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
+    ) -> HaltRecord:
+        held = await super().save_halt(halt, act, ends=ends)
         await asyncio.sleep(self._random.uniform(0, 0.01))
+        return held
 
     async def _reach(self) -> None:
         await asyncio.sleep(self._random.uniform(0, 0.02))
