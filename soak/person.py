@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
+from bot.kit.clock import SystemClock
 from soak.plant import Plant
 
 _HALT_EVERY_S = 40.0
@@ -30,6 +31,8 @@ class Person:
         self._chat_after = 0
         self._next_halt_s = _HALT_EVERY_S / 2
         self._saved_us: int | None = None
+        self._is_asked = False
+        """A halt that we typed and have not ended: the moment of any other is not known."""
         self._until_s = 0.0
 
     async def look(self, elapsed_s: float, now_us: int) -> None:
@@ -41,13 +44,14 @@ class Person:
         elif self.is_done_for_today or elapsed_s >= self._next_halt_s:
             self._next_halt_s = elapsed_s + _HALT_EVERY_S * self._random.uniform(0.5, 2)
             self._until_s = elapsed_s + self._random.uniform(*_HALT_S)
-            await self._plant.say("/halt soak")
+            self._is_asked = await self._plant.say("/halt soak")
         else:
             await self._go_on(status)
 
     async def _while_halted(self, elapsed_s: float, now_us: int) -> None:
-        if self._saved_us is None and self._is_saved():
-            self._saved_us = now_us
+        if self._saved_us is None and self._is_asked and self._is_saved():
+            # Now, not when this look began: pages are slow on a busy machine.
+            self._saved_us = SystemClock().now_us()
         if elapsed_s < self._until_s or self.is_done_for_today:
             return
         self.close_halt(now_us)
@@ -57,7 +61,7 @@ class Person:
         """Note a halt that ends now, if one is on."""
         if self._saved_us is not None:
             self.halts.append(Halt(self._saved_us, now_us))
-        self._saved_us = None
+        self._saved_us, self._is_asked = None, False
 
     def _is_saved(self) -> bool:
         return self._plant.rows("SELECT halted FROM risk_state") == [(1,)]
