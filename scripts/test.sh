@@ -10,4 +10,4 @@ if ! command -v pgbouncer >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get
   { apt-get update -qq && apt-get install -y -qq --no-install-recommends pgbouncer; } >/dev/null 2>&1 ||
     echo "pgbouncer could not be installed" >&2
 fi
-exec "$PYTHON_BIN" -m pytest -n "${TEST_WORKERS:-2}" -q "$@"
+exec "$PYTHON_BIN" -m pytest -n "${TEST_WORKERS:-3}" -q "$@"
