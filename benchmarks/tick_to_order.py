@@ -180,11 +180,14 @@ async def _join(
         *([database] * bool(database)),
     ]
     await stack.enter_async_context(_process(stage, name, [*command, *arguments]))
-    async with asyncio.timeout(30):
-        while contestant.send is None:  # noqa: ASYNC110 - once, at the start
-            await asyncio.sleep(0.01)
-        if name != "floor":
-            await contestant.is_subscribed.wait()
+    try:
+        async with asyncio.timeout(30):
+            while contestant.send is None:  # noqa: ASYNC110 - once, at the start
+                await asyncio.sleep(0.01)
+            if name != "floor":
+                await contestant.is_subscribed.wait()
+    except TimeoutError:
+        raise SystemExit(f"{name} did not connect within 30 s; its own words are above") from None
     await asyncio.sleep(0.5)
     stage.contestants.append(contestant)
 

@@ -12,6 +12,7 @@ SDK_SHA256=9a51a32909ed5c921a08c4d01bceea5d05a510d85d6d8d2713d6a453144671f4
 OPENAPI_SHA256=fb86c72f185dc5866616caf20842484bdbfb9be7013208a81133f0bbe853f0af
 ASYNCAPI_SHA256=f791a84fced394950343b6427dea88a9a754003d5f4ba9d0c1e43957baa1aea0
 OFFICIAL="kalshi-python-async==3.34.0"
+WEBSOCKETS="websockets==17.4"
 FUZZER="schemathesis==4.32.5"
 CRYPTOGRAPHY="cryptography==50.0.2"
 NAUTILUS="nautilus_trader==1.231.0"
@@ -81,7 +82,8 @@ mkdir -p "$HOME_DIR"
 echo '*' >"$HOME_DIR/.gitignore"
 fetch_specs || true
 environment fuzz "3.11 3.12 3.13" "$FUZZER" "$CRYPTOGRAPHY"
-environment official "3.13" "$OFFICIAL"
+# It has no stream of its own: `python -m benchmarks tick_to_order --peers` gives it this one.
+environment official "3.13" "$OFFICIAL" "$WEBSOCKETS"
 environment sdk "3.12 3.13" "$SDK"
 # For `python -m benchmarks book`, which compares itself with its order book.
 [ "${#arguments[@]}" -gt 0 ] || environment nautilus "3.13 3.12" "$NAUTILUS"
