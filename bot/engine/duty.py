@@ -162,15 +162,16 @@ def take_snapshot(world: World, draft: Draft) -> None:
 
 
 def ask_for_account(world: World, draft: Draft) -> None:
-    """Compare with the exchange from time to time, and again soon while it does not agree."""
-    if not world.is_loaded or world.stance.is_paused:
+    """Compare with the exchange from time to time, and again soon while it does not agree.
+
+    A pause stops orders and no payouts. It may be an outage too, so then there is no hurry.
+    """
+    if not world.is_loaded:
         return
-    settings = world.settings
-    every_us = (
-        settings.reconcile_every_us
-        if world.stance.is_reconciled and not world.doubtful and not world.ledger.unexplained
-        else settings.reconcile_retry_us
-    )
+    settings, stance = world.settings, world.stance
+    agrees = stance.is_reconciled and not world.doubtful and not world.ledger.unexplained
+    is_calm = agrees or stance.is_paused
+    every_us = settings.reconcile_every_us if is_calm else settings.reconcile_retry_us
     if world.read_asked_us is None or world.now_us - world.read_asked_us >= every_us:
         ask_now(world, "take-over" if not world.stance.is_reconciled else "regular", draft)
 

@@ -7,15 +7,19 @@ import pytest
 from bot.domain.errors import InvariantBroken
 from bot.domain.events import (
     ExchangeRead,
+    ExchangeStatusRead,
     ForeignAcknowledged,
+    MarketPhaseChanged,
     OrderReported,
     ReconcileCommanded,
     Role,
     StateLoaded,
 )
-from bot.domain.ids import ClientOrderId, MarketTicker, OrderId
+from bot.domain.ids import ClientOrderId, EventTicker, MarketTicker, OrderId
+from bot.domain.market import MarketStatus
 from bot.domain.money import Money, Quantity
-from bot.domain.orders import BookSide, Order, OrderStatus, Purpose
+from bot.domain.orders import BookSide, Order, OrderStatus, Purpose, Settlement
+from bot.domain.records import BracketState
 from bot.engine.effects import CancelOrder, NoticeKind, ReadExchange
 from bot.kit.times import SECOND_US
 from tests.support.trading import TICKER, Desk
@@ -180,6 +184,67 @@ def test_one_differing_read_is_not_enough_to_disbelieve_our_fills() -> None:
     assert any(isinstance(effect, ReadExchange) for effect in effects), "asked again soon"
     desk.read()
     assert desk.engine.world.doubtful == {}
+
+
+def reads_asked(desk: Desk, *, seconds: int) -> int:
+    before = len(desk.journal)
+    desk.wait(seconds)
+    effects = (effect for _, effects in desk.journal[before:] for effect in effects)
+    return sum(isinstance(effect, ReadExchange) for effect in effects)
+
+
+def pause(desk: Desk) -> None:
+    desk.put(
+        ExchangeStatusRead(
+            received_us=desk.now_us,
+            is_exchange_active=True,
+            is_trading_active=False,
+            resume_us=None,
+        )
+    )
+
+
+def test_a_market_that_pays_out_in_a_pause_is_booked_in_the_pause() -> None:
+    desk = leading()
+    intent = desk.bought()
+    # Only "determined" names the value, and that went to a leader who was killed.
+    final = MarketPhaseChanged(
+        received_us=desk.now_us,
+        ticker=TICKER,
+        status=MarketStatus.FINALIZED,
+        close_us=None,
+        value=None,
+    )
+    desk.put(final)
+    pause(desk)
+    desk.settlements = [
+        Settlement(
+            ticker=TICKER,
+            event_ticker=EventTicker("KXFED-26DEC"),
+            result="yes",
+            value=None,
+            revenue=Money(0),
+            fee=Money(0),
+            settled_us=desk.now_us,
+        )
+    ]
+    desk.positions[TICKER] = 0
+    assert reads_asked(desk, seconds=60) == 1, "markets settle while nothing is traded"
+    desk.read()
+    assert desk.engine.world.ledger.position(TICKER).quantity == 0
+    assert desk.store.brackets[intent.bracket_id].state is BracketState.SETTLED
+
+
+def test_a_pause_is_no_time_to_hurry_after_a_difference() -> None:
+    desk = leading()
+    desk.bought()
+    desk.accept()
+    desk.wait(10)
+    pause(desk)
+    truth = desk.truth(positions=())
+    desk.put(ExchangeRead(received_us=desk.now_us, requested_us=desk.now_us, truth=truth))
+    assert desk.engine.world.doubtful
+    assert reads_asked(desk, seconds=60) == 1, "the exchange may be down: once a minute will do"
 
 
 def test_a_position_without_bracket_is_counted_and_blocks_its_market() -> None:
