@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-# Not by default (`./scripts/test.sh -m soak`) until the one difference that long soaks still find is
-# explained (docs/trading.md): it shows in one run of many, and what is red by chance is not read.
+# Not by default (`./scripts/test.sh -m soak`) until a long soak has run clean since the difference
+# that one found was mended: it showed in one run of many, and what is red by chance is not read.
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.looptime(False)]
 
 ROOT = Path(__file__).parents[2]
