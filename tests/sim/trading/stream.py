@@ -32,6 +32,7 @@ from bot.venue.events import (
 )
 from bot.venue.events import OwnFill as VenueFill
 from bot.venue.groups import GroupChange
+from bot.venue.markets import MarketChange
 from tests.sim.trading.floor import OURS, TICKERS, Floor
 
 Frame = Callable[[int], FeedEvent]
@@ -159,12 +160,16 @@ def _private(event: VenueEvent) -> Frame | None:
 
 
 def _lifecycle(event: MarketChanged, now_us: int) -> MarketLifecycle:
-    value = event.market.settlement_value
+    """As the venue words it: only "determined" names the result; "settled" does not repeat it."""
+    market = event.market
+    is_determined = event.change is MarketChange.DETERMINED
+    result = market.result if is_determined else None
+    value = market.settlement_value if is_determined else None
     return MarketLifecycle(
-        ticker=event.market.ticker,
+        ticker=market.ticker,
         kind=str(event.change),
-        close_us=event.market.close_us,
-        result=None if event.market.result is None else str(event.market.result),
+        close_us=market.close_us,
+        result=None if result is None else str(result),
         settlement_value=None if value is None else format_price(value),
         received_us=now_us,
     )
