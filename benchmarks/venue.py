@@ -23,6 +23,7 @@ import uvloop
 
 from benchmarks.venue_books import HOUSE, MARKETS, filled_venue, order
 from bot.adapters.kalshi.signing import Signer, load_signer
+from bot.domain.money import Money
 from bot.domain.orders import BookSide
 from bot.kit.clock import SystemClock
 from bot.simulator.server import API, SimulatedExchange
@@ -57,7 +58,11 @@ def run(seconds: float) -> int:
 
 async def _measure(rates: Rates, seconds: float) -> None:
     settings = SimulatorSettings(
-        world="empty", limits=RateLimits(is_on=False), key_type=KeyType.ED25519, tick_ms=1_000
+        world="empty",
+        limits=RateLimits(is_on=False),
+        key_type=KeyType.ED25519,
+        tick_ms=1_000,
+        cash={0: Money(10**15)},  # a quick machine buys more than the usual account can pay
     )
     async with AsyncExitStack() as stack:
         sim = await stack.enter_async_context(SimulatedExchange(settings))
