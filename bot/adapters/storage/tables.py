@@ -7,8 +7,8 @@ machine's one. ``scope`` is mode, account and subaccount; a write that only the
 leader may make carries the ``epoch`` it was made under, and a trigger checks it
 against ``leader_lease``.
 
-Until the first release, ``python alembic/freeze.py`` brings the first revision
-into step with a change here; afterwards a change needs a revision of its own.
+A change here needs a revision of its own under ``alembic/versions``: those that
+have been released never change.
 """
 
 from sqlalchemy import (
