@@ -3,19 +3,22 @@
 python scripts/data_doc.py          rewrite the page
 python scripts/data_doc.py --check  exit 1 if it is not current
 
-Columns and types come from the schema; what a table is for is said here, and a
-table or view without a sentence is an error.
+Columns and types come from the schema; what a table is for is said here, and what a
+column means in ``scripts/data_meanings.py`` or in the column's own ``doc=``. A table, view or
+column without its words is an error that names it, and a test fails: whoever adds one says
+what it means in the same change.
 """
 
 # ruff: noqa: INP001 - a script is no package
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
+import data_meanings  # noqa: E402
 from sqlalchemy import Column, MetaData, Table, UniqueConstraint, create_engine, inspect  # noqa: E402
 
 from bot.adapters.storage.tables import metadata  # noqa: E402
@@ -109,18 +112,19 @@ def page() -> str:
     """The whole page.
 
     Raises:
-        ValueError: a table or view has no sentence here, or a sentence no table.
+        ValueError: a table, view or column has no words, or words have no table or column.
     """
     described = {name for group in GROUPS.values() for name in group}
     _match("tables", described, set(metadata.tables))
     _match("views", set(VIEWS), set(VIEW_NAMES))
+    columns = _view_columns()
+    _match_columns(columns)
     units = "\n".join(f"| `{end}` | {unit} |" for end, unit in UNITS.items())
     parts = [_HEAD.format(units=units)]
     for title, group in GROUPS.items():
         parts.append(f"## {title}\n")
         parts.extend(_table(metadata.tables[name], told) for name, told in group.items())
     parts.append("## Views\n")
-    columns = _view_columns()
     parts.extend(_view(name, told, columns[name]) for name, told in VIEWS.items())
     return "\n".join(parts)
 
@@ -132,10 +136,40 @@ def _match(what: str, described: set[str], existing: set[str]) -> None:
         raise ValueError(f"{what} described but not there: {', '.join(sorted(gone))}")
 
 
+def _match_columns(view_columns: Mapping[str, list[str]]) -> None:
+    """Each column of each table and view has a meaning, and each meaning a column."""
+    documented = {
+        name: {column.name: column.doc or "" for column in table.columns}
+        for name, table in metadata.tables.items()
+    }
+    documented |= {name: dict.fromkeys(columns, "") for name, columns in view_columns.items()}
+    known = data_meanings.TABLES | data_meanings.VIEWS
+    missing = [
+        f"{name}.{column}"
+        for name, columns in documented.items()
+        for column, own in columns.items()
+        if not (own or meaning(name, column))
+    ]
+    if missing:
+        raise ValueError(
+            f"columns without a meaning: {', '.join(missing)};"
+            " say it in scripts/data_meanings.py or as doc= of the column"
+        )
+    _match("tables or views", set(known), set(documented) & set(known))
+    for name, meanings in known.items():
+        _match(f"columns of {name}", set(meanings), set(documented[name]) & set(meanings))
+
+
+def meaning(table: str, column: str) -> str:
+    """What is said of a column, empty for nothing."""
+    own = (data_meanings.TABLES | data_meanings.VIEWS).get(table, {})
+    return own.get(column) or data_meanings.EVERYWHERE.get(column, "")
+
+
 def _table(table: Table, told: str) -> str:
-    rows = "\n".join(_row(column) for column in table.columns)
+    rows = "\n".join(_row(table.name, column) for column in table.columns)
     unique = "".join(f"\nUnique: {one}.\n" for one in _unique(table))
-    head = "| column | type | unit or meaning |\n| --- | --- | --- |"
+    head = "| column | type | unit | meaning |\n| --- | --- | --- | --- |"
     return f"### {table.name}\n\n{told}\n\n{head}\n{rows}\n{unique}"
 
 
@@ -145,17 +179,22 @@ def _unique(table: Table) -> Iterator[str]:
             yield ", ".join(f"`{column.name}`" for column in constraint.columns)
 
 
-def _row(column: Column[object]) -> str:
+def _row(table: str, column: Column[object]) -> str:
     kind = "computed" if column.computed is not None else column.type.__class__.__name__.lower()
     kind += ", may be empty" if column.nullable and column.computed is None else ""
-    facts = ["key"] if column.primary_key else []
-    unit = next((unit for end, unit in UNITS.items() if column.name.endswith(end)), "")
-    facts += [unit] if unit else []
-    return f"| `{column.name}` | {kind} | {'; '.join(facts) or '-'} |"
+    kind += ", key" if column.primary_key else ""
+    told = column.doc or meaning(table, column.name)
+    return f"| `{column.name}` | {kind} | {_unit(column.name)} | {told} |"
+
+
+def _unit(column: str) -> str:
+    return next((unit for end, unit in UNITS.items() if column.endswith(end)), "")
 
 
 def _view(name: str, told: str, columns: list[str]) -> str:
-    return f"### {name}\n\n{told}\n\nColumns: {', '.join(f'`{one}`' for one in columns)}.\n"
+    rows = "\n".join(f"| `{one}` | {_unit(one)} | {meaning(name, one)} |" for one in columns)
+    head = "| column | unit | meaning |\n| --- | --- | --- |"
+    return f"### {name}\n\n{told}\n\n{head}\n{rows}\n"
 
 
 def _view_columns() -> dict[str, list[str]]:

@@ -32,6 +32,20 @@ def test_a_table_without_a_description_is_named() -> None:
         script.page()
 
 
+def test_a_column_without_a_meaning_is_named_and_so_is_a_meaning_without_a_column() -> None:
+    script = _script("data_doc")
+    told = script.data_meanings.TABLES["status"]
+    meaning = told.pop("value")
+    with pytest.raises(ValueError, match=r"columns without a meaning: status\.value;"):
+        script.page()
+    told |= {"value": meaning, "valeu": meaning}
+    try:
+        with pytest.raises(ValueError, match="columns of status described but not there: valeu"):
+            script.page()
+    finally:
+        del told["valeu"]
+
+
 def test_the_telegram_page_shows_the_commands_as_they_are() -> None:
     script = _script("telegram_doc")
     text = script.PAGE.read_text(encoding="utf-8")
