@@ -75,7 +75,22 @@ GROUPS: dict[str, dict[str, str]] = {
         "collect_cycles": "One row for each collect cycle with its counts.",
         "status": "Facts about the last cycle: `last_success_at_utc`, `last_error_at_utc`, "
         "`last_cycle_id`, `last_mode`, `last_duration_s` and others.",
-        "ingest_state": "Marks of the ingest services. Nothing writes it yet.",
+        "events": "One row for each event that discovery has seen. `is_exclusive`: at most one of "
+        "its markets can win.",
+        "markets": "One row for each market that discovery has seen, as last listed. Strikes are "
+        "the exchange's own text; `first_close_us` is the close when it was first seen.",
+        "market_candles": "Open, high, low and close of bid, ask and trades for each period "
+        "(1, 60 or 1440 minutes, named by its end). A bid of 0 or an ask of 10000 is an empty "
+        "side; prices are empty where nothing traded. Days end at midnight in New York.",
+        "market_trades": "Public trades, each once by the exchange's id, from the backfill and "
+        "from the stream. `taker_side` is the side of the YES book that crossed: `bid` or `ask`.",
+        "market_settlements": "The ledger: one row for each market that has settled. `result` is "
+        "`yes`, `no`, `scalar` (paid `settlement_value_e4`) or empty (void).",
+        "market_settlement_prices": "What a settled market showed so long before its close, and "
+        "by what that is known (`candle_1`, `candle_60`, `candle_1440`, `snapshot`).",
+        "ingest_state": "How far reading has come: `last_discovery_ts`, `last_min_close_ts`, and "
+        "a cursor for each market (`backfill_last_ts:<ticker>:<minutes>`, "
+        "`backfill_trades:<ticker>`).",
     },
 }
 
@@ -88,6 +103,7 @@ VIEWS = {
     "recent_errors": "Errors of the table `logs`, newest first.",
     "missing_hours": "Hours without a snapshot between the first and the last, with the reason.",
     "command_history": "The audit with readable times, newest first.",
+    "active_markets": "Markets that traded when they were last seen.",
 }
 
 _HEAD = """# Data: every table and view

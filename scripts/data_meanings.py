@@ -357,6 +357,14 @@ VIEWS: dict[str, dict[str, str]] = {
         "snapshot_hour_utc": "the hour",
         "reason": "outcome of its last cycle, or `no cycle ran`",
     },
+    "active_markets": {
+        "close_time": "when it closes, as text",
+        "status": "Kalshi's word: `active`",
+        "last_seen_ts": "when it was listed to us last, as text",
+        "title": "its question",
+        "close_us": "when it closes",
+        "last_seen_us": "when it was listed to us last",
+    },
     "command_history": {
         "command_id": "its number in `command_inbox`",
         "created_at": "when, as text",

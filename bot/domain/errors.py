@@ -17,6 +17,7 @@ Callers act on the *class*, never on the text::
       LockHeld               another process of this host holds the lock; exit 1
       ActivationRefused      that instance cannot be made the leader; tell the operator
       CycleTakenOver         another run continues this collect cycle; stop, nothing is wrong
+      MarkMoved              another reader moved this cursor meanwhile; read it again and go on
       BackupInvalid          the file is damaged or no backup; choose another, nothing was changed
       RestoreRefused         a bot may be using the database; stop it first, or force
       InvalidAmount          text does not fit a price, quantity or money unit
@@ -93,6 +94,10 @@ class LockHeld(BotError):
 
 class CycleTakenOver(BotError):
     """Another run has taken over this collect cycle."""
+
+
+class MarkMoved(BotError):
+    """Another reader of the same market has moved its cursor; nothing was stored."""
 
 
 class ActivationRefused(BotError):

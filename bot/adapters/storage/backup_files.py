@@ -19,7 +19,17 @@ from bot.ports.backups import BackupContents, Manifest
 
 OnPages: TypeAlias = Callable[[int, int], None]
 
-BULK_TABLES = frozenset({"market_snapshots", "quarantine", "market_ticks"})
+BULK_TABLES = frozenset(
+    {
+        "market_snapshots",
+        "quarantine",
+        "market_ticks",
+        "market_candles",
+        "market_trades",
+        # Its cursors say which candles and trades are there: without those they would lie.
+        "ingest_state",
+    }
+)
 """What a core backup leaves out."""
 
 _INFO = "backup_info"

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -27,19 +26,14 @@ from sqlalchemy import (
     text,
 )
 
+from bot.adapters.storage import tables_market
+from bot.adapters.storage.schema import ROW_ID
+from bot.adapters.storage.schema import metadata as _metadata
 from bot.adapters.storage.sql_terms import DOLLARS, READABLE_TIME, dollars, readable_time
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+metadata = _metadata
+# The venue's own facts have modules of their own; naming them here makes their tables ours.
+PARTS = (tables_market,)
 
 # --- schema and leadership ------------------------------------------------------------------
 
@@ -55,7 +49,7 @@ schema_version = Table(
 bot_deployments = Table(
     "bot_deployments",
     metadata,
-    Column("generation", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("generation", ROW_ID, primary_key=True, autoincrement=True),
     Column("scope", Text, nullable=False),
     Column("deployment_id", Text, nullable=False),
     Column("first_seen_us", BigInteger, nullable=False),
@@ -270,7 +264,7 @@ order_groups = Table(
 account_snapshots = Table(
     "account_snapshots",
     metadata,
-    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("scope", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("taken_us", BigInteger, nullable=False),
@@ -311,7 +305,7 @@ paper_journal = Table(
 command_inbox = Table(
     "command_inbox",
     metadata,
-    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("scope", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("bot_id", BigInteger, nullable=False),
@@ -333,7 +327,7 @@ command_inbox = Table(
 command_audit = Table(
     "command_audit",
     metadata,
-    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("scope", Text, nullable=False),
     # The inbox number: an act under a number that is already here must not happen again.
     Column("command_id", BigInteger, nullable=False, unique=True),
@@ -348,7 +342,7 @@ command_audit = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("scope", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("recipient", Text, nullable=False),
@@ -382,7 +376,7 @@ job_runs = Table(
 logs = Table(
     "logs",
     metadata,
-    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("at_us", BigInteger, nullable=False),
     Column("level", Text, nullable=False),
     Column("service", Text, nullable=False),
@@ -397,7 +391,7 @@ logs = Table(
 market_snapshots = Table(
     "market_snapshots",
     metadata,
-    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("market_id", Text, nullable=False),
     Column("snapshot_hour_utc", Text, nullable=False),
     Column("payload_json", Text, nullable=False),
@@ -420,7 +414,7 @@ market_snapshots = Table(
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("cycle_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("reason", Text, nullable=False),

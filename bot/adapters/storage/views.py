@@ -16,6 +16,7 @@ VIEW_NAMES = (
     "recent_errors",
     "missing_hours",
     "command_history",
+    "active_markets",
 )
 
 
@@ -29,6 +30,7 @@ def create_views(dialect: str) -> list[str]:
         _recent_errors(dialect),
         _missing_hours(dialect),
         _command_history(dialect),
+        _active_markets(dialect),
     ]
 
 
@@ -188,3 +190,13 @@ CREATE VIEW command_history AS
 SELECT id, command_id, scope, {time_text(dialect, "at_us")} AS created_at, channel, actor, command,
   outcome, epoch
 FROM command_audit ORDER BY id DESC"""
+
+
+def _active_markets(dialect: str) -> str:
+    """Markets that trade as last seen, under the names an older ingestor's readers know."""
+    return f"""
+CREATE VIEW active_markets AS
+SELECT ticker, event_ticker, {time_text(dialect, "close_us")} AS close_time, status,
+  {time_text(dialect, "last_seen_us")} AS last_seen_ts, series_ticker, title, close_us,
+  last_seen_us
+FROM markets WHERE status = 'active'"""
