@@ -215,7 +215,9 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
         severity=_WARNING,
         title="Not this bot's doing",
         headline="{ticker}",
-        advice="Entries in this market wait for a person.",
+        advice="No entries there until /acknowledge {ticker}, unless traded_by_hand_too is set. "
+        "Contracts that are not the bot's have no stop and no target here: sell them in the app, "
+        "or /panic everything.",
     ),
     AlertKind.RECONCILED: AlertText(severity=_INFO, title="Reconciled"),
     AlertKind.FILL_SEEN: AlertText(severity=_INFO, title="Traded", headline="{ticker}"),

@@ -25,7 +25,7 @@ from bot.domain.events import (
 )
 from bot.domain.ids import ClientOrderId, MarketTicker
 from bot.domain.money import PAYOUT, Price, Quantity, format_price, format_quantity
-from bot.domain.orders import Fill, Order, OrderStatus, Settlement
+from bot.domain.orders import BookSide, Fill, Order, OrderStatus, Settlement
 from bot.domain.records import HaltRecord
 from bot.engine.desk import WaitingFill
 from bot.engine.draft import Draft
@@ -205,6 +205,7 @@ def _book_own(world: World, fill: Fill, mine: ClientOrderId, draft: Draft) -> No
     draft.record(fill)
     draft.record(world.ledger.fold(fill).record())
     keep(world, with_fill(bracket, mine, fill, world.now_us), draft)
+    _give_up_what_is_gone(world, fill, draft)
     work(world, world.desk.brackets[bracket.plan.bracket_id], draft)
 
 
@@ -217,13 +218,24 @@ def _book_foreign(world: World, fill: Fill, draft: Draft) -> None:
     elif world.now_us - fill.executed_us < _HISTORY_US:
         what = f"fill of {format_quantity(fill.quantity)} at {format_price(fill.price)}"
         world.note_foreign(fill.ticker, what, draft)
-    left = fill.quantity
-    for bracket in world.desk.open():
-        if bracket.plan.ticker == fill.ticker and bracket.plan.side is not fill.side:
-            after, taken = with_outside_exit(bracket, left, fill.price, world.now_us)
-            left = Quantity(left - taken)
-            keep(world, after, draft)
+    _give_up_what_is_gone(world, fill, draft)
     work_market(world, fill.ticker, draft)
+
+
+def _give_up_what_is_gone(world: World, fill: Fill, draft: Draft) -> None:
+    """Brackets hold together no more than the account: it nets a person's trades with ours.
+
+    What a person bought is what they sell first; beyond that they sell ours, and what they
+    had sold before we bought is missing from ours too.
+    """
+    ticker = fill.ticker
+    over = world.ledger.position(ticker).quantity - world.held_by_brackets().get(ticker, 0)
+    loser, left = (BookSide.ASK, over) if over > 0 else (BookSide.BID, -over)
+    for bracket in world.desk.open():
+        if left and bracket.plan.ticker == ticker and bracket.plan.side is loser:
+            after, taken = with_outside_exit(bracket, Quantity(left), fill.price, world.now_us)
+            left -= taken
+            keep(world, after, draft)
 
 
 def _tell_watched(world: World, fill: Fill, draft: Draft) -> None:

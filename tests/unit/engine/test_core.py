@@ -485,6 +485,42 @@ def test_contracts_a_person_sold_are_never_sold_again() -> None:
     assert desk.store.brackets[intent.bracket_id].exited == part
 
 
+def test_what_a_person_bought_is_what_they_sell_first() -> None:
+    desk = leading()
+    intent = desk.bought()
+    desk.accept()
+    for side, quantity in ((BookSide.BID, 300), (BookSide.ASK, 700)):
+        desk.foreign_positions[TICKER] = 300 if side is BookSide.BID else -400
+        desk.put(FillReported(received_us=desk.now_us, fill=a_foreign_fill(side, quantity)))
+    [bracket] = desk.engine.world.desk.open()
+    assert (bracket.outside, bracket.held) == (400, intent.quantity - 400)
+    assert desk.store.positions[TICKER].quantity == bracket.held, "nothing is left unwatched"
+
+
+def test_what_a_person_had_sold_before_we_bought_is_missing_from_ours() -> None:
+    desk = leading()
+    desk.quote()
+    intent = desk.accept()
+    desk.foreign_positions[TICKER] = -300
+    desk.put(FillReported(received_us=desk.now_us, fill=a_foreign_fill(BookSide.ASK, 300)))
+    desk.execute(intent, 1_000)
+    [bracket] = desk.engine.world.desk.open()
+    assert (bracket.outside, bracket.held) == (300, 700)
+    assert desk.store.positions[TICKER].quantity == 700
+    [profit] = desk.outgoing
+    assert profit.quantity == 700, "a take-profit is never larger than the position"
+
+
+def test_a_person_who_sells_what_they_bought_leaves_ours_as_it_is() -> None:
+    desk = leading()
+    intent = desk.bought()
+    desk.accept()
+    for side in BookSide:
+        desk.put(FillReported(received_us=desk.now_us, fill=a_foreign_fill(side, 300)))
+    [bracket] = desk.engine.world.desk.open()
+    assert (bracket.outside, bracket.held) == (0, intent.quantity)
+
+
 def test_a_late_fill_that_reopens_a_bracket_gives_it_one_result_not_two() -> None:
     desk = leading()
     intent = desk.bought(500)
