@@ -58,7 +58,13 @@ NO_COMMAND = 0
 
 
 def on_order_event(world: World, event: OrderEvent, draft: Draft) -> None:
-    """Apply one message."""
+    """Apply one message.
+
+    What is heard before the stored state would be booked onto nothing: the first comparison
+    with the exchange tells it again.
+    """
+    if not world.is_loaded and not isinstance(event, OrderGroupTripped):
+        return
     match event:
         case OrderRefused():
             _on_refused(world, event, draft)

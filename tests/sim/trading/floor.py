@@ -181,23 +181,26 @@ class Floor:
         signed = event.fill.quantity if event.fill.side is BookSide.BID else -event.fill.quantity
         before = after - signed
         is_entry = intent is not None and intent.purpose is Purpose.ENTRY
-        self._count_ours(event.fill.ticker, signed, is_entry=is_entry)
+        self._count_ours(event.fill.ticker, signed, after, is_entry=is_entry)
         if intent is None or intent.purpose is Purpose.ENTRY or self.is_by_hand(event.fill.ticker):
             return
         if before * after < 0 or abs(after) > abs(before):
             self.broken.append(f"sign: an exit took {event.fill.ticker} from {before} to {after}")
 
-    def _count_ours(self, ticker: MarketTicker, signed: int, *, is_entry: bool) -> None:
+    def _count_ours(self, ticker: MarketTicker, signed: int, after: int, *, is_entry: bool) -> None:
         """What a person sold of it is not ours any more, also when they buy it back.
 
-        Where a person's sale and our resting take-profit meet, one of them goes through zero:
-        no order that rests can be told to reduce only. What is held then is not ours to protect.
+        Nor is what they had sold before we bought: the account holds that much less. Where a
+        person's sale and our resting take-profit meet, one of them goes through zero: no order
+        that rests can be told to reduce only. What is held then is not ours to protect.
         """
         ours = self.ours[ticker]
         if is_entry:
             self.ours[ticker] = ours + signed
         elif ours * signed < 0:
             self.ours[ticker] = ours + signed if abs(signed) < abs(ours) else 0
+        lowest, highest = min(0, after), max(0, after)
+        self.ours[ticker] = min(highest, max(lowest, self.ours[ticker]))
 
     # --- the market -------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from bot.domain.events import (
     Role,
     StateLoaded,
 )
-from bot.domain.ids import ClientOrderId, EventTicker, MarketTicker, OrderId
+from bot.domain.ids import ClientOrderId, EventTicker, FillId, MarketTicker, OrderId
 from bot.domain.market import MarketStatus
 from bot.domain.money import Money, Quantity
 from bot.domain.orders import BookSide, Order, OrderStatus, Purpose, Settlement
@@ -71,6 +71,21 @@ def test_the_state_is_loaded_once() -> None:
     desk = leading()
     with pytest.raises(InvariantBroken):
         desk.put(StateLoaded(received_us=desk.now_us, state=desk.store.state()))
+
+
+def test_what_is_heard_before_the_stored_state_is_known_is_left_for_the_first_comparison() -> None:
+    desk = leading()
+    entry = desk.bought()
+    profit = desk.accept()
+    after = successor_of(desk)
+    after.role(Role.ACTIVATING)
+    after.execute(profit, 500)
+    assert FillId("f2") not in after.store.fills, "nothing is booked onto positions not yet read"
+    after.lead()
+    [bracket] = after.engine.world.desk.open()
+    assert bracket.held == after.store.positions[TICKER].quantity == entry.quantity - 500
+    assert after.engine.world.doubtful == {}
+    assert not after.told_of(NoticeKind.FOREIGN_ACTIVITY)
 
 
 def test_an_entry_of_the_dead_process_is_found_and_cancelled_under_the_new_epoch() -> None:
