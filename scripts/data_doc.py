@@ -91,6 +91,11 @@ GROUPS: dict[str, dict[str, str]] = {
         "ingest_state": "How far reading has come: `last_discovery_ts`, `last_min_close_ts`, and "
         "a cursor for each market (`backfill_last_ts:<ticker>:<minutes>`, "
         "`backfill_trades:<ticker>`).",
+        "exchange_states": "How the exchange was found, minute by minute: consecutive looks that "
+        "agree are one row, and what nobody looked at is in none.",
+        "exchange_closures": "When the exchange's schedule says that it does not trade.",
+        "gap_repairs": "What was fetched later for something missing, or why nothing could be. "
+        "A snapshot or order book of a past hour never can.",
     },
 }
 
@@ -101,7 +106,10 @@ VIEWS = {
     "daily_performance": "Closed positions by trading day (New York): count, wins, result, fees.",
     "active_positions": "What is held now, with strategy, stop and target.",
     "recent_errors": "Errors of the table `logs`, newest first.",
-    "missing_hours": "Hours without a snapshot between the first and the last, with the reason.",
+    "missing_hours": "Hours without a snapshot between the first and the last, with the reason "
+    "(the words of `python -m bot gaps`).",
+    "missing_markets": "Markets without a snapshot in an hour in which others have one, though "
+    "they have one before and one after.",
     "command_history": "The audit with readable times, newest first.",
     "active_markets": "Markets that traded when they were last seen.",
 }

@@ -269,6 +269,8 @@ TABLES: dict[str, dict[str, str]] = {
         "finished_us": "when it ended",
         "progress_json": "how far each series was read, to resume from",
         "error": "why it was no success",
+        "filter_fingerprint": "names what it was told to collect: another one is another filter; "
+        "empty for cycles of builds before it",
     },
     "status": {
         "key": "name of the fact",
@@ -355,7 +357,11 @@ VIEWS: dict[str, dict[str, str]] = {
     },
     "missing_hours": {
         "snapshot_hour_utc": "the hour",
-        "reason": "outcome of its last cycle, or `no cycle ran`",
+        "reason": "why: the bot, the database, the exchange, or what became of the cycle",
+        "error": "the last cycle's own error",
+    },
+    "missing_markets": {
+        "snapshot_hour_utc": "the hour",
     },
     "active_markets": {
         "close_time": "when it closes, as text",

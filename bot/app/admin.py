@@ -5,7 +5,6 @@ Nothing here takes the host lock: it must work while the bot runs.
 
 from dataclasses import asdict, dataclass
 
-from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.leases import SqlLeaseStore
 from bot.adapters.storage.migrations import check as check_schema
 from bot.adapters.storage.migrations import code_version
@@ -19,34 +18,11 @@ from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.basics import open_database, open_existing_database, real_means
 from bot.app.settings import BotSettings
 from bot.app.staleness import judge_staleness
-from bot.collect.gaps import GapReport, find_gaps, gap_lines
-from bot.domain.ids import InstanceId, SeriesTicker
+from bot.domain.ids import InstanceId
 from bot.domain.leadership import InstanceRow, Roster
-from bot.kit.times import HOUR_US, format_seconds, hour_key
+from bot.kit.times import format_seconds
 
 _INSTANCES_SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GapAnswer:
-    """Gaps for people and for machines."""
-
-    report: GapReport
-
-    @property
-    def has_gaps(self) -> bool:
-        """Whether an hour is missing."""
-        return bool(self.report.missing)
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """For ``--json``."""
-        return asdict(self.report)
-
-    @property
-    def lines(self) -> list[str]:
-        """For people."""
-        return gap_lines(self.report)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,24 +60,6 @@ async def read_status(settings: BotSettings) -> dict[str, object]:
         "positions_closed": totals.brackets_closed,
         "schema": schema.value,
     }
-
-
-async def read_gaps(settings: BotSettings, *, hours: int | None, series: str | None) -> GapAnswer:
-    """Missing hours, over everything stored or the last ``hours`` finished ones."""
-    now_us = real_means().clock.now_us()
-    window = {}
-    if hours is not None:
-        window = {
-            "first_hour": hour_key(now_us - hours * HOUR_US),
-            "last_hour": hour_key(now_us - HOUR_US),
-        }
-    async with open_existing_database(settings) as database:
-        report = await find_gaps(
-            SqlCollectionStore(database),
-            series=SeriesTicker(series) if series else None,
-            **window,
-        )
-    return GapAnswer(report=report)
 
 
 async def migrate(settings: BotSettings) -> dict[str, object]:

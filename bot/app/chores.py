@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from bot.adapters.storage.collection import SqlCollectionStore
+from bot.adapters.storage.gaps import SqlGapStore
 from bot.adapters.storage.jobs import SqlJobRunStore
 from bot.adapters.storage.logs import SqlLogs
 from bot.app.backups import make_backup
@@ -46,7 +47,8 @@ class Chores:
             means.clock,
             means.ids,
         )
-        self._gaps = GapCheck(self._collection, means.clock, self._on_gaps)
+        facts = SqlGapStore(running.parts.database)
+        self._gaps = GapCheck(self._collection, facts, means.clock, self._on_gaps)
         self._collect_failed = False
 
     def service(self) -> LeaderJobs:

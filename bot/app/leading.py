@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from bot.adapters.paper.exchange import PaperExchange
 from bot.adapters.paper.feed import PaperFeed
 from bot.adapters.paper.settings import PaperSettings
+from bot.adapters.storage.gaps import SqlGapStore
 from bot.adapters.storage.paper import SqlPaperJournal
 from bot.adapters.telegram.client import open_bot
 from bot.adapters.telegram.inbound import InboundParts, TelegramInbound
@@ -22,6 +23,7 @@ from bot.app.running import Running
 from bot.app.settings import BotSettings
 from bot.app.trading import TradingDesk
 from bot.app.watch import OperatorWatch
+from bot.collect.exchange_watch import ExchangeWatch
 from bot.console.access import AccessSettings, Doorkeeper
 from bot.console.confirmations import Confirmations
 from bot.console.dispatch import Console
@@ -59,12 +61,16 @@ class Leading:
                 yield (*console, *desk.services())
                 return
             chores = Chores(running, operator, tenure.epoch).service()
-            watch = OperatorWatch(running, operator)
+            watches = (OperatorWatch(running, operator), self._exchange_watch())
             if desk is None:
-                yield (*console, watch, _Confirmation(running, tenure), chores)
+                yield (*console, *watches, _Confirmation(running, tenure), chores)
             else:
                 after = _After(desk.activation.done, chores)
-                yield (*console, watch, after, *desk.services())
+                yield (*console, *watches, after, *desk.services())
+
+    def _exchange_watch(self) -> ExchangeWatch:
+        parts = self._running.parts
+        return ExchangeWatch(parts.exchange, SqlGapStore(parts.database), parts.means.clock)
 
     def _market(self) -> tuple[Exchange, MarketFeed]:
         running = self._running

@@ -11,6 +11,7 @@ from typing import TypedDict
 
 from bot import __version__
 from bot.adapters.storage.collection import SqlCollectionStore
+from bot.adapters.storage.gaps import SqlGapStore
 from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.backups import make_backup
@@ -97,6 +98,7 @@ class BotOperator:
         self._desk = desk
         self._trading = SqlTradingStore(running.parts.database, running.scope)
         self._collection = SqlCollectionStore(running.parts.database)
+        self._gap_facts = SqlGapStore(running.parts.database)
         self._roll = InstanceRoll(running)
 
     # --- acts -------------------------------------------------------------------------------
@@ -337,7 +339,7 @@ class BotOperator:
 
     async def gaps(self) -> GapsView:
         """See ``Operator.gaps``."""
-        report = await find_gaps(self._collection)
+        report = await find_gaps(self._collection, self._gap_facts)
         missing = tuple(
             hour for gap in report.gaps for hour in hours_between(gap.first_hour, gap.last_hour)
         )

@@ -1,4 +1,4 @@
-"""Commands about stored data: status, gaps, decisions, migrate, instances."""
+"""Commands about stored data: status, decisions, migrate, instances."""
 
 import asyncio
 
@@ -18,24 +18,6 @@ def status(settings: BotSettings, *, as_json: bool) -> int:
     """Show who leads, why it does or does not trade, and how collecting fares."""
     show(asyncio.run(admin.read_status(settings)), as_json=as_json)
     return ExitCode.DONE
-
-
-@click.command("gaps")
-@click.option("--hours", type=click.IntRange(1, 24 * 366), help="Only the last so many hours.")
-@click.option("--series", metavar="TICKER", help="Only this series, e.g. KXCPI.")
-@json_option
-@with_settings
-def collect_gaps(
-    settings: BotSettings, *, hours: int | None, series: str | None, as_json: bool
-) -> int:
-    """List the hours that were not collected, and why. Exits 1 if there are any."""
-    report = asyncio.run(admin.read_gaps(settings, hours=hours, series=series))
-    if as_json:
-        show(report.facts, as_json=True)
-    else:
-        for line in report.lines:
-            click.echo(line)
-    return ExitCode.FAILED if report.has_gaps else ExitCode.DONE
 
 
 @click.command()

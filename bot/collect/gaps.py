@@ -2,45 +2,30 @@
 
 An hour is missing when nothing was stored for it. An hour whose complete cycle
 found no open market has nothing to store and is not missing. The reason comes
-from the last cycle of the hour; an hour without any cycle says so.
+from the last cycle of the hour and from what is known of the time around it.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeAlias
 
+from bot.collect.gap_reasons import (
+    Circumstances,
+    GapReason,
+    filters_by_series,
+    reason_of_hour,
+)
 from bot.domain.ids import SeriesTicker
 from bot.kit.clock import Clock
 from bot.kit.times import HOUR_US, hour_key, parse_rfc3339
 from bot.ports.collection import CollectionStore, Cycle, CycleOutcome
+from bot.ports.gaps import GapStore
 
 logger = logging.getLogger(__name__)
 
 _CHECKED_UP_TO = "last_gap_check_hour"
 _CHECKED_HOURS_MAX = 30 * 24
-
-
-class GapReason(StrEnum):
-    """Why an hour is missing."""
-
-    NO_CYCLE = "no cycle ran"
-    FAILED = "the cycle failed"
-    PARTIAL = "the cycle was partial"
-    INTERRUPTED = "the cycle was interrupted"
-    RUNNING = "the cycle is still running"
-    NOT_COLLECTED = "the series was not collected"
-    LOST = "the cycle was complete but its rows are gone"
-
-
-_REASONS = {
-    CycleOutcome.FAILED: GapReason.FAILED,
-    CycleOutcome.PARTIAL: GapReason.PARTIAL,
-    CycleOutcome.INTERRUPTED: GapReason.INTERRUPTED,
-    CycleOutcome.RUNNING: GapReason.RUNNING,
-    CycleOutcome.COMPLETE: GapReason.LOST,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +57,7 @@ OnGaps: TypeAlias = Callable[[GapReport], Awaitable[None]]
 
 async def find_gaps(
     store: CollectionStore,
+    facts: GapStore,
     *,
     first_hour: str | None = None,
     last_hour: str | None = None,
@@ -88,12 +74,26 @@ async def find_gaps(
     stored = await store.snapshot_hours(first, last, series)
     cycles = await store.cycles(first, last)
     missing = missing_hours(first, last, stored, cycles, series=series)
+    known = await circumstances(facts, first, last, cycles)
     return GapReport(
         first_hour=first,
         last_hour=last,
         expected=sum(1 for _ in hours_between(first, last)),
         missing=len(missing),
-        gaps=tuple(_grouped(missing, cycles, series)),
+        gaps=tuple(_grouped(missing, cycles, series, known)),
+    )
+
+
+async def circumstances(
+    facts: GapStore, first: str, last: str, cycles: Sequence[Cycle]
+) -> Circumstances:
+    """What explains gaps between two hours, both included."""
+    from_us, to_us = parse_rfc3339(first), parse_rfc3339(last) + HOUR_US
+    return Circumstances(
+        spells=await facts.spells(from_us, to_us),
+        closures=await facts.closures(from_us, to_us),
+        lives=await facts.lives(from_us, to_us),
+        filters=filters_by_series(cycles),
     )
 
 
@@ -121,11 +121,18 @@ class GapCheck:
     """The hourly check: every finished hour is looked at once, also across restarts."""
 
     def __init__(
-        self, store: CollectionStore, clock: Clock, on_gaps: OnGaps, *, lookback_hours: int = 24
+        self,
+        store: CollectionStore,
+        facts: GapStore,
+        clock: Clock,
+        on_gaps: OnGaps,
+        *,
+        lookback_hours: int = 24,
     ) -> None:
         if not 1 <= lookback_hours <= _CHECKED_HOURS_MAX:
             raise ValueError(f"lookback_hours: set it between 1 and {_CHECKED_HOURS_MAX}")
         self._store = store
+        self._facts = facts
         self._clock = clock
         self._on_gaps = on_gaps
         self._lookback_hours = lookback_hours
@@ -139,7 +146,7 @@ class GapCheck:
         now_us = self._clock.now_us()
         last = hour_key(now_us - HOUR_US)
         first = await self._first_hour(now_us)
-        report = await find_gaps(self._store, first_hour=first, last_hour=last)
+        report = await find_gaps(self._store, self._facts, first_hour=first, last_hour=last)
         if report.gaps:
             logger.warning("gap in snapshots", extra={"hours": report.missing, "first": first})
             await self._on_gaps(report)
@@ -183,30 +190,29 @@ def _found_no_market(cycle: Cycle, series: SeriesTicker | None) -> bool:
 
 
 def _grouped(
-    missing: Sequence[str], cycles: Sequence[Cycle], series: SeriesTicker | None
+    missing: Sequence[str],
+    cycles: Sequence[Cycle],
+    series: SeriesTicker | None,
+    known: Circumstances,
 ) -> Iterator[Gap]:
     last_cycle = {cycle.snapshot_hour_utc: cycle for cycle in cycles}
     gap: Gap | None = None
     for hour in missing:
-        one = _gap_of(hour, last_cycle.get(hour), series)
+        reason = reason_of_hour(hour, last_cycle.get(hour), series, known)
+        one = Gap(
+            series=series,
+            first_hour=hour,
+            last_hour=hour,
+            hours=1,
+            reason=reason.kind,
+            error=reason.detail,
+        )
         joined = gap and _joined(gap, one)
         if gap is not None and joined is None:
             yield gap
         gap = joined or one
     if gap is not None:
         yield gap
-
-
-def _gap_of(hour: str, cycle: Cycle | None, series: SeriesTicker | None) -> Gap:
-    reason, error = GapReason.NO_CYCLE, None
-    if cycle is not None:
-        reason, error = _REASONS[cycle.outcome], cycle.error
-    if cycle is not None and series is not None:
-        own = next((each for each in cycle.progress if each.series == series), None)
-        error = own.failure if own else None
-        if own is None and cycle.outcome in (CycleOutcome.COMPLETE, CycleOutcome.PARTIAL):
-            reason = GapReason.NOT_COLLECTED
-    return Gap(series=series, first_hour=hour, last_hour=hour, hours=1, reason=reason, error=error)
 
 
 def _joined(gap: Gap, following: Gap) -> Gap | None:

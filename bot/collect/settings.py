@@ -1,5 +1,7 @@
 """What the collect cycle is told: which series, how fast, and where its reports go."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,12 @@ class CollectSettings:
     outages_max: int = 5
     deadline_s: int = 1_800
     reports_kept: int = 720
+
+    @property
+    def fingerprint(self) -> str:
+        """Names what is collected: equal for equal filters, in whatever order they are written."""
+        told = json.dumps({"series": sorted(self.series)}, separators=(",", ":"))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def __post_init__(self) -> None:
         if not self.series:

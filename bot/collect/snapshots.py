@@ -76,6 +76,7 @@ class Collector:
             attempt=1,
             outcome=CycleOutcome.RUNNING,
             started_us=now_us,
+            filter_fingerprint=self._settings.fingerprint,
         )
         try:
             cycle = await self._store.open_cycle(fresh)

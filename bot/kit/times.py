@@ -23,7 +23,7 @@ def parse_rfc3339(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} names no zone")
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return to_us(moment)
 
 
 def format_rfc3339(at_us: int) -> str:
@@ -49,3 +49,8 @@ def hour_key(at_us: int) -> str:
 def to_datetime(at_us: int) -> datetime:
     """An aware UTC datetime."""
     return _EPOCH + timedelta(microseconds=at_us)
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds UTC of an aware moment, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

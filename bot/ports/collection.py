@@ -72,7 +72,11 @@ class SeriesProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycle:
-    """One collect cycle as stored. ``inserted`` counts rows really inserted."""
+    """One collect cycle as stored. ``inserted`` counts rows really inserted.
+
+    ``filter_fingerprint`` names what it was told to collect: cycles with another one had another
+    filter. Empty for cycles of builds that did not store it.
+    """
 
     cycle_id: str
     mode: str
@@ -84,6 +88,7 @@ class Cycle:
     progress: tuple[SeriesProgress, ...] = ()
     finished_us: int | None = None
     error: str | None = None
+    filter_fingerprint: str | None = None
 
     @property
     def scanned(self) -> int:
@@ -102,8 +107,8 @@ class CollectionStore(Protocol):
     async def open_cycle(self, fresh: Cycle) -> Cycle:
         """Take over the unfinished cycle of ``fresh``'s mode and hour, else store ``fresh``.
 
-        A cycle taken over comes back with its attempt raised. Unfinished cycles
-        of earlier hours become ``interrupted``.
+        A cycle taken over comes back with its attempt raised and ``fresh``'s filter. Unfinished
+        cycles of earlier hours become ``interrupted``.
         """
         ...
 

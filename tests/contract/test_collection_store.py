@@ -204,3 +204,11 @@ async def test_pages_saved_together_are_all_counted(store) -> None:
             group.create_task(store.save_page(cycle, page, []))
     [stored] = await store.cycles(HOUR, HOUR)
     assert stored.inserted == 120
+
+
+async def test_a_cycle_keeps_the_filter_of_its_last_attempt(store) -> None:
+    await store.open_cycle(replace(fresh(), filter_fingerprint="one"))
+    [opened] = await store.cycles(HOUR, HOUR)
+    assert opened.filter_fingerprint == "one"
+    taken = await store.open_cycle(replace(fresh("c2"), filter_fingerprint="two"))
+    assert (taken.cycle_id, taken.attempt, taken.filter_fingerprint) == ("c1", 2, "two")

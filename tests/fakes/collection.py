@@ -52,7 +52,11 @@ class MemoryCollectionStore:
             if cycle.mode != fresh.mode or cycle.outcome is not CycleOutcome.RUNNING:
                 continue
             if cycle.snapshot_hour_utc == fresh.snapshot_hour_utc:
-                taken = replace(cycle, attempt=cycle.attempt + 1)
+                taken = replace(
+                    cycle,
+                    attempt=cycle.attempt + 1,
+                    filter_fingerprint=fresh.filter_fingerprint,
+                )
                 self.stored_cycles[cycle.cycle_id] = taken
                 return taken
             if cycle.snapshot_hour_utc < fresh.snapshot_hour_utc:

@@ -17,7 +17,7 @@ from bot.adapters.kalshi.rest import CREATE_ORDER_PATH, Call, CallCounter, Reply
 from bot.adapters.kalshi.settings import Hosts, RestSettings, StreamSettings
 from bot.adapters.kalshi.signing import Signer
 from bot.adapters.kalshi.socket import StreamSocket
-from bot.adapters.kalshi.wire import account, events, limits, markets, requests
+from bot.adapters.kalshi.wire import account, events, limits, markets, requests, schedule
 from bot.adapters.kalshi.wire.account import Page
 from bot.adapters.kalshi.wire.requests import Params
 from bot.domain.errors import (
@@ -51,6 +51,7 @@ from bot.ports.exchange import (
     MarketPage,
     MarketQuery,
 )
+from bot.ports.gaps import Closure
 
 T = TypeVar("T")
 
@@ -146,6 +147,11 @@ class KalshiExchange:
             return markets.read_status(reply.body, reply.server_us)
         except InvalidMessage as error:
             raise ExchangeUnavailable(f"no status in an HTTP {reply.status}: {error}") from error
+
+    async def planned_closures(self, from_us: int, to_us: int) -> Sequence[Closure]:
+        """See :meth:`bot.ports.gaps.ExchangeHours.planned_closures`."""
+        reply = await self._public("/exchange/schedule")
+        return schedule.read_closures(reply.body, from_us, to_us)
 
     async def market_page(
         self, query: MarketQuery, cursor: str = "", limit: int = 1000

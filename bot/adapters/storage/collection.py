@@ -77,15 +77,15 @@ CLOSE_EARLIER_CYCLES = text(
 )
 
 TAKE_CYCLE_OVER = text(
-    "UPDATE collect_cycles SET attempt = attempt + 1"
+    "UPDATE collect_cycles SET attempt = attempt + 1, filter_fingerprint = :filter_fingerprint"
     " WHERE mode = :mode AND snapshot_hour_utc = :hour AND outcome = 'running' RETURNING *"
 )
 
 INSERT_CYCLE = text(
     "INSERT INTO collect_cycles (cycle_id, mode, snapshot_hour_utc, attempt, outcome, scanned,"
-    " inserted, errors, started_us, progress_json)"
+    " inserted, errors, started_us, progress_json, filter_fingerprint)"
     " VALUES (:cycle_id, :mode, :hour, :attempt, 'running', :scanned, :inserted, :errors,"
-    " :started_us, :progress_json)"
+    " :started_us, :progress_json, :filter_fingerprint)"
     " ON CONFLICT (mode, snapshot_hour_utc) WHERE outcome = 'running' DO NOTHING"
 )
 
@@ -154,7 +154,11 @@ class SqlCollectionStore:
 
     async def open_cycle(self, fresh: Cycle) -> Cycle:
         """See the port."""
-        key = {"mode": fresh.mode, "hour": fresh.snapshot_hour_utc}
+        key = {
+            "mode": fresh.mode,
+            "hour": fresh.snapshot_hour_utc,
+            "filter_fingerprint": fresh.filter_fingerprint,
+        }
         new = key | _counts(fresh) | {"inserted": 0, "started_us": fresh.started_us}
         async with self._database.begin() as connection:
             await connection.execute(CLOSE_EARLIER_CYCLES, key | {"at_us": fresh.started_us})
@@ -280,6 +284,7 @@ def _cycle_of(row: RowMapping) -> Cycle:
         progress=tuple(SeriesProgress(**each) for each in progress),
         finished_us=row["finished_us"],
         error=row["error"],
+        filter_fingerprint=row["filter_fingerprint"],
     )
 
 

@@ -26,14 +26,14 @@ from sqlalchemy import (
     text,
 )
 
-from bot.adapters.storage import tables_market
+from bot.adapters.storage import tables_gaps, tables_market
 from bot.adapters.storage.schema import ROW_ID
 from bot.adapters.storage.schema import metadata as _metadata
 from bot.adapters.storage.sql_terms import DOLLARS, READABLE_TIME, dollars, readable_time
 
 metadata = _metadata
 # The venue's own facts have modules of their own; naming them here makes their tables ours.
-PARTS = (tables_market,)
+PARTS = (tables_gaps, tables_market)
 
 # --- schema and leadership ------------------------------------------------------------------
 
@@ -438,6 +438,8 @@ collect_cycles = Table(
     Column("finished_us", BigInteger),
     Column("progress_json", Text, nullable=False),
     Column("error", Text),
+    # A change of it explains why a series is missing from some hours.
+    Column("filter_fingerprint", Text),
     Index(None, "snapshot_hour_utc"),
     # Two runs that open the same hour at once: one inserts, the other takes over.
     Index(

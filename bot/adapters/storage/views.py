@@ -15,6 +15,7 @@ VIEW_NAMES = (
     "active_positions",
     "recent_errors",
     "missing_hours",
+    "missing_markets",
     "command_history",
     "active_markets",
 )
@@ -29,6 +30,7 @@ def create_views(dialect: str) -> list[str]:
         _active_positions(dialect),
         _recent_errors(dialect),
         _missing_hours(dialect),
+        _missing_markets(dialect),
         _command_history(dialect),
         _active_markets(dialect),
     ]
@@ -160,28 +162,81 @@ FROM logs WHERE level IN ('ERROR', 'CRITICAL') ORDER BY at_us DESC, id DESC"""
 
 
 def _missing_hours(dialect: str) -> str:
-    """Hours without a snapshot between the first and the last, with the last cycle's outcome."""
+    """Hours without a snapshot between the first and the last, with the reason.
+
+    The words and their order are those of ``bot.collect.gap_reasons``.
+    """
     if dialect == "sqlite":
         following = "strftime('%Y-%m-%dT%H:00:00Z', hour, '+1 hour')"
+        micros = "CAST(strftime('%s', hour) AS INTEGER) * 1000000"
     else:
         # The zone of the session must not move the hour.
+        moment = "to_timestamp(hour || '+00', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"TZH')"
         following = (
-            "to_char(to_timestamp(hour || '+00', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"TZH')"
-            " AT TIME ZONE 'UTC' + interval '1 hour', 'YYYY-MM-DD\"T\"HH24\":00:00Z\"')"
+            f"to_char({moment} AT TIME ZONE 'UTC' + interval '1 hour',"
+            ' \'YYYY-MM-DD"T"HH24":00:00Z"\')'
         )
+        micros = f"CAST(extract(epoch FROM {moment}) AS BIGINT) * 1000000"
     return f"""
 CREATE VIEW missing_hours AS
 WITH RECURSIVE hours(hour, final) AS (
   SELECT min(snapshot_hour_utc), max(snapshot_hour_utc) FROM market_snapshots
   UNION ALL
   SELECT {following}, final FROM hours WHERE hour < final
+), missing AS (
+  SELECT hour, {micros} AS hour_us,
+    (SELECT cycle_id FROM collect_cycles c WHERE c.snapshot_hour_utc = hours.hour
+     ORDER BY c.started_us DESC, c.cycle_id DESC LIMIT 1) AS cycle_id
+  FROM hours WHERE hour IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM market_snapshots m WHERE m.snapshot_hour_utc = hours.hour)
+), told AS (
+  SELECT m.hour, m.hour_us, c.outcome, c.error, c.started_us AS from_us,
+    coalesce(c.finished_us, c.started_us + 3600000000) AS to_us
+  FROM missing m LEFT JOIN collect_cycles c ON c.cycle_id = m.cycle_id
+), cut AS (
+  SELECT t.*,
+    EXISTS (SELECT 1 FROM exchange_states s WHERE s.state = 'closed'
+      AND s.since_us <= t.to_us AND s.until_us >= t.from_us) AS is_closed,
+    EXISTS (SELECT 1 FROM exchange_states s WHERE s.state = 'unreachable'
+      AND s.since_us <= t.to_us AND s.until_us >= t.from_us)
+      OR coalesce(t.error, '') LIKE '%ExchangeUnavailable%'
+      OR coalesce(t.error, '') LIKE '%does not answer%' AS is_cut_off,
+    EXISTS (SELECT 1 FROM exchange_closures e
+      WHERE e.start_us <= t.to_us AND e.end_us >= t.from_us) AS is_planned
+  FROM told t
 )
-SELECT hour AS snapshot_hour_utc, coalesce(
-  (SELECT outcome FROM collect_cycles c WHERE c.snapshot_hour_utc = hours.hour
-   ORDER BY c.started_us DESC LIMIT 1), 'no cycle ran') AS reason
-FROM hours WHERE hour IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM market_snapshots m WHERE m.snapshot_hour_utc = hours.hour)
-ORDER BY hour"""
+SELECT hour AS snapshot_hour_utc, CASE
+  WHEN outcome IS NULL THEN CASE WHEN EXISTS (SELECT 1 FROM bot_instances i
+      WHERE i.started_us < hour_us + 3600000000
+        AND coalesce(i.stopped_us, i.heartbeat_us) >= hour_us)
+    THEN 'no instance collected: stand-by or hand-over' ELSE 'the bot was not running' END
+  WHEN outcome = 'complete' THEN 'the cycle was complete but its rows are gone'
+  WHEN error LIKE 'database:%' THEN 'the database was away'
+  WHEN is_closed OR (is_cut_off AND is_planned) THEN 'the exchange was closed'
+  WHEN is_cut_off THEN 'the exchange did not answer'
+  WHEN outcome = 'running' THEN 'the cycle is still running'
+  WHEN outcome = 'failed' THEN 'the cycle failed'
+  ELSE 'the cycle was ' || outcome END AS reason, error
+FROM cut ORDER BY hour"""
+
+
+def _missing_markets(dialect: str) -> str:
+    """Markets without a snapshot in an hour that has some, with one before and one after."""
+    del dialect
+    return """
+CREATE VIEW missing_markets AS
+WITH hours AS (
+  SELECT snapshot_hour_utc, row_number() OVER (ORDER BY snapshot_hour_utc) AS n
+  FROM (SELECT DISTINCT snapshot_hour_utc FROM market_snapshots) AS held
+), seen AS (
+  SELECT m.market_id, m.series_ticker, h.n,
+    lag(h.n) OVER (PARTITION BY m.market_id ORDER BY h.n) AS before
+  FROM market_snapshots m JOIN hours h ON h.snapshot_hour_utc = m.snapshot_hour_utc
+)
+SELECT h.snapshot_hour_utc, s.market_id, s.series_ticker
+FROM seen s JOIN hours h ON h.n > s.before AND h.n < s.n
+WHERE s.n - s.before > 1
+ORDER BY h.snapshot_hour_utc, s.market_id"""
 
 
 def _command_history(dialect: str) -> str:

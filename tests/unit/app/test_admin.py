@@ -11,6 +11,7 @@ from bot.adapters.storage.leases import SqlLeaseStore
 from bot.adapters.storage.messages import SqlInbox
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app import admin, orders
+from bot.app.gaps import GapQuestion, read_gaps
 from bot.app.settings import BotSettings
 from bot.domain.errors import ActivationRefused, ConfigurationFault, StorageUnavailable
 from bot.domain.ids import Epoch, InstanceId, Scope
@@ -37,7 +38,7 @@ async def test_status_reads_from_the_database_alone(settings: BotSettings) -> No
 async def test_reading_creates_no_database(tmp_path: Path) -> None:
     path = tmp_path / "none.sqlite"
     with pytest.raises(StorageUnavailable, match="no database"):
-        await admin.read_gaps(settings_at(f"sqlite:///{path}", tmp_path), hours=None, series=None)
+        await read_gaps(settings_at(f"sqlite:///{path}", tmp_path), GapQuestion())
     assert not path.exists()
 
 

@@ -52,6 +52,8 @@ def test_what_needs_no_command_loads_none(arguments: list[str]) -> None:
         (["run", "now"], "unexpected extra argument"),
         (["backup", "--config", "/"], "'/' is a directory"),
         (["gaps", "--hours", "zero"], "'zero' is not a valid integer range"),
+        (["gaps", "--since", "yesterday"], "'yesterday' is no day or time; write 2026-11-21"),
+        (["gaps", "--since", "2026-11-21", "--hours", "3"], "exclude each other"),
         (["reset-breaker"], "Missing argument 'NAME'"),
         (["instances", "--activate", "x", "--deactivate-all"], "exclude each other"),
     ],

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.collect.gap_reasons import GapReason
 from bot.collect.gaps import (
     GapCheck,
-    GapReason,
     find_gaps,
     gap_lines,
     hours_between,
@@ -19,6 +19,7 @@ from bot.kit.times import HOUR_US, hour_key, parse_rfc3339
 from bot.ports.collection import Cycle, CycleOutcome, SeriesProgress, Snapshot
 from tests.fakes.clock import ManualClock
 from tests.fakes.collection import MemoryCollectionStore
+from tests.fakes.gaps import MemoryGapStore
 
 FED, CPI = SeriesTicker("KXFED"), SeriesTicker("KXCPI")
 
@@ -48,6 +49,7 @@ def snapshot(number: int, series: SeriesTicker = FED) -> Snapshot:
 class Bench:
     def __init__(self, *stored: int) -> None:
         self.store = MemoryCollectionStore()
+        self.facts = MemoryGapStore(self.store)
         for number in stored:
             self.add(number)
 
@@ -76,16 +78,16 @@ def read(series: SeriesTicker, scanned: int, failure: str | None = None) -> Seri
 
 
 async def test_nothing_stored_has_no_gaps() -> None:
-    report = await find_gaps(Bench().store)
+    report = await find_gaps(Bench().store, MemoryGapStore())
     assert (report.expected, report.missing, report.gaps) == (0, 0, ())
     assert gap_lines(report) == ["no snapshots yet"]
 
 
 async def test_hours_without_a_cycle_are_one_gap() -> None:
-    report = await find_gaps(Bench(0, 1, 5, 6).store)
+    report = await find_gaps(Bench(0, 1, 5, 6).store, MemoryGapStore())
     [gap] = report.gaps
     assert (gap.first_hour, gap.last_hour, gap.hours) == (hour(2), hour(4), 3)
-    assert gap.reason is GapReason.NO_CYCLE
+    assert gap.reason is GapReason.NOT_RUNNING
     assert (report.expected, report.missing) == (7, 3)
 
 
@@ -101,7 +103,7 @@ async def test_hours_without_a_cycle_are_one_gap() -> None:
 async def test_the_reason_is_the_hours_cycle(outcome, reason) -> None:
     bench = Bench(0, 2)
     bench.ran(1, outcome, read(FED, 0, "504"), error="KXFED: 504")
-    [gap] = (await find_gaps(bench.store)).gaps
+    [gap] = (await find_gaps(bench.store, bench.facts)).gaps
     assert (gap.reason, gap.error) == (reason, "KXFED: 504")
 
 
@@ -109,31 +111,31 @@ async def test_the_last_of_several_cycles_is_the_reason() -> None:
     bench = Bench(0, 2)
     bench.ran(1, CycleOutcome.INTERRUPTED)
     bench.ran(1, CycleOutcome.FAILED, error="down")
-    [gap] = (await find_gaps(bench.store)).gaps
+    [gap] = (await find_gaps(bench.store, bench.facts)).gaps
     assert (gap.reason, gap.error) == (GapReason.FAILED, "down")
 
 
 async def test_different_reasons_are_different_gaps() -> None:
     bench = Bench(0, 4)
     bench.ran(2, CycleOutcome.FAILED, error="down")
-    gaps = (await find_gaps(bench.store)).gaps
+    gaps = (await find_gaps(bench.store, bench.facts)).gaps
     assert [(gap.hours, gap.reason) for gap in gaps] == [
-        (1, GapReason.NO_CYCLE),
+        (1, GapReason.NOT_RUNNING),
         (1, GapReason.FAILED),
-        (1, GapReason.NO_CYCLE),
+        (1, GapReason.NOT_RUNNING),
     ]
 
 
 async def test_an_hour_in_which_no_market_was_open_is_not_missing() -> None:
     bench = Bench(0, 2)
     bench.ran(1, CycleOutcome.COMPLETE, read(FED, 0))
-    assert (await find_gaps(bench.store)).gaps == ()
+    assert (await find_gaps(bench.store, bench.facts)).gaps == ()
 
 
 async def test_rows_that_a_complete_cycle_stored_and_that_are_gone_are_missing() -> None:
     bench = Bench(0, 2)
     bench.ran(1, CycleOutcome.COMPLETE, read(FED, 5))
-    [gap] = (await find_gaps(bench.store)).gaps
+    [gap] = (await find_gaps(bench.store, bench.facts)).gaps
     assert gap.reason is GapReason.LOST
 
 
@@ -143,8 +145,8 @@ async def test_a_series_has_gaps_of_its_own() -> None:
         bench.add(number, CPI)
     bench.ran(1, CycleOutcome.PARTIAL, read(FED, 3), read(CPI, 0, "504"), error="KXCPI: 504")
     bench.ran(2, CycleOutcome.COMPLETE, read(FED, 3))
-    assert (await find_gaps(bench.store)).gaps == ()
-    gaps = (await find_gaps(bench.store, series=CPI)).gaps
+    assert (await find_gaps(bench.store, bench.facts)).gaps == ()
+    gaps = (await find_gaps(bench.store, bench.facts, series=CPI)).gaps
     assert [(gap.first_hour, gap.reason, gap.error) for gap in gaps] == [
         (hour(1), GapReason.PARTIAL, "504"),
         (hour(2), GapReason.NOT_COLLECTED, None),
@@ -156,11 +158,13 @@ async def test_a_series_without_open_markets_is_not_missing() -> None:
     for number in (0, 2):
         bench.add(number, CPI)
     bench.ran(1, CycleOutcome.COMPLETE, read(FED, 3), read(CPI, 0))
-    assert (await find_gaps(bench.store, series=CPI)).gaps == ()
+    assert (await find_gaps(bench.store, bench.facts, series=CPI)).gaps == ()
 
 
 async def test_a_given_window_reaches_beyond_what_is_stored() -> None:
-    report = await find_gaps(Bench(2).store, first_hour=hour(1), last_hour=hour(4))
+    report = await find_gaps(
+        Bench(2).store, MemoryGapStore(), first_hour=hour(1), last_hour=hour(4)
+    )
     assert [(gap.first_hour, gap.last_hour) for gap in report.gaps] == [
         (hour(1), hour(1)),
         (hour(3), hour(4)),
@@ -170,9 +174,9 @@ async def test_a_given_window_reaches_beyond_what_is_stored() -> None:
 async def test_the_lines_say_how_much_and_why() -> None:
     bench = Bench(0, 4)
     bench.ran(3, CycleOutcome.FAILED, error="down")
-    assert gap_lines(await find_gaps(bench.store)) == [
+    assert gap_lines(await find_gaps(bench.store, bench.facts)) == [
         f"3 of 5 hours missing, {hour(0)} to {hour(4)}",
-        f"{hour(1)} to {hour(2)}: 2 h, no cycle ran",
+        f"{hour(1)} to {hour(2)}: 2 h, the bot was not running",
         f"{hour(3)}: 1 h, the cycle failed (down)",
     ]
 
@@ -191,7 +195,7 @@ async def test_gaps_cover_the_missing_hours_without_overlap(stored, failed) -> N
     bench = Bench(*stored)
     for number in failed:
         bench.ran(number, CycleOutcome.FAILED)
-    report = await find_gaps(bench.store)
+    report = await find_gaps(bench.store, bench.facts)
     covered = [each for gap in report.gaps for each in hours_between(gap.first_hour, gap.last_hour)]
     assert covered == sorted(set(covered))
     assert len(covered) == report.missing == sum(gap.hours for gap in report.gaps)
@@ -205,7 +209,7 @@ class Checked(Bench):
         super().__init__(*stored)
         self.clock = ManualClock(parse_rfc3339(hour(now)) + HOUR_US // 6)
         self.reports: list = []
-        self.check = GapCheck(self.store, self.clock, self.take)
+        self.check = GapCheck(self.store, self.facts, self.clock, self.take)
 
     async def take(self, report) -> None:
         self.reports.append(report)
@@ -250,7 +254,7 @@ async def test_a_report_that_could_not_be_made_is_made_again() -> None:
     async def outbox_is_away(_) -> None:
         raise StorageUnavailable("away")
 
-    failing = GapCheck(bench.store, bench.clock, outbox_is_away)
+    failing = GapCheck(bench.store, bench.facts, bench.clock, outbox_is_away)
     with pytest.raises(StorageUnavailable):
         await failing.run()
     await bench.check.run()
@@ -271,4 +275,4 @@ async def test_a_clock_that_was_set_back_reports_nothing_twice() -> None:
 def test_a_lookback_without_bounds_is_refused(hours) -> None:
     bench = Checked(6)
     with pytest.raises(ValueError, match="lookback_hours"):
-        GapCheck(bench.store, bench.clock, bench.take, lookback_hours=hours)
+        GapCheck(bench.store, bench.facts, bench.clock, bench.take, lookback_hours=hours)

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.collect.settings import CollectSettings
+from bot.domain.ids import SeriesTicker
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,10 @@ def test_a_setting_out_of_bounds_is_refused_by_name(wrong, named) -> None:
 
 def test_the_defaults_are_the_macro_series() -> None:
     assert "KXFED" in CollectSettings().series
+
+
+def test_the_fingerprint_names_the_filter_and_nothing_else() -> None:
+    fed, cpi = SeriesTicker("KXFED"), SeriesTicker("KXCPI")
+    both = CollectSettings(series=(fed, cpi)).fingerprint
+    assert both == CollectSettings(series=(cpi, fed), page_limit=5, concurrency=1).fingerprint
+    assert both != CollectSettings(series=(fed,)).fingerprint

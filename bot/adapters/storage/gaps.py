@@ -1,0 +1,242 @@
+"""``GapStore`` on SQLite and PostgreSQL."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+
+from bot.adapters.storage.database import Database
+from bot.domain.ids import InstanceId, MarketTicker, SeriesTicker
+from bot.ports.gaps import (
+    Closure,
+    ClosureKind,
+    ExchangeSpell,
+    ExchangeState,
+    InstanceLife,
+    MarketHole,
+    Repair,
+    RepairOutcome,
+    Unreadable,
+)
+
+PROLONG = text(
+    "UPDATE exchange_states SET until_us = :until_us, resume_us = :resume_us, detail = :detail"
+    " WHERE since_us = (SELECT max(since_us) FROM exchange_states) AND state = :state"
+    " AND until_us >= :earliest_us AND until_us <= :until_us"
+)
+
+BEGIN_SPELL = text(
+    "INSERT INTO exchange_states (since_us, until_us, state, resume_us, detail)"
+    " VALUES (:since_us, :until_us, :state, :resume_us, :detail)"
+    " ON CONFLICT (since_us) DO NOTHING"
+)
+
+SPELLS = text(
+    "SELECT * FROM exchange_states WHERE until_us >= :from_us AND since_us <= :to_us"
+    " ORDER BY since_us"
+)
+
+# What has begun is history, whatever the schedule says later.
+DROP_PLANS = text("DELETE FROM exchange_closures WHERE start_us > :at_us")
+
+PLAN = text(
+    "INSERT INTO exchange_closures (start_us, end_us, kind, seen_us)"
+    " VALUES (:start_us, :end_us, :kind, :at_us)"
+    " ON CONFLICT (start_us, end_us) DO UPDATE SET kind = excluded.kind,"
+    " seen_us = excluded.seen_us"
+)
+
+CLOSURES = text(
+    "SELECT * FROM exchange_closures WHERE end_us >= :from_us AND start_us <= :to_us"
+    " ORDER BY start_us, end_us"
+)
+
+LIVES = text(
+    "SELECT instance_id, started_us, coalesce(stopped_us, heartbeat_us) AS seen_until_us"
+    " FROM bot_instances"
+    " WHERE started_us <= :to_us AND coalesce(stopped_us, heartbeat_us) >= :from_us"
+    " ORDER BY started_us, instance_id"
+)
+
+SERIES_KNOWN = text(
+    "SELECT DISTINCT series_ticker FROM market_snapshots WHERE series_ticker IS NOT NULL"
+    " ORDER BY series_ticker"
+)
+
+# Hours are numbered among those that have snapshots, so an hour that nobody has is no hole.
+_HOLES = """
+WITH hours AS (
+  SELECT snapshot_hour_utc, row_number() OVER (ORDER BY snapshot_hour_utc) AS n
+  FROM (SELECT DISTINCT snapshot_hour_utc FROM market_snapshots
+        WHERE snapshot_hour_utc BETWEEN :first AND :last) AS held
+), seen AS (
+  SELECT m.market_id, m.series_ticker, h.n,
+    lag(h.n) OVER (PARTITION BY m.market_id ORDER BY h.n) AS before
+  FROM market_snapshots m JOIN hours h ON h.snapshot_hour_utc = m.snapshot_hour_utc
+  WHERE {only}
+)
+SELECT s.market_id, s.series_ticker, h.snapshot_hour_utc
+FROM seen s JOIN hours h ON h.n > s.before AND h.n < s.n
+WHERE s.n - s.before > 1
+ORDER BY h.snapshot_hour_utc, s.market_id LIMIT :most"""
+HOLES = text(_HOLES.format(only="1 = 1"))
+HOLES_OF_SERIES = text(_HOLES.format(only="m.series_ticker = :series"))
+
+UNREADABLE = text(
+    "SELECT q.name, c.snapshot_hour_utc AS hour, q.reason FROM quarantine q"
+    " JOIN collect_cycles c ON c.cycle_id = q.cycle_id"
+    " WHERE c.snapshot_hour_utc BETWEEN :first AND :last ORDER BY q.id"
+)
+
+RECORD_REPAIR = text(
+    "INSERT INTO gap_repairs (what, subject, from_us, to_us, outcome, row_count, reason, at_us)"
+    " VALUES (:what, :subject, :from_us, :to_us, :outcome, :row_count, :reason, :at_us)"
+    " ON CONFLICT (what, subject, from_us, to_us) DO UPDATE SET outcome = excluded.outcome,"
+    " row_count = gap_repairs.row_count + excluded.row_count, reason = excluded.reason,"
+    " at_us = excluded.at_us"
+)
+
+REPAIRS = text(
+    "SELECT * FROM gap_repairs WHERE to_us >= :from_us AND from_us <= :to_us"
+    " ORDER BY from_us, to_us, what, subject"
+)
+
+
+class SqlGapStore:
+    """See :class:`bot.ports.gaps.GapStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def note_exchange(self, seen: ExchangeSpell, pause_us: int) -> None:
+        """See the port."""
+        facts = {
+            "since_us": seen.since_us,
+            "until_us": seen.until_us,
+            "state": seen.state.value,
+            "resume_us": seen.resume_us,
+            "detail": seen.detail,
+        }
+        earliest = {"earliest_us": seen.until_us - pause_us}
+        async with self._database.begin() as connection:
+            prolonged = await connection.execute(PROLONG, facts | earliest)
+            if not prolonged.rowcount:
+                await connection.execute(BEGIN_SPELL, facts)
+
+    async def note_closures(self, closures: Sequence[Closure], at_us: int) -> None:
+        """See the port."""
+        planned = [
+            {
+                "start_us": each.start_us,
+                "end_us": each.end_us,
+                "kind": each.kind.value,
+                "at_us": at_us,
+            }
+            for each in closures
+        ]
+        async with self._database.begin() as connection:
+            await connection.execute(DROP_PLANS, {"at_us": at_us})
+            if planned:
+                await connection.execute(PLAN, planned)
+
+    async def spells(self, from_us: int, to_us: int) -> Sequence[ExchangeSpell]:
+        """See the port."""
+        async with self._database.read() as connection:
+            found = await connection.execute(SPELLS, {"from_us": from_us, "to_us": to_us})
+            return [
+                ExchangeSpell(
+                    state=ExchangeState(row.state),
+                    since_us=row.since_us,
+                    until_us=row.until_us,
+                    resume_us=row.resume_us,
+                    detail=row.detail,
+                )
+                for row in found
+            ]
+
+    async def closures(self, from_us: int, to_us: int) -> Sequence[Closure]:
+        """See the port."""
+        async with self._database.read() as connection:
+            found = await connection.execute(CLOSURES, {"from_us": from_us, "to_us": to_us})
+            return [
+                Closure(start_us=row.start_us, end_us=row.end_us, kind=ClosureKind(row.kind))
+                for row in found
+            ]
+
+    async def lives(self, from_us: int, to_us: int) -> Sequence[InstanceLife]:
+        """See the port."""
+        async with self._database.read() as connection:
+            found = await connection.execute(LIVES, {"from_us": from_us, "to_us": to_us})
+            return [
+                InstanceLife(
+                    instance_id=InstanceId(row.instance_id),
+                    started_us=row.started_us,
+                    seen_until_us=row.seen_until_us,
+                )
+                for row in found
+            ]
+
+    async def series_known(self) -> Sequence[SeriesTicker]:
+        """See the port."""
+        async with self._database.read() as connection:
+            found = await connection.execute(SERIES_KNOWN)
+            return [SeriesTicker(one) for one in found.scalars()]
+
+    async def market_holes(
+        self, first_hour: str, last_hour: str, series: SeriesTicker | None, limit: int
+    ) -> Sequence[MarketHole]:
+        """See the port."""
+        window: dict[str, object] = {"first": first_hour, "last": last_hour, "most": limit}
+        statement = HOLES
+        if series is not None:
+            window["series"] = series
+            statement = HOLES_OF_SERIES
+        async with self._database.read() as connection:
+            found = await connection.execute(statement, window)
+            return [
+                MarketHole(
+                    market=MarketTicker(row.market_id),
+                    series=row.series_ticker and SeriesTicker(row.series_ticker),
+                    hour=row.snapshot_hour_utc,
+                )
+                for row in found
+            ]
+
+    async def unreadable(self, first_hour: str, last_hour: str) -> Sequence[Unreadable]:
+        """See the port."""
+        window = {"first": first_hour, "last": last_hour}
+        async with self._database.read() as connection:
+            found = await connection.execute(UNREADABLE, window)
+            return [Unreadable(name=row.name, hour=row.hour, reason=row.reason) for row in found]
+
+    async def record_repair(self, repair: Repair) -> None:
+        """See the port."""
+        row = {
+            "what": repair.what,
+            "subject": repair.subject,
+            "from_us": repair.from_us,
+            "to_us": repair.to_us,
+            "outcome": repair.outcome.value,
+            "row_count": repair.rows,
+            "reason": repair.reason,
+            "at_us": repair.at_us,
+        }
+        async with self._database.begin() as connection:
+            await connection.execute(RECORD_REPAIR, row)
+
+    async def repairs(self, from_us: int, to_us: int) -> Sequence[Repair]:
+        """See the port."""
+        async with self._database.read() as connection:
+            found = await connection.execute(REPAIRS, {"from_us": from_us, "to_us": to_us})
+            return [
+                Repair(
+                    what=row.what,
+                    subject=row.subject,
+                    from_us=row.from_us,
+                    to_us=row.to_us,
+                    outcome=RepairOutcome(row.outcome),
+                    rows=row.row_count,
+                    reason=row.reason,
+                    at_us=row.at_us,
+                )
+                for row in found
+            ]
