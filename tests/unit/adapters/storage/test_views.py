@@ -154,9 +154,9 @@ async def test_missing_hours_are_those_inside_the_span_with_their_reason(
         )
     rows = await _all(database, "SELECT * FROM missing_hours")
     assert [(row["snapshot_hour_utc"], row["reason"]) for row in rows] == [
-        ("2026-03-08T00:00:00Z", "no cycle ran"),
-        ("2026-03-08T01:00:00Z", "no cycle ran"),
-        ("2026-03-08T03:00:00Z", "failed"),
+        ("2026-03-08T00:00:00Z", "the bot was not running"),
+        ("2026-03-08T01:00:00Z", "the bot was not running"),
+        ("2026-03-08T03:00:00Z", "the cycle failed"),
     ]
 
 
