@@ -69,8 +69,13 @@ GROUPS: dict[str, dict[str, str]] = {
         "logs": "Warnings and errors of the running bot (not of single commands).",
     },
     "Collected data": {
-        "market_snapshots": "One row for each market and hour, with the exchange's own JSON. "
+        "market_snapshots": "One row for each market and hour. The exchange's own JSON is "
+        "read from the view `snapshots`. "
         "`probability_bucket` is by the middle of bid and ask.",
+        "snapshot_templates": "The part of a payload that stays for days: the exchange's JSON with "
+        "a mark (character 127) in the place of each price, size and volume. Stored once.",
+        "snapshot_payloads": "Those values of one payload, with its template. Stored once, however "
+        "many hours repeat it. Of the two kilobytes of a market an hour adds some hundred bytes.",
         "quarantine": "What the exchange sent and the bot could not read, for 30 days.",
         "collect_cycles": "One row for each collect cycle with its counts.",
         "status": "Facts about the last cycle: `last_success_at_utc`, `last_error_at_utc`, "
@@ -110,6 +115,8 @@ VIEWS = {
     "(the words of `python -m bot gaps`).",
     "missing_markets": "Markets without a snapshot in an hour in which others have one, though "
     "they have one before and one after.",
+    "snapshots": "Every snapshot with the exchange's own JSON as received, byte for byte. "
+    "Read `payload_json` here: `SELECT payload_json FROM snapshots WHERE market_id = '...'`.",
     "command_history": "The audit with readable times, newest first.",
     "active_markets": "Markets that traded when they were last seen.",
 }

@@ -237,7 +237,9 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "market_snapshots": {
         "snapshot_hour_utc": "the full hour it stands for",
-        "payload_json": "the market as the exchange sent it",
+        "payload_json": '`{"in":"snapshots"}`: read it in the view of that name; rows of releases '
+        "before the payload tables hold the whole JSON here",
+        "payload_id": "the payload in `snapshot_payloads`; empty where this row holds it itself",
         "created_at_utc": "when it was received",
         "macro_event_type": "kind of macro figure, as `cpi_yoy`; `other` outside the series table",
         "probability_bucket": "bucket of the middle of bid and ask, as `0.35-0.65`; empty on a "
@@ -247,6 +249,17 @@ TABLES: dict[str, dict[str, str]] = {
         "volume_24h_e2": "traded in the last 24 hours",
         "open_interest_e2": "contracts held by somebody",
         "close_us": "when the market closes",
+    },
+    "snapshot_templates": {
+        "template_id": "running number of the template",
+        "digest": "BLAKE2b of `body`, 16 bytes",
+        "body": "the JSON with character 127 in the place of each value that is held apart",
+    },
+    "snapshot_payloads": {
+        "payload_id": "running number of the payload",
+        "digest": "BLAKE2b of template digest and `held`, 16 bytes",
+        "template_id": "its template",
+        "held": "the values of the template's marks in their order, between characters 127",
     },
     "quarantine": {
         "cycle_id": "the cycle that found it",
@@ -285,6 +298,19 @@ TABLES: dict[str, dict[str, str]] = {
 }
 
 VIEWS: dict[str, dict[str, str]] = {
+    "snapshots": {
+        "snapshot_hour_utc": "the full hour it stands for",
+        "payload_json": "the market as the exchange sent it, byte for byte",
+        "created_at_utc": "when it was received",
+        "macro_event_type": "kind of macro figure, as `cpi_yoy`; `other` outside the series table",
+        "probability_bucket": "bucket of the middle of bid and ask, as `0.35-0.65`; empty on a "
+        "one-sided book",
+        "yes_bid_e4": "best YES bid; empty: none",
+        "yes_ask_e4": "best YES ask; empty: none",
+        "volume_24h_e2": "traded in the last 24 hours",
+        "open_interest_e2": "contracts held by somebody",
+        "close_us": "when the market closes",
+    },
     "trades": {
         "trade_id": "id of the bracket",
         "market_question": "the market's question",

@@ -28,6 +28,7 @@ PLACES: Mapping[str, Place] = {
     "run": Place("run", "run", "Run the bot, or one cycle of it with --once."),
     "status": Place("data", "status", "Show who leads and how trading and collecting fare."),
     "gaps": Place("gaps", "collect_gaps", "List what was not collected, and why."),
+    "snapshots": Place("snapshots", "snapshots", "Show what was stored of one market."),
     "decisions": Place("data", "decisions", "List what was decided, and judge each again."),
     "migrate": Place("data", "migrate", "Bring the database to this version's schema."),
     "backup": Place("copies", "backup", "Make a checked backup; the bot may run."),

@@ -101,6 +101,29 @@ class Cycle:
         return sum(each.quarantined + (each.failure is not None) for each in self.progress)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneRule:
+    """Which snapshots are removed: those of hours before ``before_hour``.
+
+    ``is_of_series`` says whether of the configured series or of the rest, which a
+    scan of the whole exchange found. With ``keeps_last`` the newest snapshot of a
+    market that has a probability bucket stays for ever: what calibration asks for.
+    """
+
+    before_hour: str
+    is_of_series: bool
+    keeps_last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """One batch that was removed, and the hour to go on with."""
+
+    hour: str
+    snapshots: int
+    payloads: int
+
+
 class CollectionStore(Protocol):
     """The collected data and the record of how it was collected."""
 
@@ -150,6 +173,20 @@ class CollectionStore(Protocol):
         self, first_hour: str, last_hour: str, series: SeriesTicker | None = None
     ) -> Sequence[str]:
         """The hours with at least one snapshot, both ends included, ascending."""
+        ...
+
+    async def read_snapshots(
+        self, market: MarketTicker, hour: str | None = None, limit: int = 1
+    ) -> Sequence[Snapshot]:
+        """The snapshots of a market with their payloads as received, newest first."""
+        ...
+
+    async def prune_snapshots(self, rule: PruneRule, from_hour: str, batch: int) -> Pruned | None:
+        """Remove up to ``batch`` snapshots of one hour, and the payloads only they had.
+
+        The hour is the first one not before ``from_hour`` that has any snapshot;
+        ``None`` where there is none that the rule concerns.
+        """
         ...
 
     async def status(self) -> dict[str, str]:

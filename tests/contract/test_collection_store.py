@@ -1,17 +1,22 @@
 """Every ``CollectionStore`` counts exactly, and obeys one attempt at a time."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
 
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.database import Database
 from bot.domain.errors import CycleTakenOver
-from bot.domain.ids import SeriesTicker
+from bot.domain.ids import MarketTicker, SeriesTicker
 from bot.ports.collection import (
     Cycle,
     CycleOutcome,
+    PruneRule,
     QuarantinedItem,
     SeriesProgress,
 )
@@ -212,3 +217,188 @@ async def test_a_cycle_keeps_the_filter_of_its_last_attempt(store) -> None:
     assert opened.filter_fingerprint == "one"
     taken = await store.open_cycle(replace(fresh("c2"), filter_fingerprint="two"))
     assert (taken.cycle_id, taken.attempt, taken.filter_fingerprint) == ("c1", 2, "two")
+
+
+A = MarketTicker("A")
+
+
+def market(**values: str) -> str:
+    """A market's JSON as the venue writes it."""
+    quotes = {
+        "yes_bid_dollars": "0.4700",
+        "yes_ask_dollars": "0.5200",
+        "volume_fp": "2.00",
+        "open_interest_fp": "",
+    }
+    return json.dumps(
+        {"ticker": "A", "rules_primary": 'Köln "quoted" \\'} | quotes | values,
+        separators=(",", ":"),
+    )
+
+
+async def stored_payloads(store) -> tuple[int, int]:
+    """How many templates and payloads a database holds."""
+    async with store._database.read() as connection:
+        found = [
+            (await connection.execute(text(f"SELECT count(*) FROM {name}"))).scalar_one()
+            for name in ("snapshot_templates", "snapshot_payloads")
+        ]
+    return found[0], found[1]
+
+
+async def test_a_payload_comes_back_byte_for_byte(store) -> None:
+    cycle = await store.open_cycle(fresh())
+    texts = [
+        market(),
+        market(volume_fp="3.00"),
+        market(title="mark \x7f inside", yes_bid_dollars='0.47"00'),
+        "{}",
+        '{"volume_fp": "spaced", "yes_bid_dollars":"0.1',
+        "[1]",
+    ]
+    for number, payload in enumerate(texts):
+        hour = f"2026-11-21T{number:02d}:00:00Z"
+        await store.save_page(cycle, [snapshot("A", hour, payload_json=payload)], [])
+    found = await store.read_snapshots(A, limit=10)
+    assert [one.payload_json for one in reversed(found)] == texts
+    [one] = await store.read_snapshots(A, "2026-11-21T01:00:00Z")
+    assert one == snapshot("A", "2026-11-21T01:00:00Z", payload_json=texts[1])
+    assert [one.payload_json for one in await store.read_snapshots(A)] == texts[-1:]
+    assert await store.read_snapshots(MarketTicker("B")) == []
+
+
+_PIECES = st.sampled_from(
+    ['_dollars":"', '_fp":"', '"', "\\", "\x7f", "0.4700", "}", "\\u007f", "\\u0000", "ö", "\n"]
+)
+
+
+@given(pieces=st.lists(st.one_of(_PIECES, st.text(max_size=4)), max_size=12))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+async def test_any_text_comes_back(store, pieces) -> None:
+    payload = "".join(pieces).replace("\x00", "").encode("utf-8", "ignore").decode()
+    cycle = await store.open_cycle(fresh())
+    hour = f"text {hash(payload)}"
+    await store.save_page(cycle, [snapshot("A", hour, payload_json=payload)], [])
+    [one] = await store.read_snapshots(A, hour)
+    assert one.payload_json == payload
+
+
+async def test_an_unchanged_payload_is_stored_once(store, url) -> None:
+    if url is None:
+        return
+    cycle = await store.open_cycle(fresh())
+    hours = [f"2026-11-21T{number:02d}:00:00Z" for number in range(6)]
+    for hour in hours[:4]:
+        await store.save_page(cycle, [snapshot("A", hour, payload_json=market())], [])
+    assert await stored_payloads(store) == (1, 1)
+    await store.save_page(
+        cycle, [snapshot("A", hours[4], payload_json=market(yes_bid_dollars="0.4800"))], []
+    )
+    assert await stored_payloads(store) == (1, 2)
+    await store.save_page(
+        cycle, [snapshot("A", hours[5], payload_json=market(rules_primary="new"))], []
+    )
+    assert await stored_payloads(store) == (2, 3)
+
+
+async def test_a_row_that_exists_leaves_no_payload_behind(store, url) -> None:
+    cycle = await store.open_cycle(fresh())
+    first, later = market(), market(rules_primary="changed since")
+    await store.save_page(cycle, [snapshot("A", payload_json=first)], [])
+    assert await store.save_page(cycle, [snapshot("A", payload_json=later)], []) == 0
+    [one] = await store.read_snapshots(A)
+    assert one.payload_json == first
+    assert url is None or await stored_payloads(store) == (1, 1)
+
+
+async def test_a_row_of_the_release_before_is_read_like_every_other(store, url) -> None:
+    if url is None:
+        return
+    async with store._database.begin() as connection:
+        written = await connection.execute(
+            text(
+                "INSERT INTO market_snapshots (market_id, snapshot_hour_utc, payload_json,"
+                " created_at_utc, event_ticker, macro_event_type, volume_24h_e2,"
+                " open_interest_e2, close_us) VALUES ('A', :hour, :payload, :hour, 'E', 'other',"
+                " 0, 0, 1) ON CONFLICT (market_id, snapshot_hour_utc) DO NOTHING"
+            ),
+            {"hour": HOUR, "payload": market()},
+        )
+        assert written.rowcount == 1
+    [one] = await store.read_snapshots(A)
+    assert one.payload_json == market()
+
+
+def rule(before_hour: str = "2026-11-21T04:00:00Z", **changes) -> PruneRule:
+    plain = PruneRule(before_hour=before_hour, is_of_series=False, keeps_last=True)
+    return replace(plain, **changes)
+
+
+async def pruned(store, which: PruneRule, batch: int = 2) -> tuple[int, int]:
+    """Prune to the end; how many snapshots and payloads went."""
+    snapshots, payloads, hour = 0, 0, ""
+    while (done := await store.prune_snapshots(which, hour, batch)) is not None:
+        snapshots, payloads = snapshots + done.snapshots, payloads + done.payloads
+        assert done.snapshots <= batch
+        hour = done.hour if done.snapshots == batch else done.hour + "~"
+    return snapshots, payloads
+
+
+async def fill(store, *, series: SeriesTicker | None) -> None:
+    """Eight hours of three markets, the third one-sided."""
+    cycle = await store.open_cycle(fresh())
+    for number in range(8):
+        page = [
+            snapshot(
+                name,
+                f"2026-11-21T{number:02d}:00:00Z",
+                series_ticker=series,
+                probability_bucket=None if name == "C" else "0.35-0.65",
+                payload_json=market(ticker=name, volume_fp=str(number // 4)),
+            )
+            for name in "ABC"
+        ]
+        await store.save_page(cycle, page, [])
+
+
+async def test_old_snapshots_go_with_the_payloads_only_they_had(store, url) -> None:
+    await fill(store, series=None)
+    assert await pruned(store, rule()) == (12, 3)
+    assert await store.snapshot_span() == ("2026-11-21T04:00:00Z", "2026-11-21T07:00:00Z")
+    assert url is None or await stored_payloads(store) == (3, 3)
+    assert await pruned(store, rule()) == (0, 0)
+
+
+async def test_the_last_snapshot_that_calibration_can_use_stays(store, url) -> None:
+    await fill(store, series=None)
+    assert await pruned(store, rule("2027")) == (22, 4)
+    assert [one.market_id for one in await store.read_snapshots(A)] == ["A"]
+    assert await store.read_snapshots(MarketTicker("C")) == []
+    assert await pruned(store, rule("2027", keeps_last=False)) == (2, 2)
+    assert await store.snapshot_span() is None
+    assert url is None or await stored_payloads(store) == (0, 0)
+
+
+async def test_the_configured_series_have_a_rule_of_their_own(store) -> None:
+    await fill(store, series=CPI)
+    assert await pruned(store, rule("2027", keeps_last=False)) == (0, 0)
+    assert await pruned(store, rule("2027", is_of_series=True, keeps_last=False)) == (24, 6)
+
+
+async def test_saving_and_removing_at_once_loses_no_payload(store) -> None:
+    cycle = await store.open_cycle(fresh())
+    old = [snapshot(f"M{n}", "2026-01-01T00:00:00Z", series_ticker=None) for n in range(200)]
+    await store.save_page(cycle, old, [])
+
+    async def save(number: int) -> None:
+        page = [replace(one, snapshot_hour_utc=f"2027-01-01T{number:02d}:00:00Z") for one in old]
+        await store.save_page(cycle, page, [])
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(pruned(store, rule("2026-12", keeps_last=False), batch=20))
+        for number in range(4):
+            group.create_task(save(number))
+    for one in await store.read_snapshots(MarketTicker("M7"), limit=9):
+        assert one.payload_json == old[7].payload_json

@@ -58,6 +58,22 @@ async def test_a_second_cycle_of_the_same_hour_inserts_nothing(
         assert status["last_outcome"] == "complete", status
         gaps = await home.command("gaps", "--json")
         assert (gaps.code, json.loads(gaps.out)["missing"]) == (0, 0)
+        [market, hour, raw] = (
+            await home.rows("SELECT market_id, snapshot_hour_utc, payload_json FROM snapshots")
+        )[0]
+        assert json.loads(raw)["ticker"] == market
+        shown = await home.command("snapshots", market, "--hour", hour[:13], "--json")
+        [one] = json.loads(shown.out)["snapshots"]
+        assert (one["snapshot_hour_utc"], one["payload"]) == (hour, json.loads(raw))
+        assert (await home.command("snapshots", market, "--payload")).out.strip() == raw
+        line = (await home.command("snapshots", market)).out
+        assert line.startswith(f"{hour}  bid ")
+        none = await home.command("snapshots", "KXTYPO")
+        assert none.code == 1
+        assert "no snapshot of KXTYPO: check the spelling" in none.err
+        wrong = await home.command("snapshots", market, "--hour", "noon")
+        assert wrong.code == 2
+        assert "'noon' is no hour; write it as 2026-11-21T07, in UTC" in wrong.err
 
 
 async def test_an_exchange_that_is_down_costs_its_retries_and_is_written_down(

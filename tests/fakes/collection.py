@@ -9,6 +9,8 @@ from bot.domain.money import Price, Quantity
 from bot.ports.collection import (
     Cycle,
     CycleOutcome,
+    Pruned,
+    PruneRule,
     QuarantinedItem,
     Snapshot,
 )
@@ -120,6 +122,42 @@ class MemoryCollectionStore:
                 if first_hour <= snapshot.snapshot_hour_utc <= last_hour
                 and series in (None, snapshot.series_ticker)
             }
+        )
+
+    async def read_snapshots(
+        self, market: MarketTicker, hour: str | None = None, limit: int = 1
+    ) -> Sequence[Snapshot]:
+        self._require_up()
+        found = [
+            one
+            for one in self.snapshots.values()
+            if one.market_id == market and hour in (None, one.snapshot_hour_utc)
+        ]
+        return sorted(found, key=lambda one: one.snapshot_hour_utc, reverse=True)[:limit]
+
+    async def prune_snapshots(self, rule: PruneRule, from_hour: str, batch: int) -> Pruned | None:
+        self._require_up()
+        hours = {hour for _, hour in self.snapshots if from_hour <= hour < rule.before_hour}
+        if not hours:
+            return None
+        hour = min(hours)
+        going = [
+            key
+            for key, one in self.snapshots.items()
+            if key[1] == hour
+            and (one.series_ticker is not None) == rule.is_of_series
+            and not (rule.keeps_last and self._is_last(one))
+        ][:batch]
+        texts = {self.snapshots.pop(key).payload_json for key in going}
+        kept = {one.payload_json for one in self.snapshots.values()}
+        return Pruned(hour=hour, snapshots=len(going), payloads=len(texts - kept))
+
+    def _is_last(self, one: Snapshot) -> bool:
+        return one.probability_bucket is not None and not any(
+            other.market_id == one.market_id
+            and other.snapshot_hour_utc > one.snapshot_hour_utc
+            and other.probability_bucket is not None
+            for other in self.snapshots.values()
         )
 
     async def status(self) -> dict[str, str]:

@@ -22,6 +22,8 @@ OnPages: TypeAlias = Callable[[int, int], None]
 BULK_TABLES = frozenset(
     {
         "market_snapshots",
+        "snapshot_payloads",
+        "snapshot_templates",
         "quarantine",
         "market_ticks",
         "market_candles",

@@ -2,67 +2,30 @@
 
 The counts are exact because the databases say how many rows a statement
 inserted: SQLite sums it over an ``executemany``, PostgreSQL over one
-``INSERT ... SELECT FROM unnest``. Rows are inserted in key order, so two
-writers of the same markets wait for each other instead of deadlocking.
+``INSERT ... SELECT FROM unnest``.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.snapshot_rows import insert_snapshots, prune_snapshots, snapshots_of
 from bot.domain.errors import CycleTakenOver, InvariantBroken
-from bot.domain.ids import SeriesTicker
+from bot.domain.ids import MarketTicker, SeriesTicker
 from bot.kit.times import format_seconds
 from bot.ports.collection import (
     Cycle,
     CycleOutcome,
+    Pruned,
+    PruneRule,
     QuarantinedItem,
     SeriesProgress,
     Snapshot,
-)
-
-_SNAPSHOT_COLUMNS = {
-    "market_id": "text",
-    "snapshot_hour_utc": "text",
-    "payload_json": "text",
-    "created_at_utc": "text",
-    "event_ticker": "text",
-    "series_ticker": "text",
-    "macro_event_type": "text",
-    "probability_bucket": "text",
-    "yes_bid_e4": "bigint",
-    "yes_ask_e4": "bigint",
-    "volume_24h_e2": "bigint",
-    "open_interest_e2": "bigint",
-    "close_us": "bigint",
-}
-_COLUMN_LIST = ", ".join(_SNAPSHOT_COLUMNS)
-_COLUMN_OF_FIELD = {
-    "yes_bid": "yes_bid_e4",
-    "yes_ask": "yes_ask_e4",
-    "volume_24h": "volume_24h_e2",
-    "open_interest": "open_interest_e2",
-}
-_FIELDS = tuple(field.name for field in fields(Snapshot))
-
-# One row per parameter set, for executemany.
-INSERT_SNAPSHOT = text(
-    f"INSERT INTO market_snapshots ({_COLUMN_LIST})"  # noqa: S608 - column names of this module
-    f" VALUES ({', '.join(f':{name}' for name in _SNAPSHOT_COLUMNS)})"
-    " ON CONFLICT (market_id, snapshot_hour_utc) DO NOTHING"
-)
-
-# One array per column, so that a page is one statement whatever its size.
-INSERT_SNAPSHOT_ARRAYS = text(
-    f"INSERT INTO market_snapshots ({_COLUMN_LIST})"  # noqa: S608 - column names of this module
-    " SELECT * FROM unnest("
-    + ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _SNAPSHOT_COLUMNS.items())
-    + ") ON CONFLICT (market_id, snapshot_hour_utc) DO NOTHING"
 )
 
 INSERT_QUARANTINE = text(
@@ -177,7 +140,7 @@ class SqlCollectionStore:
         """See the port."""
         items = [asdict(item) | {"cycle_id": cycle.cycle_id} for item in quarantined]
         async with self._database.begin() as connection:
-            new = await self._insert(connection, snapshots)
+            new = await insert_snapshots(connection, self._database.dialect, snapshots)
             if items:
                 await connection.execute(INSERT_QUARANTINE, items)
             advanced = await connection.execute(ADVANCE_CYCLE, _counts(cycle) | {"new": new})
@@ -224,6 +187,18 @@ class SqlCollectionStore:
         async with self._database.read() as connection:
             return list((await connection.execute(statement, window)).scalars())
 
+    async def read_snapshots(
+        self, market: MarketTicker, hour: str | None = None, limit: int = 1
+    ) -> Sequence[Snapshot]:
+        """See the port."""
+        async with self._database.read() as connection:
+            return await snapshots_of(connection, market, hour, limit)
+
+    async def prune_snapshots(self, rule: PruneRule, from_hour: str, batch: int) -> Pruned | None:
+        """See the port."""
+        async with self._database.begin() as connection:
+            return await prune_snapshots(connection, self._database.dialect, rule, from_hour, batch)
+
     async def status(self) -> dict[str, str]:
         """See the port."""
         async with self._database.read() as connection:
@@ -238,22 +213,6 @@ class SqlCollectionStore:
         """See the port."""
         async with self._database.begin() as connection:
             return (await connection.execute(PRUNE_QUARANTINE, {"before_us": before_us})).rowcount
-
-    async def _insert(self, connection: AsyncConnection, snapshots: Sequence[Snapshot]) -> int:
-        if not snapshots:
-            return 0
-        ordered = sorted(snapshots, key=lambda snapshot: snapshot.market_id)
-        if self._database.dialect == "postgresql":
-            arrays = {
-                _COLUMN_OF_FIELD.get(name, name): [getattr(each, name) for each in ordered]
-                for name in _FIELDS
-            }
-            return (await connection.execute(INSERT_SNAPSHOT_ARRAYS, arrays)).rowcount
-        rows = [
-            {_COLUMN_OF_FIELD.get(name, name): getattr(each, name) for name in _FIELDS}
-            for each in ordered
-        ]
-        return (await connection.execute(INSERT_SNAPSHOT, rows)).rowcount
 
 
 def _require_ours(changed: int, cycle: Cycle) -> None:

@@ -405,10 +405,34 @@ market_snapshots = Table(
     Column("volume_24h_e2", BigInteger, nullable=False),
     Column("open_interest_e2", BigInteger, nullable=False),
     Column("close_us", BigInteger, nullable=False),
+    # Where the payload is; empty where ``payload_json`` holds it, as earlier code writes it.
+    Column("payload_id", BigInteger),
     UniqueConstraint("market_id", "snapshot_hour_utc"),
     Index(None, "snapshot_hour_utc"),
     Index(None, "series_ticker", "snapshot_hour_utc"),
     Index(None, "event_ticker"),
+    # Whether a payload is still wanted is asked before it is removed.
+    Index(None, "payload_id"),
+)
+
+snapshot_templates = Table(
+    "snapshot_templates",
+    metadata,
+    Column("template_id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("digest"),
+)
+
+snapshot_payloads = Table(
+    "snapshot_payloads",
+    metadata,
+    Column("payload_id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("template_id", BigInteger, nullable=False),
+    Column("held", Text, nullable=False),
+    UniqueConstraint("digest"),
+    Index(None, "template_id"),
 )
 
 quarantine = Table(

@@ -18,6 +18,7 @@ VIEW_NAMES = (
     "missing_markets",
     "command_history",
     "active_markets",
+    "snapshots",
 )
 
 
@@ -33,6 +34,7 @@ def create_views(dialect: str) -> list[str]:
         _missing_markets(dialect),
         _command_history(dialect),
         _active_markets(dialect),
+        _snapshots(dialect),
     ]
 
 
@@ -255,3 +257,34 @@ SELECT ticker, event_ticker, {time_text(dialect, "close_us")} AS close_time, sta
   {time_text(dialect, "last_seen_us")} AS last_seen_ts, series_ticker, title, close_us,
   last_seen_us
 FROM markets WHERE status = 'active'"""
+
+
+def _snapshots(dialect: str) -> str:
+    """Every snapshot with its payload as received, put together again.
+
+    A template's parts stand between the marks (character 127) where the held values go.
+    """
+    return f"""
+CREATE VIEW snapshots AS
+SELECT m.id, m.market_id, m.snapshot_hour_utc, m.created_at_utc, m.event_ticker, m.series_ticker,
+  m.macro_event_type, m.probability_bucket, m.yes_bid_e4, m.yes_ask_e4, m.volume_24h_e2,
+  m.open_interest_e2, m.close_us,
+  CASE WHEN m.payload_id IS NULL THEN m.payload_json ELSE (
+    SELECT {_JOINED_PAYLOAD[dialect]}
+  ) END AS payload_json
+FROM market_snapshots m
+LEFT JOIN snapshot_payloads p ON p.payload_id = m.payload_id
+LEFT JOIN snapshot_templates t ON t.template_id = p.template_id"""
+
+
+_JOINED_PAYLOAD = {
+    "sqlite": """group_concat(part, '') FROM (
+      SELECT a.value || coalesce(b.value, '') AS part
+      FROM json_each('[' || replace(json_quote(t.body), char(127), '","') || ']') a
+      LEFT JOIN json_each('[' || replace(json_quote(p.held), char(127), '","') || ']') b
+        ON b.key = a.key ORDER BY a.key)""",
+    "postgresql": """string_agg(a.part || coalesce(b.held, ''), '' ORDER BY a.place)
+    FROM unnest(string_to_array(t.body, chr(127))) WITH ORDINALITY AS a(part, place)
+    LEFT JOIN unnest(string_to_array(p.held, chr(127))) WITH ORDINALITY AS b(held, place)
+      ON b.place = a.place""",
+}

@@ -10,7 +10,7 @@ import pytest
 
 from bot.cli import main
 
-READING = [["status"], ["gaps"], ["instances"], ["healthcheck"]]
+READING = [["status"], ["gaps"], ["instances"], ["healthcheck"], ["snapshots", "KXFED-1"]]
 ACTING = [["halt", "lunch"], ["unhalt"], ["reset-breaker", "daily_loss"]]
 
 

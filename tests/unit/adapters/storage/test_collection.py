@@ -73,7 +73,9 @@ async def test_every_column_of_a_snapshot_has_its_unit(database, tmp_path) -> No
     listing = ScriptedListing({"KXFED": {"": page(one, unreadable("KXFED-BAD"))}})
     report = await collector(database, tmp_path, listing).run()
     assert report.cycle.outcome is CycleOutcome.COMPLETE
-    [row] = await rows(database, "SELECT * FROM market_snapshots")
+    [kept] = await rows(database, "SELECT payload_json FROM market_snapshots")
+    assert json.loads(kept["payload_json"]) == {"in": "snapshots"}
+    [row] = await rows(database, "SELECT * FROM snapshots")
     del row["id"]
     assert row == {
         "market_id": "KXFED-26DEC-T3.75",
