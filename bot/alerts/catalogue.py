@@ -270,6 +270,13 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
         advice="Stops are frozen until data flows again.",
     ),
     AlertKind.WEBSOCKET_UP: AlertText(severity=_INFO, title="WebSocket up again"),
+    AlertKind.RECORDING_STOPPED: AlertText(
+        severity=_WARNING,
+        title="Recording stopped",
+        headline="{reason}",
+        advice="Trading goes on. What is decided meanwhile cannot be replayed.",
+    ),
+    AlertKind.RECORDING_RESUMED: AlertText(severity=_INFO, title="Recording goes on"),
     AlertKind.BACKUP_DONE: AlertText(severity=_INFO, title="Backup done", headline="{path}"),
     AlertKind.BACKUP_FAILED: AlertText(
         severity=_CRITICAL, title="Backup failed", headline="{error}"

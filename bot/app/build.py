@@ -21,6 +21,7 @@ from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import InstanceId, SeriesTicker
 from bot.domain.leadership import OFF_PLATFORM, Candidate
 from bot.leadership.lease import LeaseTerms
+from bot.ports.recording import TapeMaker
 
 
 def signer_of(settings: BotSettings) -> Signer | None:
@@ -70,12 +71,22 @@ def exchange_of(settings: BotSettings, means: Means, signer: Signer | None) -> K
 
 
 def feed_of(
-    settings: BotSettings, means: Means, signer: Signer, *, wants_private: bool
+    settings: BotSettings,
+    means: Means,
+    signer: Signer,
+    *,
+    wants_private: bool,
+    tapes: TapeMaker | None = None,
 ) -> KalshiFeed:
-    """The live stream; ``wants_private`` adds our own fills and orders."""
+    """The live stream; ``wants_private`` adds our own fills and orders, ``tapes`` keep it."""
     stream = StreamSettings(session=SessionSettings(wants_private=wants_private))
     return KalshiFeed(
-        exchange_hosts(settings), stream, signer=signer, clock=means.clock, random=means.random
+        exchange_hosts(settings),
+        stream,
+        signer=signer,
+        clock=means.clock,
+        random=means.random,
+        tapes=tapes,
     )
 
 

@@ -70,6 +70,7 @@ class DemoParts:
             "BOT_COLLECT__REPORTS_DIR": str(home / "reports"),
             "BOT_COLLECT__STATUS_FILE": str(home / "status.json"),
             "BOT_BACKUP__DIR": str(home / "backups"),
+            "BOT_RECORDER__DIR": str(home / "recordings"),
             "BOT_LOCK_FILE": str(home / "bot.lock"),
             "BOT_DEPLOYMENT__DURABLE_DISK": "true",
             "DATABASE_URL": f"sqlite:///{home / 'kalshi.sqlite'}",

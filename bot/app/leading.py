@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from bot.adapters.paper.exchange import PaperExchange
 from bot.adapters.paper.feed import PaperFeed
 from bot.adapters.paper.settings import PaperSettings
+from bot.adapters.recording.recorder import FrameRecorder
 from bot.adapters.storage.gaps import SqlGapStore
 from bot.adapters.storage.paper import SqlPaperJournal
 from bot.adapters.telegram.client import open_bot
@@ -19,6 +20,7 @@ from bot.app.chores import Chores
 from bot.app.lifecycle import Tenure
 from bot.app.operator import BotOperator
 from bot.app.portal import PageBackend, PageMessages
+from bot.app.recording import recorder_of
 from bot.app.running import Running
 from bot.app.settings import BotSettings
 from bot.app.trading import TradingDesk
@@ -31,6 +33,7 @@ from bot.console.worker import CommandDesk, CommandWorker
 from bot.domain.errors import ConfigurationFault
 from bot.kit.tasks import Service
 from bot.ports.exchange import Exchange, MarketFeed
+from bot.ports.recording import TapeMaker
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +54,9 @@ class Leading:
         async with contextlib.AsyncExitStack() as stack:
             desk = None
             if running.settings.mode == "trade":
-                exchange, feed = self._market()
-                desk = TradingDesk(running, tenure, exchange, feed)
+                recorder = self._recorder()
+                exchange, feed = self._market(recorder)
+                desk = TradingDesk(running, tenure, exchange, feed, recorder)
                 running.standing.open_positions = desk.open_positions
             operator = BotOperator(running, desk)
             console = await self._console(stack, tenure, operator)
@@ -72,12 +76,17 @@ class Leading:
         parts = self._running.parts
         return ExchangeWatch(parts.exchange, SqlGapStore(parts.database), parts.means.clock)
 
-    def _market(self) -> tuple[Exchange, MarketFeed]:
+    def _recorder(self) -> FrameRecorder | None:
+        running = self._running
+        instance_id = running.parts.candidate.instance_id
+        return recorder_of(running.settings, running.clock, instance_id, running.alerts.post)
+
+    def _market(self, tapes: TapeMaker | None) -> tuple[Exchange, MarketFeed]:
         running = self._running
         settings, parts = running.settings, running.parts
         assert parts.signer is not None  # settings refuse mode trade without a key
         is_paper = settings.trading_mode == "paper"
-        feed = feed_of(settings, parts.means, parts.signer, wants_private=not is_paper)
+        feed = feed_of(settings, parts.means, parts.signer, wants_private=not is_paper, tapes=tapes)
         if not is_paper:
             return parts.exchange, feed
         paper = PaperExchange(

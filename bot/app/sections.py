@@ -101,6 +101,19 @@ class BackupSection(_Section):
     hour_utc: Annotated[int, Field(ge=0, le=23)] = 2
 
 
+class RecorderSection(_Section):
+    """Raw frames of the stream, kept in files: what decisions are replayed from."""
+
+    enabled: bool | None = None
+    """By default in mode trade."""
+    dir: Path = Path("var/recordings")
+    budget_mb: Annotated[int, Field(ge=16)] = 1024
+    """For all recordings together; the oldest go first."""
+    keep_days: Annotated[float, Field(gt=0)] = 14
+    min_free_mb: Annotated[int, Field(ge=0)] = 512
+    """Recording stops, with an alert, while the disk has less; trading goes on."""
+
+
 class LeadershipSection(_Section):
     """Lease timings in seconds; their inequalities are checked when the terms are built."""
 

@@ -30,6 +30,7 @@ from bot.app.sections import (
     LeadershipSection,
     LogSection,
     Mode,
+    RecorderSection,
     Secrets,
     TelegramSection,
     TradingSection,
@@ -62,6 +63,11 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("TELEGRAM_API_URL", "telegram.api_url"),
     ("PORT", "web.port"),
     ("SERVICE_HEALTH_PORT", "web.port"),
+    ("RECORDER_ENABLED", "recorder.enabled"),
+    ("RECORDER_DIR", "recorder.dir"),
+    ("RECORDER_BUDGET_MB", "recorder.budget_mb"),
+    ("RECORDER_KEEP_DAYS", "recorder.keep_days"),
+    ("RECORDER_MIN_FREE_MB", "recorder.min_free_mb"),
     ("LOG_LEVEL", "log.level"),
     ("LOG_HTTP_LEVEL", "log.http_level"),
     ("LOG_FORMAT", "log.format"),
@@ -110,6 +116,7 @@ class BotSettings(BaseSettings):
     collect: CollectSection = CollectSection()
     trading: TradingSection = TradingSection()
     backup: BackupSection = BackupSection()
+    recorder: RecorderSection = RecorderSection()
     leadership: LeadershipSection = LeadershipSection()
     telegram: TelegramSection = TelegramSection()
     web: WebSection = WebSection()
@@ -123,6 +130,12 @@ class BotSettings(BaseSettings):
         if not self.trading.live:
             return "paper"
         return "live" if self.exchange.environment == "production" else "demo"
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether raw frames are kept: a bot that trades should be able to show what it saw."""
+        chosen = self.recorder.enabled
+        return self.mode == "trade" if chosen is None else chosen
 
     @property
     def scope(self) -> Scope:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bot.adapters.kalshi.order_path import OrderPathKeeper
+from bot.adapters.recording.recorder import FrameRecorder
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.draining import DoubtWatch, EntriesOff
 from bot.app.lifecycle import Tenure
 from bot.app.memory import MemoryKeeper
 from bot.app.other_bot import OtherBot
+from bot.app.recording import ListingTape
 from bot.app.replies import ReplyBoard
 from bot.app.running import Running
 from bot.app.trading_settings import (
@@ -24,7 +26,13 @@ from bot.app.trading_settings import (
 from bot.console.handlers import RUN_PREFIX
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import BotError, StorageUnavailable
-from bot.domain.events import Event, HaltFound, Role, RoleChanged, StateLoaded
+from bot.domain.events import (
+    Event,
+    HaltFound,
+    Role,
+    RoleChanged,
+    StateLoaded,
+)
 from bot.domain.records import HaltRecord
 from bot.engine import views
 from bot.engine.core import Engine
@@ -52,7 +60,12 @@ class TradingDesk:
     """Built when a leadership begins, dropped when it ends."""
 
     def __init__(
-        self, running: Running, tenure: Tenure, exchange: Exchange, feed: MarketFeed
+        self,
+        running: Running,
+        tenure: Tenure,
+        exchange: Exchange,
+        feed: MarketFeed,
+        recorder: FrameRecorder | None = None,
     ) -> None:
         settings, means = running.settings, running.parts.means
         self.tenure = tenure
@@ -63,6 +76,7 @@ class TradingDesk:
         self.store = SqlTradingStore(running.parts.database, running.scope)
         self._running = running
         self._inbox = EngineInbox()
+        self._recorder = recorder
         self.engine = Engine(
             engine_settings(settings),
             strategies(settings),
@@ -98,6 +112,8 @@ class TradingDesk:
             feed_changed=self._on_feed,
             known=running.warmth.take,
         )
+        if recorder is not None:
+            self.monitor.listed = ListingTape(recorder, means.clock).hear
         self.other_bot = OtherBot(running, tenure, exchange, self.store, self.groups)
         self.activation = Activation(running, self)
 
@@ -118,6 +134,8 @@ class TradingDesk:
 
     def services(self) -> Sequence[Service]:
         """In starting order; drained the other way round, so trading is let go first."""
+        # First, so that it is the last to end.
+        kept: Sequence[Service] = () if self._recorder is None else (self._recorder,)
         signed: Sequence[Service] = ()
         if self._running.settings.trading_mode != "paper":
             signed = (OrderPathKeeper(self._running.parts.exchange),)
@@ -125,7 +143,7 @@ class TradingDesk:
         halts = HaltWatch(self, clock)
         doubt = DoubtWatch(self.tenure.gate, clock, self.submit)
         memory = MemoryKeeper(clock)
-        return (memory, *signed, self.runner, self.monitor, halts, doubt, self.activation)
+        return (*kept, memory, *signed, self.runner, self.monitor, halts, doubt, self.activation)
 
     def _messages_of(self, notice: Notice) -> Sequence[OutgoingMessage]:
         facts = dict(notice.facts)

@@ -30,6 +30,7 @@ PLACES: Mapping[str, Place] = {
     "gaps": Place("gaps", "collect_gaps", "List what was not collected, and why."),
     "snapshots": Place("snapshots", "snapshots", "Show what was stored of one market."),
     "decisions": Place("data", "decisions", "List what was decided, and judge each again."),
+    "recordings": Place("research", "recordings", "List the raw frames that were kept."),
     "migrate": Place("data", "migrate", "Bring the database to this version's schema."),
     "backup": Place("copies", "backup", "Make a checked backup; the bot may run."),
     "restore": Place("copies", "restore", "Replace the database by a backup."),

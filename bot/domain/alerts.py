@@ -46,6 +46,8 @@ class AlertKind(StrEnum):
     API_ERROR_RATE = "api_error_rate"
     WEBSOCKET_DOWN = "websocket_down"
     WEBSOCKET_UP = "websocket_up"
+    RECORDING_STOPPED = "recording_stopped"
+    RECORDING_RESUMED = "recording_resumed"
     BACKUP_DONE = "backup_done"
     BACKUP_FAILED = "backup_failed"
     RESTORE_DONE = "restore_done"

@@ -100,6 +100,8 @@ class MarketMonitor:
         self._translator = FeedTranslator(submit, feed.refresh)
         self.selection = Selection(watched=(), left_out={})
         self._known = known
+        self.listed: Callable[[MarketsListed], None] = lambda _: None
+        """Hears of every listing before the engine does."""
         self._hurry = asyncio.Event()
 
     @property
@@ -193,7 +195,9 @@ class MarketMonitor:
         watched = [one.market.ticker for one in self.selection.watched]
         dropped = tuple(sorted(set(before) - set(watched)))
         news = tuple(one for one in self.selection.watched if one.market.ticker in listed)
-        self._submit(MarketsListed(received_us=now_us, listings=news))
+        told = MarketsListed(received_us=now_us, listings=news)
+        self.listed(told)
+        self._submit(told)
         if dropped:
             self._submit(MarketsDropped(received_us=now_us, tickers=dropped))
             self._translator.forget(dropped)

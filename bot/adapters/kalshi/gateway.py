@@ -52,6 +52,7 @@ from bot.ports.exchange import (
     MarketQuery,
 )
 from bot.ports.gaps import Closure
+from bot.ports.recording import TapeMaker
 
 T = TypeVar("T")
 
@@ -423,9 +424,11 @@ class KalshiFeed:
         signer: Signer,
         clock: Clock,
         random: Random,
+        tapes: TapeMaker | None = None,
     ) -> None:
+        """``tapes`` keeps what every connection hears and says."""
         self._socket = StreamSocket(
-            hosts.stream_url, settings, signer=signer, clock=clock, random=random
+            hosts.stream_url, settings, signer=signer, clock=clock, random=random, tapes=tapes
         )
 
     @property

@@ -32,6 +32,8 @@ from bot.ports.exchange import (
 # Terminal by the venue's words, busy (18, 27) or a passing inability (1): the same again, later.
 _TERMINAL = frozenset({10, 25})
 _PASSING = _TERMINAL | {1, 18, 27}
+GAP = "websocket gap"
+"""The phrase of a lost message, for the log and for recordings."""
 # A run of lower numbers this long is a restarted count, not a repeated frame.
 _REPEATS_MAX = 20
 # Deltas of a snapshot's own moment may still follow it; later ones with an older clock may not.
@@ -189,6 +191,26 @@ class FeedSession:
         self._retry_refused(now_us)
         self._sync(now_us)
 
+    def spoken_of(self) -> list[dict[str, object]]:
+        """Each subscription as plain values, without which later frames mean nothing."""
+        return [one.facts() for one in self._placed.subscriptions if one.sid is not None]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every command was answered."""
+        return all(one.pending is None for one in self._placed.subscriptions)
+
+    def held_books(self) -> list[MarketTicker]:
+        """Markets whose books are trusted."""
+        return [ticker for one in self._placed.subscriptions for ticker in one.books]
+
+    def look_again(self, tickers: Iterable[MarketTicker], now_us: int) -> None:
+        """Ask for the snapshots of trusted books as well; they stay trusted meanwhile."""
+        wanted = set(tickers)
+        for subscription in self._placed.subscriptions:
+            held = [ticker for ticker in subscription.books if ticker in wanted]
+            self._ask_snapshots(subscription, held, now_us)
+
     def frames_to_send(self) -> list[bytes]:
         """Commands since the last call, in order."""
         frames, self._outgoing = self._outgoing, []
@@ -217,7 +239,7 @@ class FeedSession:
     def _lose(self, subscription: Subscription, reason: str, received_us: int) -> None:
         """Distrust everything of a subscription and ask for its books anew."""
         tickers = subscription.forget_books(received_us)
-        self._note("websocket gap", reason=reason, markets=len(tickers))
+        self._note(GAP, reason=reason, markets=len(tickers))
         if subscription.channel is Channel.BOOK:
             self._ask_snapshots(subscription, tickers, received_us)
         self._tell(FeedGap(tickers=tuple(tickers), reason=reason, received_us=received_us))
@@ -227,7 +249,7 @@ class FeedSession:
     ) -> None:
         """Distrust one book. Its snapshot is asked for when overdue, so no reply can spin."""
         subscription.forget_book(ticker, received_us)
-        self._note("websocket gap", reason=reason, market=ticker)
+        self._note(GAP, reason=reason, market=ticker)
         self._tell(FeedGap(tickers=(ticker,), reason=reason, received_us=received_us))
 
     def _handle(

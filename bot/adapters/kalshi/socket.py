@@ -14,29 +14,43 @@ from random import Random
 from urllib.parse import urlsplit
 
 from bot.adapters.kalshi.dialing import Call, Dial, DialFailed, Line, fastest
-from bot.adapters.kalshi.session import FeedSession
+from bot.adapters.kalshi.session import GAP, FeedSession
 from bot.adapters.kalshi.settings import StreamSettings
 from bot.adapters.kalshi.signing import Signer
 from bot.domain.errors import InvalidMessage
 from bot.domain.ids import MarketTicker
 from bot.kit.backoff import Backoff
 from bot.kit.clock import Clock
+from bot.kit.frames import SAID, Told, note
 from bot.kit.times import SECOND_US
 from bot.ports.exchange import FeedListener
+from bot.ports.recording import Tape, TapeMaker
 
 logger = logging.getLogger(__name__)
+
+_LOOKED_AT_ONCE = 50
+"""Books whose snapshots are asked for in one look, when a new recording file begins."""
 
 
 class _Talk:
     """One connection, as an :class:`~bot.adapters.kalshi.dialing.Ear`: all its callbacks do."""
 
     def __init__(
-        self, session: FeedSession, listener: FeedListener, clock: Clock, settings: StreamSettings
+        self,
+        session: FeedSession,
+        listener: FeedListener,
+        clock: Clock,
+        settings: StreamSettings,
+        tape: Tape | None,
     ) -> None:
         self._session = session
         self._listener = listener
         self._clock = clock
         self._settings = settings
+        self._tape = tape
+        self._keep = None if tape is None else tape.keep
+        self._unlooked: list[MarketTicker] = []
+        """Trusted books that the file begun last does not show yet."""
         self._batch_us = 0
         """When the frames being handled were read; 0 between two reads."""
         self._heard_us = clock.monotonic_us()
@@ -56,19 +70,26 @@ class _Talk:
             # The dialing was given up, and the library did not know.
             line.abort()
             return
+        now_us = self._clock.now_us()
         try:
-            self._session.connected(self._listener, self._clock.now_us())
+            self._session.connected(self._listener, now_us)
         except Exception as fault:  # noqa: BLE001 - raised again by ``follow``
             self._fail(fault)
+        if self._tape is not None:
+            self._turn(self._tape, now_us)
         self.flush()
 
     def frame(self, data: bytes) -> None:
         """Read one message. All of one read from the socket bear the same stamp."""
         if self._end is not None:
             return
-        now_us = self._batch_us
+        now_us, keep = self._batch_us, self._keep
         if not now_us:
             now_us = self._batch_us = self._clock.now_us()
+            if keep is not None:
+                keep(now_us)
+        if keep is not None:
+            keep(data)
         try:
             self._session.receive(data, now_us)
         except InvalidMessage as error:
@@ -91,6 +112,8 @@ class _Talk:
         if self._end is None:
             self._end = reason
             self._over.set()
+            if self._tape is not None:
+                self._tape.end(self._clock.now_us(), reason)
 
     # --- what the socket calls --------------------------------------------------------------
 
@@ -110,9 +133,13 @@ class _Talk:
         """Log what went wrong, send what is to be sent."""
         for trouble in self._session.troubles():
             logger.warning(trouble.phrase, extra=dict(trouble.facts))
+            if trouble.phrase == GAP and self._keep is not None:
+                self._keep(note(self._clock.now_us(), "gap", **dict(trouble.facts)))
         if self._line is not None and self._end is None:
             for frame in self._session.frames_to_send():
                 self._line.send(frame)
+                if self._keep is not None:
+                    self._keep(Told(self._clock.now_us(), SAID, frame))
 
     def hold(self, *, is_held: bool) -> None:
         """See :meth:`MarketFeed.hold`."""
@@ -135,6 +162,8 @@ class _Talk:
     def _look_after(self) -> None:
         """Let the session check what is overdue, end a connection that cannot be trusted."""
         now_us = self._clock.monotonic_us()
+        if self._tape is not None:
+            self._look_after_tape(self._tape)
         self._session.tick(self._clock.now_us())
         self.flush()
         if self._is_held:
@@ -143,6 +172,27 @@ class _Talk:
             self.ended(f"silent for {self._settings.silence_max_s} s")
         elif self._session.reconnect_reason is not None:
             self.ended(self._session.reconnect_reason)
+
+    def _look_after_tape(self, tape: Tape) -> None:
+        """Each file is to be understood alone: it begins with the subscriptions, then the books."""
+        now_us = self._clock.now_us()
+        # The answer to a command means nothing in a file that does not hold the command.
+        if tape.wants_turn(now_us) and self._session.is_settled:
+            self._turn(tape, now_us)
+            self._unlooked = self._session.held_books()
+        if self._unlooked:
+            looked = [self._unlooked.pop() for _ in self._unlooked[-_LOOKED_AT_ONCE:]]
+            self._session.look_again(looked, now_us)
+
+    def _turn(self, tape: Tape, now_us: int) -> None:
+        session = self._settings.session
+        facts = {
+            "uses_yes_price": session.uses_yes_price,
+            "wants_private": session.wants_private,
+            "wants_trades": session.wants_trades,
+            "subscriptions": self._session.spoken_of(),
+        }
+        tape.turn(now_us, facts)
 
     def _fail(self, fault: Exception) -> None:
         """The library would log it and go on: it is kept for the task that owns the connection."""
@@ -167,8 +217,12 @@ class StreamSocket:
         clock: Clock,
         random: Random,
         dial: Dial | None = None,
+        tapes: TapeMaker | None = None,
     ) -> None:
-        """``dial`` makes the connection, by default the fastest library there is."""
+        """``dial`` makes the connection, by default the fastest library there is.
+
+        ``tapes`` keeps what every connection hears and says.
+        """
         self._url = url
         self._path = urlsplit(url).path
         self._settings = settings
@@ -176,6 +230,7 @@ class StreamSocket:
         self._clock = clock
         self._random = random
         self._dial = dial or fastest()
+        self._tapes = tapes
         self._session = FeedSession(settings.session)
         self._talk: _Talk | None = None
         self._is_held = False
@@ -213,7 +268,8 @@ class StreamSocket:
 
     async def _live(self, listener: FeedListener) -> str:
         """One connection from dialing to its end; returns why it ended."""
-        talk = _Talk(self._session, listener, self._clock, self._settings)
+        tape = None if self._tapes is None else self._tapes.tape()
+        talk = _Talk(self._session, listener, self._clock, self._settings, tape)
         headers = self._signer.headers(self._clock.now_us() // 1_000, "GET", self._path)
         call = Call(
             url=self._url,

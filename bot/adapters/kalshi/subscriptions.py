@@ -113,6 +113,15 @@ class Subscription:
             and self.pending is None
         )
 
+    def facts(self) -> dict[str, object]:
+        """What it holds, as plain values."""
+        return {
+            "channel": self.channel.value,
+            "sid": self.sid,
+            "last_seq": self.last_seq,
+            "tickers": sorted(self.confirmed & self.wanted),
+        }
+
     # --- commands ---------------------------------------------------------------------------
 
     def next_command(self, now_us: int, uses_yes_price: bool) -> Request | None:

@@ -21,7 +21,9 @@ from bot.adapters.kalshi.socket import StreamSocket
 from bot.domain.ids import MarketTicker
 from bot.domain.quotes import BookDelta, BookSnapshot
 from bot.kit.clock import SystemClock
+from bot.kit.frames import NOTE, SAID
 from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedNews, FeedUp, KeptBook
+from tests.fakes.tapes import MemoryTapes
 from tests.support.blackhole import BlackHole
 from tests.support.feeds import opened
 
@@ -87,7 +89,9 @@ async def serving(
 
 
 class Streams(Protocol):
-    def __call__(self, url: str, settings: StreamSettings = SETTINGS) -> StreamSocket: ...
+    def __call__(
+        self, url: str, settings: StreamSettings = SETTINGS, tapes: MemoryTapes | None = None
+    ) -> StreamSocket: ...
 
 
 @pytest.fixture(params=["picows", "websockets"])
@@ -96,10 +100,17 @@ def stream(request: pytest.FixtureRequest) -> Streams:
     name = f"bot.adapters.kalshi.dial_{request.param}"
     library = pytest.importorskip(name, reason=f"{request.param} is not installed here")
 
-    def make(url: str, settings: StreamSettings = SETTINGS) -> StreamSocket:
-        clock, random = SystemClock(), Random(1)
+    def make(
+        url: str, settings: StreamSettings = SETTINGS, tapes: MemoryTapes | None = None
+    ) -> StreamSocket:
         return StreamSocket(
-            url, settings, signer=SIGNER, clock=clock, random=random, dial=library.dial
+            url,
+            settings,
+            signer=SIGNER,
+            clock=SystemClock(),
+            random=Random(1),
+            dial=library.dial,
+            tapes=tapes,
         )
 
     return make
@@ -144,6 +155,72 @@ async def test_a_lost_connection_is_told_and_made_again(
     (record,) = [one for one in caplog.records if one.message == "websocket reconnect"]
     assert record.__dict__["metric"] == "ws.reconnect"
     assert "key-id" not in caplog.text
+
+
+async def test_a_tape_holds_what_was_said_and_heard_of_each_connection(stream: Streams) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await confirm_book(connection)
+        await connection.send(snapshot(1))
+        await connection.send(delta(2))
+        await connection.send(delta(4))
+        connection.transport.abort()
+
+    tapes = MemoryTapes()
+    async with serving(handler) as url:
+        socket = stream(url, tapes=tapes)
+        await socket.watch([A])
+        async with opened(socket) as events:
+            await take(events, lambda seen: len(seen) >= 6)
+    first = tapes.made[0]
+    assert first.turns == [
+        {"uses_yes_price": True, "wants_private": False, "wants_trades": False, "subscriptions": []}
+    ]
+    assert first.kept[0] == first.turns[0], "what follows is read with it"
+    heard = [json.loads(one)["type"] for one in first.frames]
+    assert heard[-3:] == ["orderbook_snapshot", "orderbook_delta", "orderbook_delta"]
+    assert first.frames[-1] == delta(4).encode()
+    said = [json.loads(one.data) for one in first.told if one.kind == SAID]
+    assert [one["params"].get("channels", ["?"])[0] for one in said[:3]] == [
+        "market_lifecycle_v2", "ticker", "orderbook_delta",
+    ]  # fmt: skip
+    (gap,) = [json.loads(one.data) for one in first.told if one.kind == NOTE]
+    assert (gap["note"], gap["reason"]) == ("gap", "orderbook_delta: expected message 3, got 4")
+    stamps = [one for one in first.kept if isinstance(one, int)]
+    assert stamps == sorted(stamps)
+    assert first.ended == "connection lost"
+
+
+async def test_a_new_file_begins_with_the_subscriptions_and_soon_shows_the_books(
+    stream: Streams,
+) -> None:
+    asked = asyncio.Event()
+
+    async def handler(connection: ServerConnection) -> None:
+        await confirm_book(connection)
+        await connection.send(snapshot(1))
+        while not asked.is_set():
+            command = json.loads(await connection.recv())
+            if command["params"].get("action") == "get_snapshot":
+                asked.set()
+        await connection.send(snapshot(2))
+        await connection.wait_closed()
+
+    settings = replace(
+        SETTINGS, silence_max_s=20, session=replace(SETTINGS.session, markets_per_subscription=1)
+    )
+    tapes = MemoryTapes()
+    async with serving(handler) as url:
+        socket = stream(url, settings, tapes)
+        await socket.watch([A])
+        async with opened(socket) as events:
+            await take(events, lambda seen: isinstance(seen[-1], BookSnapshot))
+            (tape,) = tapes.made
+            tape.is_hour_over = True
+            seen = await take(events, lambda seen: isinstance(seen[-1], BookSnapshot))
+            assert asked.is_set()
+    assert not any(isinstance(event, FeedDown) for event in seen), "the book stayed trusted"
+    held = tape.turns[1]["subscriptions"]
+    assert {"channel": "orderbook_delta", "sid": 9, "last_seq": 1, "tickers": ["A"]} in held
 
 
 async def test_the_handshake_is_signed_for_the_path(stream: Streams) -> None:

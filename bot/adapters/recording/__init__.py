@@ -1,0 +1,1 @@
+"""Keeps raw frames in files, within a budget."""
