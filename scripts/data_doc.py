@@ -93,9 +93,26 @@ GROUPS: dict[str, dict[str, str]] = {
         "`yes`, `no`, `scalar` (paid `settlement_value_e4`) or empty (void).",
         "market_settlement_prices": "What a settled market showed so long before its close, and "
         "by what that is known (`candle_1`, `candle_60`, `candle_1440`, `snapshot`).",
+        "market_numbers": "A small number for each ticker, given once and never to another: the "
+        "tables of the stream hold it in the ticker's place.",
+        "market_ticks": "The WebSocket's `ticker` messages. A bid of 0, an ask of 10000 and a "
+        "price of 0 stand for an empty side and for no trade yet. The key is the content: what is "
+        "told twice is one row. The channel has no sequence numbers. On PostgreSQL one partition "
+        "for each month of `exchange_us`.",
+        "book_snapshots": "Whole order books, each the beginning of a chain of changes. A book is "
+        "rebuilt from the latest one of its market and the rows of `book_deltas` that name it. On "
+        "PostgreSQL one partition for each month of `snapshot_us`.",
+        "book_deltas": "Changes of one level of a book. `change_no` counts from 1 in each chain: "
+        "a hole would be a lost change. On PostgreSQL one partition for each month of "
+        "`snapshot_us`.",
+        "lifecycle_events": "Steps in the lives of watched markets, in the exchange's words.",
+        "stream_gaps": "Times for which something of the stream is missing, and why.",
         "ingest_state": "How far reading has come: `last_discovery_ts`, `last_min_close_ts`, and "
         "a cursor for each market (`backfill_last_ts:<ticker>:<minutes>`, "
-        "`backfill_trades:<ticker>`).",
+        "`backfill_trades:<ticker>`). Of the stream: `last_tick_ts` and `last_ws_tick_ts` (the "
+        "exchange's stamp and our receipt of the newest stored tick), `ws_heartbeat`, "
+        "`ws_stored_us:<stream>` (everything received until then is stored or in a gap) and "
+        "`ws_active_cursor:<stream>`.",
         "exchange_states": "How the exchange was found, minute by minute: consecutive looks that "
         "agree are one row, and what nobody looked at is in none.",
         "exchange_closures": "When the exchange's schedule says that it does not trade.",
@@ -118,6 +135,10 @@ VIEWS = {
     "snapshots": "Every snapshot with the exchange's own JSON as received, byte for byte. "
     "Read `payload_json` here: `SELECT payload_json FROM snapshots WHERE market_id = '...'`.",
     "command_history": "The audit with readable times, newest first.",
+    "ticks": "Ticks with tickers, dollars and times. Unordered: ask for a time.",
+    "lifecycle_history": "Lifecycle events, newest first.",
+    "stream_gap_history": "Gaps of the stream, newest first. Without a ticker it concerns every "
+    "market that was watched.",
     "active_markets": "Markets that traded when they were last seen.",
 }
 

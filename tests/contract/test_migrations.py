@@ -23,6 +23,15 @@ _SQLITE_OBJECTS = (
     "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
     " AND name <> 'alembic_version' ORDER BY type, name"
 )
+# Months come and go: tests/contract/test_partitions.py looks at them.
+_PARTS = (
+    "(SELECT oid FROM pg_class WHERE relispartition"
+    " AND relnamespace = current_schema()::regnamespace)"
+)
+_PART_NAMES = (
+    "(SELECT relname FROM pg_class WHERE relispartition"
+    " AND relnamespace = current_schema()::regnamespace)"
+)
 _POSTGRES_OBJECTS = (
     "SELECT 'view' AS kind, viewname AS name, definition AS body FROM pg_views"
     " WHERE schemaname = current_schema()"
@@ -33,12 +42,14 @@ _POSTGRES_OBJECTS = (
     " UNION ALL SELECT 'constraint', conrelid::regclass || '.' || conname,"
     " pg_get_constraintdef(oid) FROM pg_constraint"
     " WHERE connamespace = current_schema()::regnamespace AND conname NOT LIKE 'alembic%'"
+    f" AND conrelid NOT IN {_PARTS}"
     " UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes"
     " WHERE schemaname = current_schema() AND tablename <> 'alembic_version'"
+    f" AND tablename NOT IN {_PART_NAMES}"
     " UNION ALL SELECT 'column', table_name || '.' || column_name, concat_ws(' ', data_type,"
     " is_nullable, column_default, is_generated, generation_expression)"
     " FROM information_schema.columns WHERE table_schema = current_schema()"
-    " AND table_name <> 'alembic_version' ORDER BY 1, 2"
+    f" AND table_name <> 'alembic_version' AND table_name NOT IN {_PART_NAMES} ORDER BY 1, 2"
 )
 
 

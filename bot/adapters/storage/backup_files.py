@@ -26,6 +26,8 @@ BULK_TABLES = frozenset(
         "snapshot_templates",
         "quarantine",
         "market_ticks",
+        "book_snapshots",
+        "book_deltas",
         "market_candles",
         "market_trades",
         # Its cursors say which candles and trades are there: without those they would lie.

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.adapters.storage import backup_files as files
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import code_version, upgrade
+from bot.adapters.storage.partitions import is_partition
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
 from bot.kit.threads import in_thread
 from bot.ports.backups import BackupContents, Manifest, OnAdvance
@@ -193,6 +194,7 @@ def _writable_columns(connection: Any) -> dict[str, list[str]]:
             column["name"] for column in inspector.get_columns(table) if "computed" not in column
         ]
         for table in inspector.get_table_names()
+        if not is_partition(table)
     }
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from alembic import command
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.faults import is_misconfigured
+from bot.adapters.storage.partitions import is_partition, make_months
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
 
@@ -55,7 +56,8 @@ async def check(database: Database) -> SchemaState:
 async def migrate(database: Database) -> SchemaState:
     """Upgrade to this code's schema if it is behind; returns the state afterwards.
 
-    One transaction under a lock: it happens completely or not at all.
+    One transaction under a lock: it happens completely or not at all. The partitions of
+    this month and the next ones are made too.
 
     Raises:
         ConfigurationFault: the database needs newer code than this.
@@ -67,6 +69,8 @@ async def migrate(database: Database) -> SchemaState:
             if state is SchemaState.BEHIND:
                 await connection.run_sync(upgrade, "head")
                 state = await connection.run_sync(_state)
+            if state is SchemaState.CURRENT:
+                await connection.run_sync(make_months)
     except DBAPIError as fault:
         if "already exists" not in str(fault.orig):
             raise
@@ -111,8 +115,9 @@ def record_step(*, ctx: Any, step: Any, **_: object) -> None:
 def drop_from_comparison(
     _object: object, name: str | None, kind: str, is_reflected: bool, _target: object
 ) -> bool:
-    """Alembic's filter: the exclusion constraint's index belongs to ``ddl``, not to a table."""
-    return not (kind == "index" and is_reflected and name == "one_active_per_scope")
+    """Alembic's filter: the exclusion constraint's index and partitions belong to ``ddl``."""
+    belongs_to_ddl = name == "one_active_per_scope" if kind == "index" else is_partition(name)
+    return not (is_reflected and belongs_to_ddl)
 
 
 def _insert_version(

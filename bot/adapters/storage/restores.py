@@ -13,10 +13,11 @@ from sqlalchemy import Boolean, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage import backup_files as files
-from bot.adapters.storage import ddl, tables
+from bot.adapters.storage import ddl, tables, tables_stream
 from bot.adapters.storage.backups import run_interruptibly
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import SchemaState, check, code_version, migrate, upgrade
+from bot.adapters.storage.partitions import is_partition, make_months_of, partitions_of
 from bot.adapters.storage.post_restore import make_safe
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.urls import parse_address, sqlite_address
@@ -206,11 +207,22 @@ class _Import:
             self._on_advance(done, total, name)
             await self._say(f'ALTER TABLE "{name}" DISABLE TRIGGER USER')
             await self._say(f'DELETE FROM "{name}"')
+            await self._make_months(name)
             await self._fill(name, columns[name])
             await self._count(name)
             await self._say(f'ALTER TABLE "{name}" ENABLE TRIGGER USER')
             done += self._manifest.counts[name]
         await self._sequences(columns)
+
+    async def _make_months(self, table: str) -> None:
+        """A past month has no partition in new tables."""
+        column = tables_stream.PARTITIONED.get(table)
+        if column is None:
+            return
+        span = self._source.execute(f'SELECT min({column}), max({column}) FROM "{table}"')
+        first_us, last_us = span.fetchone()
+        if first_us is not None:
+            await self._connection.run_sync(make_months_of, table, first_us, last_us)
 
     async def _fill(self, table: str, there: dict[str, bool]) -> None:
         here = files.columns_of(self._source, table)
@@ -273,6 +285,7 @@ def _columns(connection: Any) -> dict[str, dict[str, bool]]:
             if "computed" not in column
         }
         for table in inspector.get_table_names()
+        if not is_partition(table)
     }
 
 
@@ -281,7 +294,12 @@ def _move_away(connection: Any, schema: str) -> None:
     for statement in ddl.drop_statements("postgresql"):
         connection.exec_driver_sql(statement)
     connection.exec_driver_sql(f'CREATE SCHEMA "{schema}"')
-    for name in ("alembic_version", *tables.metadata.tables):
+    names = ["alembic_version", *tables.metadata.tables]
+    # A partition does not go with its table.
+    names += [
+        part for table in tables_stream.PARTITIONED for part in partitions_of(connection, table)
+    ]
+    for name in names:
         connection.exec_driver_sql(f'ALTER TABLE "{name}" SET SCHEMA "{schema}"')
 
 

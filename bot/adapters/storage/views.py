@@ -6,6 +6,7 @@ Machines read tables. A trading day here is the calendar day of New York.
 # ruff: noqa: S608 - every part of a statement is a constant or comes from the catalogue
 
 from bot.adapters.storage.sql_terms import time_text
+from bot.adapters.storage.views_stream import stream_views
 
 # Later views may read earlier ones.
 VIEW_NAMES = (
@@ -19,6 +20,9 @@ VIEW_NAMES = (
     "command_history",
     "active_markets",
     "snapshots",
+    "ticks",
+    "lifecycle_history",
+    "stream_gap_history",
 )
 
 
@@ -35,6 +39,7 @@ def create_views(dialect: str) -> list[str]:
         _command_history(dialect),
         _active_markets(dialect),
         _snapshots(dialect),
+        *stream_views(dialect),
     ]
 
 
