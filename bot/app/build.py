@@ -17,6 +17,7 @@ from bot.app.basics import Means
 from bot.app.settings import BotSettings
 from bot.collect.macro_filter import MACRO_SERIES
 from bot.collect.settings import CollectSettings
+from bot.collect.storage_need import GIB
 from bot.domain.errors import ConfigurationFault
 from bot.domain.ids import InstanceId, SeriesTicker
 from bot.domain.leadership import OFF_PLATFORM, Candidate
@@ -109,6 +110,9 @@ def collect_settings(settings: BotSettings) -> CollectSettings:
             status_file=section.status_file,
             page_limit=section.page_limit,
             concurrency=section.concurrency,
+            whole_exchange=section.whole_exchange,
+            whole_every_hours=section.whole_every_hours,
+            storage_budget=(section.storage_budget_gib or 0) * GIB,
         )
     except ValueError as error:
         raise ConfigurationFault([str(error)]) from None

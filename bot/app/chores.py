@@ -9,8 +9,10 @@ from bot.adapters.storage.jobs import SqlJobRunStore
 from bot.adapters.storage.logs import SqlLogs
 from bot.app.backups import make_backup
 from bot.app.build import collect_settings
+from bot.app.room import retention_settings
 from bot.app.running import Running
 from bot.collect.gaps import GapCheck, GapReport
+from bot.collect.retention import Retention
 from bot.collect.snapshots import MODE, Collector
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import BotError, ExchangeUnavailable, StorageUnavailable
@@ -49,6 +51,9 @@ class Chores:
         )
         facts = SqlGapStore(running.parts.database)
         self._gaps = GapCheck(self._collection, facts, means.clock, self._on_gaps)
+        self._retention = Retention(
+            retention_settings(running.settings), self._collection, means.clock
+        )
         self._collect_failed = False
 
     def service(self) -> LeaderJobs:
@@ -59,6 +64,7 @@ class Chores:
             daily_summary=self.summarise,
             nightly_backup=self._back_up,
             clean_up=self._clean_up,
+            retention=self._remove_old,
         )
         times = JobSettings(nightly_backup=Daily(self._running.settings.backup.hour_utc))
         return LeaderJobs(
@@ -154,6 +160,11 @@ class Chores:
             "logs": await SqlLogs(self._running.parts.database).prune(before_us),
         }
         logger.info("cleaned up", extra=counts)
+
+    async def _remove_old(self, _slot_us: int) -> None:
+        removed = await self._retention.run()
+        if removed:
+            logger.info("old snapshots removed", extra={"snapshots": removed})
 
     async def _on_failure(self, failure: JobFailure) -> None:
         if failure.job not in _HANDLED_ELSEWHERE:

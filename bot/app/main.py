@@ -37,6 +37,7 @@ from bot.app.logging import log_settings
 from bot.app.place import require_place
 from bot.app.portal import PageBackend
 from bot.app.progress import OnAdvance
+from bot.app.room import require_room
 from bot.app.running import Parts, Running
 from bot.app.settings import BotSettings
 from bot.app.trading_settings import (
@@ -75,6 +76,7 @@ async def run_once(settings: BotSettings, bar: OnAdvance) -> CycleReport:
     means = real_means()
     signer = signer_of(settings)
     collect = collect_settings(settings)
+    require_room(settings)
     lock = settings.lock_file or hostlock.default_path()
     with await hostlock.acquire(lock, means.clock, settings.lock_wait_s):
         async with (
@@ -159,6 +161,7 @@ def preflight(settings: BotSettings) -> None:
     signer_of(settings)
     lease_terms(settings)
     collect_settings(settings)
+    require_room(settings)
     access_settings(settings)
     telegram_settings(settings)
     if settings.mode == "trade":

@@ -91,6 +91,19 @@ class CollectSection(_Section):
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     retry_s: Seconds = 300
     """A cycle that failed or was partial is tried again after this, while its hour lasts."""
+    whole_exchange: bool = False
+    """Every other open market too, within ``storage_budget_gib`` and for ``retention_days``."""
+    whole_every_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    """How often all of them are read; in between only what the venue updated."""
+    expected_markets: Count = 125_000
+    """What the room that is needed is estimated from."""
+    storage_budget_gib: Annotated[int, Field(ge=1)] | None = None
+    retention_days: Annotated[int, Field(ge=0, le=3_650)] = 0
+    """Snapshots of the rest of the exchange go after so many days; 0 keeps them for ever."""
+    series_retention_days: Annotated[int, Field(ge=0, le=3_650)] = 0
+    """The same for the configured series."""
+    retention_keeps_last: bool = True
+    """Keep each market's newest snapshot that calibration can use, however old."""
 
 
 class BackupSection(_Section):

@@ -7,7 +7,7 @@ message. Files are replaced as a whole, so a reader never sees half of one.
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bot.kit.times import format_seconds
@@ -27,6 +27,8 @@ class CycleReport:
     cycle: Cycle
     finished_us: int
     duration_us: int
+    unknown_fields: Mapping[str, int] = field(default_factory=dict)
+    """How many markets carried a field nobody documented, by its name; of this run."""
 
     @property
     def is_success(self) -> bool:
@@ -56,6 +58,8 @@ class CycleReport:
             "inserted": cycle.inserted,
             "errors": cycle.errors,
             "error": cycle.error,
+            "quarantined": sum(each.quarantined for each in cycle.progress),
+            "unknown_fields": dict(self.unknown_fields),
             "series": [_series_facts(each) for each in cycle.progress],
         }
 

@@ -8,11 +8,13 @@ ends the walk early. Calls are not retried here: the client does that.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bot.collect.macro_filter import classify, probability_bucket
+from bot.collect.exchange_scan import EXCHANGE, ExchangeScan
+from bot.collect.page_rows import PageRows, rows_of
 from bot.collect.settings import CollectSettings
 from bot.domain.errors import (
     CredentialsRefused,
@@ -22,15 +24,13 @@ from bot.domain.errors import (
 )
 from bot.domain.ids import SeriesTicker
 from bot.kit.clock import Clock
-from bot.kit.times import format_seconds
+from bot.kit.times import SECOND_US
 from bot.ports.collection import (
     CollectionStore,
     Cycle,
-    QuarantinedItem,
     SeriesProgress,
-    Snapshot,
 )
-from bot.ports.exchange import ListedMarket, MarketPage, MarketQuery
+from bot.ports.exchange import MarketPage, MarketQuery
 
 logger = logging.getLogger(__name__)
 
@@ -58,29 +58,19 @@ class MarketPages(Protocol):
 
 
 _NOT_ASKED = "not asked: the exchange does not answer"
+_SERIES_FIRST = "not asked: a configured series was not read"
+_IN_A_THREAD_FROM = 50
 
 OnProgress = Callable[[CycleProgress], None]
 """Called after every page and every failure; must return at once."""
 
 
-def snapshot_of(listed: ListedMarket, series: SeriesTicker, hour: str, at_us: int) -> Snapshot:
-    """The hourly snapshot of one listed market, with its calibration fields."""
-    market = listed.market
-    return Snapshot(
-        market_id=market.ticker,
-        snapshot_hour_utc=hour,
-        payload_json=listed.raw.decode("utf-8", "backslashreplace"),
-        created_at_utc=format_seconds(at_us),
-        event_ticker=market.event_ticker,
-        series_ticker=series,
-        macro_event_type=classify(series).event_type,
-        probability_bucket=probability_bucket(market.yes_bid, market.yes_ask),
-        yes_bid=market.yes_bid,
-        yes_ask=market.yes_ask,
-        volume_24h=market.volume_24h,
-        open_interest=market.open_interest,
-        close_us=market.close_us,
-    )
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """A page, or why there is none."""
+
+    page: MarketPage | None
+    failure: str | None
 
 
 class SeriesWalk:
@@ -93,14 +83,20 @@ class SeriesWalk:
         store: CollectionStore,
         clock: Clock,
         cycle: Cycle,
+        *,
+        scan: ExchangeScan | None = None,
     ) -> None:
         self._settings = settings
+        self._scan = scan
         self._exchange = exchange
         self._store = store
         self._clock = clock
         self._base = cycle
         self._inserted = cycle.inserted
-        self._progress = _to_do(settings.series, cycle.progress)
+        wanted = (*settings.series, EXCHANGE) if scan is not None else settings.series
+        self._progress = _to_do(wanted, cycle.progress)
+        self.unknown_fields: Counter[str] = Counter()
+        """How many markets of this run carried a field nobody documented."""
         self._fetching = asyncio.Semaphore(settings.concurrency)
         self._saving = asyncio.Lock()
         self._outages = 0
@@ -112,7 +108,10 @@ class SeriesWalk:
         return replace(self._base, inserted=self._inserted, progress=tuple(self._progress.values()))
 
     async def run(self, on_progress: OnProgress) -> None:
-        """Read every series to its last page or its first failure.
+        """Read every series to its last page or its first failure, then the whole exchange.
+
+        The exchange comes last and only after every series was read: its listing names
+        no series, and a market's first row of an hour stays.
 
         Raises, inside an exception group:
             CycleTakenOver: another run continues this cycle.
@@ -120,73 +119,111 @@ class SeriesWalk:
         """
         async with asyncio.TaskGroup() as group:
             for progress in tuple(self._progress.values()):
-                if not progress.is_done:
+                if not progress.is_done and progress.series != EXCHANGE:
                     group.create_task(self._read(progress.series, on_progress))
+        if self._scan is not None:
+            await self._read_exchange(self._scan, on_progress)
         if unasked := [each for each in self._progress.values() if each.failure == _NOT_ASKED]:
             logger.error(
                 "exchange does not answer: check the network and KALSHI_ENVIRONMENT",
                 extra={"series_not_asked": len(unasked)},
             )
 
+    async def _read_exchange(self, scan: ExchangeScan, on_progress: OnProgress) -> None:
+        others = [each for name, each in self._progress.items() if name != EXCHANGE]
+        why = scan.refused
+        if not all(each.is_done for each in others):
+            why = _SERIES_FIRST
+        if why is None:
+            await self._read(EXCHANGE, on_progress)
+        elif not self._is_over(EXCHANGE):
+            self._fail(EXCHANGE, why)
+            on_progress(self._report(EXCHANGE))
+
     async def _read(self, series: SeriesTicker, on_progress: OnProgress) -> None:
+        """Page after page; the next one is fetched while one is stored."""
         seen: set[str] = set()
-        async with self._fetching:
+        async with self._fetching, asyncio.TaskGroup() as group:
+            ahead: asyncio.Task[_Fetched] | None = None
             while not self._is_over(series):
                 cursor = self._progress[series].cursor
                 seen.add(cursor)
-                page, failure = await self._fetch(series, cursor)
-                if page is not None:
-                    await self._save(series, page)
+                fetched = await (ahead or group.create_task(self._fetch(series, cursor)))
+                ahead, failure = None, fetched.failure
+                if fetched.page is not None:
+                    if self._goes_on(series, fetched.page, seen):
+                        ahead = group.create_task(self._fetch(series, fetched.page.cursor))
+                    await self._save(series, fetched.page)
                     failure = self._why_not_on(series, seen)
                 if failure is not None:
                     self._fail(series, failure)
                 on_progress(self._report(series))
 
+    def _goes_on(self, series: SeriesTicker, page: MarketPage, seen: set[str]) -> bool:
+        is_last = self._progress[series].pages + 1 >= self._settings.pages_per_series_max
+        return bool(page.cursor) and page.cursor not in seen and not is_last
+
     def _is_over(self, series: SeriesTicker) -> bool:
         progress = self._progress[series]
         return progress.is_done or progress.failure is not None
 
-    async def _fetch(
-        self, series: SeriesTicker, cursor: str
-    ) -> tuple[MarketPage | None, str | None]:
+    async def _fetch(self, series: SeriesTicker, cursor: str) -> _Fetched:
         """A page, or why there is none."""
         if self._outages >= self._settings.outages_max:
-            return None, _NOT_ASKED
+            return _Fetched(None, _NOT_ASKED)
         query = MarketQuery(series_ticker=series)
+        if series == EXCHANGE and self._scan is not None:
+            query = self._scan.query
         left_s = (self._deadline_us - self._clock.monotonic_us()) / 1_000_000
         try:
             # Only the read is cut short: a save that was cancelled could have been committed.
             async with asyncio.timeout(left_s):
                 page = await self._exchange.market_page(query, cursor, self._settings.page_limit)
         except TimeoutError:
-            return None, f"not read within the {self._settings.deadline_s} s of a cycle"
+            return _Fetched(None, f"not read within the {self._settings.deadline_s} s of a cycle")
         except ExchangeUnavailable as fault:
             self._outages += 1
-            return None, _reason(fault)
+            return _Fetched(None, _reason(fault))
         except (CredentialsRefused, RequestRefused, InvalidMessage) as fault:
-            return None, _reason(fault)
+            return _Fetched(None, _reason(fault))
         self._outages = 0
-        return page, None
+        wrong = self._clock_fault(page)
+        return _Fetched(page if wrong is None else None, wrong)
+
+    def _clock_fault(self, page: MarketPage) -> str | None:
+        """Why no hour can be named: the answer's own time is far from this machine's clock."""
+        if page.server_us is None:
+            return None
+        ahead_us = self._clock.now_us() - page.server_us
+        if abs(ahead_us) <= self._settings.clock_skew_max_s * SECOND_US:
+            return None
+        seconds, word = abs(ahead_us) // SECOND_US, "ahead of" if ahead_us > 0 else "behind"
+        return f"this machine's clock is {seconds} s {word} the exchange's: set it (NTP)"
 
     async def _save(self, series: SeriesTicker, page: MarketPage) -> None:
-        now_us = self._clock.now_us()
-        hour = self._base.snapshot_hour_utc
-        snapshots = [snapshot_of(each, series, hour, now_us) for each in page.markets]
-        quarantined = [
-            QuarantinedItem(name=each.name, reason=each.reason, raw=each.raw, at_us=now_us)
-            for each in page.quarantined
-        ]
+        rows = await self._rows(series, page)
+        for name in page.unknown_fields:
+            self.unknown_fields[name] += 1
         async with self._saving:
             # In memory only what is stored: a failed save must not look read.
             before = self._progress[series]
-            self._progress[series] = _advanced(before, page)
+            self._progress[series] = _advanced(before, page, len(rows.quarantined))
             try:
-                self._inserted += await self._store.save_page(self.cycle, snapshots, quarantined)
+                self._inserted += await self._store.save_page(
+                    self.cycle, rows.snapshots, rows.quarantined
+                )
             except BaseException:
                 self._progress[series] = before
                 raise
-        for item in quarantined:
+        for item in rows.quarantined:
             logger.warning("market quarantined", extra={"ticker": item.name, "why": item.reason})
+
+    async def _rows(self, series: SeriesTicker, page: MarketPage) -> PageRows:
+        named = None if series == EXCHANGE else series
+        hour, at_us = self._base.snapshot_hour_utc, self._clock.now_us()
+        if len(page.markets) < _IN_A_THREAD_FROM:
+            return rows_of(page, named, hour, at_us)
+        return await asyncio.to_thread(rows_of, page, named, hour, at_us)
 
     def _why_not_on(self, series: SeriesTicker, seen: set[str]) -> str | None:
         progress = self._progress[series]
@@ -226,13 +263,13 @@ def _to_do(
     return to_do | {series: replace(each, is_done=True) for series, each in known.items()}
 
 
-def _advanced(progress: SeriesProgress, page: MarketPage) -> SeriesProgress:
+def _advanced(progress: SeriesProgress, page: MarketPage, quarantined: int) -> SeriesProgress:
     return replace(
         progress,
         cursor=page.cursor,
         pages=progress.pages + 1,
         scanned=progress.scanned + len(page.markets) + len(page.quarantined),
-        quarantined=progress.quarantined + len(page.quarantined),
+        quarantined=progress.quarantined + quarantined,
         is_done=not page.cursor,
     )
 

@@ -19,7 +19,8 @@ class CollectSettings:
     ``outages_max`` unanswered calls in a row end the cycle early: the calls are
     retried by the client already, and the remaining series would only repeat
     the same wait. ``reports_kept`` bounds the report directory; 30 days of
-    hourly reports by default.
+    hourly reports by default. With ``whole_exchange`` every other open market is
+    read too: all of them every ``whole_every_hours``, what was updated in between.
     """
 
     series: tuple[SeriesTicker, ...] = MACRO_SERIES
@@ -31,11 +32,19 @@ class CollectSettings:
     outages_max: int = 5
     deadline_s: int = 1_800
     reports_kept: int = 720
+    clock_skew_max_s: int = 120
+    whole_exchange: bool = False
+    whole_every_hours: int = 24
+    storage_budget: int = 0
+    """Bytes that snapshots may take before the whole exchange is left out; 0 is no limit."""
 
     @property
     def fingerprint(self) -> str:
         """Names what is collected: equal for equal filters, in whatever order they are written."""
-        told = json.dumps({"series": sorted(self.series)}, separators=(",", ":"))
+        wanted: dict[str, object] = {"series": sorted(self.series)}
+        if self.whole_exchange:
+            wanted["whole_exchange"] = True
+        told = json.dumps(wanted, separators=(",", ":"))
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def __post_init__(self) -> None:
@@ -50,6 +59,9 @@ class CollectSettings:
         # A cycle that outlived its hour would have its slot taken over by the next.
         _check("deadline_s", self.deadline_s, 3_300)
         _check("reports_kept", self.reports_kept, 100_000)
+        # Half an hour more and the hour itself would be another one.
+        _check("clock_skew_max_s", self.clock_skew_max_s, 1_800)
+        _check("whole_every_hours", self.whole_every_hours, 168)
 
 
 def _check(name: str, value: int, highest: int) -> None:

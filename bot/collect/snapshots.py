@@ -8,8 +8,8 @@ stored page. No model is asked and no order is sent here.
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bot.collect.cycle_report import (
     CycleReport,
@@ -18,8 +18,10 @@ from bot.collect.cycle_report import (
     write_report,
     write_status_file,
 )
+from bot.collect.exchange_scan import ExchangeScan, planned_scan, scan_rows
 from bot.collect.series_walk import CycleProgress, MarketPages, OnProgress, SeriesWalk
 from bot.collect.settings import CollectSettings
+from bot.collect.storage_need import why_over_budget
 from bot.domain.errors import CycleTakenOver, StorageUnavailable
 from bot.kit.clock import Clock
 from bot.kit.ids import IdFactory
@@ -31,6 +33,13 @@ logger = logging.getLogger(__name__)
 MODE = "collect"
 _SHOWN_FAILURES = 3
 _TAKEN_OVER = "another run continues this cycle"
+
+
+@dataclass(frozen=True, slots=True)
+class _Worked:
+    cycle: Cycle
+    scan: ExchangeScan | None = None
+    unknown_fields: Mapping[str, int] = field(default_factory=dict)
 
 
 class Collector:
@@ -57,16 +66,17 @@ class Collector:
         exceptions. Cancellation leaves the cycle to be resumed within its hour.
         """
         began_us = self._clock.monotonic_us()
-        cycle = await self._work(on_progress or _ignore)
+        worked = await self._work(on_progress or _ignore)
         finished_us = self._clock.now_us()
         report = CycleReport(
-            cycle=replace(cycle, finished_us=finished_us),
+            cycle=replace(worked.cycle, finished_us=finished_us),
             finished_us=finished_us,
             duration_us=self._clock.monotonic_us() - began_us,
+            unknown_fields=dict(worked.unknown_fields),
         )
-        return await self._publish(report)
+        return await self._publish(report, scan_rows(worked.scan, worked.cycle))
 
-    async def _work(self, on_progress: OnProgress) -> Cycle:
+    async def _work(self, on_progress: OnProgress) -> _Worked:
         """The cycle with its outcome decided."""
         now_us = self._clock.now_us()
         fresh = Cycle(
@@ -79,13 +89,29 @@ class Collector:
             filter_fingerprint=self._settings.fingerprint,
         )
         try:
+            scan = await self._scan(fresh.snapshot_hour_utc)
             cycle = await self._store.open_cycle(fresh)
         except StorageUnavailable as fault:
-            return _ended(fresh, CycleOutcome.FAILED, f"database: {fault}")
+            return _Worked(_ended(fresh, CycleOutcome.FAILED, f"database: {fault}"))
         if cycle.attempt > 1:
             logger.info("collect cycle resumed", extra={"cycle": cycle.cycle_id})
-        walk = SeriesWalk(self._settings, self._exchange, self._store, self._clock, cycle)
-        return await self._walk(walk, on_progress)
+        walk = SeriesWalk(
+            self._settings, self._exchange, self._store, self._clock, cycle, scan=scan
+        )
+        ended = await self._walk(walk, on_progress)
+        if walk.unknown_fields:
+            logger.warning("unknown fields in markets", extra=dict(walk.unknown_fields))
+        return _Worked(ended, scan, walk.unknown_fields)
+
+    async def _scan(self, hour: str) -> ExchangeScan | None:
+        settings = self._settings
+        if not settings.whole_exchange:
+            return None
+        scan = planned_scan(await self._store.status(), hour, settings.whole_every_hours)
+        if not settings.storage_budget:
+            return scan
+        used = await self._store.snapshot_bytes()
+        return replace(scan, refused=why_over_budget(used, settings.storage_budget))
 
     async def _walk(self, walk: SeriesWalk, on_progress: OnProgress) -> Cycle:
         outcome, why = CycleOutcome.RUNNING, ""
@@ -94,15 +120,15 @@ class Collector:
         except* CycleTakenOver:
             outcome, why = CycleOutcome.TAKEN_OVER, _TAKEN_OVER
         except* StorageUnavailable as faults:
-            outcome, why = CycleOutcome.FAILED, f"database: {faults.exceptions[0]}"
+            outcome, why = CycleOutcome.FAILED, f"database: {_first(faults)}"
         cycle = walk.cycle
         return _judged(cycle) if outcome is CycleOutcome.RUNNING else _ended(cycle, outcome, why)
 
-    async def _publish(self, report: CycleReport) -> CycleReport:
+    async def _publish(self, report: CycleReport, marks: Mapping[str, str]) -> CycleReport:
         if report.cycle.outcome is CycleOutcome.TAKEN_OVER:
             logger.warning("cycle summary: %s", summary_line(report))
             return report
-        report, rows = await self._store_result(report)
+        report, rows = await self._store_result(report, marks)
         await self._write_files(report, rows)
         level = logging.INFO if report.is_success else logging.ERROR
         logger.log(level, "cycle summary: %s", summary_line(report))
@@ -110,9 +136,11 @@ class Collector:
             logger.warning("no open markets in any series", extra={"cycle": report.cycle.cycle_id})
         return report
 
-    async def _store_result(self, report: CycleReport) -> tuple[CycleReport, dict[str, str]]:
+    async def _store_result(
+        self, report: CycleReport, marks: Mapping[str, str]
+    ) -> tuple[CycleReport, dict[str, str]]:
         """The report as it stands after the database was told, and the status rows."""
-        rows = status_rows(report)
+        rows = status_rows(report) | dict(marks)
         try:
             rows = await self._store.finish_cycle(report.cycle, rows, report.finished_us)
         except CycleTakenOver:
@@ -168,6 +196,14 @@ def _told(missed: Sequence[SeriesProgress]) -> str:
 
 def _ended(cycle: Cycle, outcome: CycleOutcome, why: str) -> Cycle:
     return replace(cycle, outcome=outcome, error=why)
+
+
+def _first(faults: BaseExceptionGroup[StorageUnavailable]) -> BaseException:
+    """The first fault itself, however deep tasks have nested it."""
+    fault: BaseException = faults
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault
 
 
 def _ignore(_: CycleProgress) -> None:

@@ -16,6 +16,7 @@ JobFunction: TypeAlias = Callable[[int], Awaitable[None]]
 
 _GAP_CHECK_DELAY_US = 10 * MINUTE_US
 _CLEAN_UP_DELAY_US = 30 * MINUTE_US
+_RETENTION_DELAY_US = 33 * MINUTE_US
 _EVENING = Daily(20)
 _NIGHT = Daily(2)
 
@@ -69,6 +70,7 @@ class JobFunctions:
     daily_summary: JobFunction | None = None
     nightly_backup: JobFunction | None = None
     clean_up: JobFunction | None = None
+    retention: JobFunction | None = None
 
 
 def leader_jobs(functions: JobFunctions, settings: JobSettings) -> tuple[JobSpec, ...]:
@@ -86,6 +88,7 @@ def leader_jobs(functions: JobFunctions, settings: JobSettings) -> tuple[JobSpec
         ("daily_summary", functions.daily_summary, settings.daily_summary, 600, 21_600, 300),
         ("nightly_backup", functions.nightly_backup, settings.nightly_backup, 600, 21_600, 7_200),
         ("clean_up", functions.clean_up, Every(HOUR_US, _CLEAN_UP_DELAY_US), 600, 0, 600),
+        ("retention", functions.retention, Every(HOUR_US, _RETENTION_DELAY_US), 600, 0, 1_500),
     )
     return tuple(
         JobSpec(

@@ -181,6 +181,10 @@ class CollectionStore(Protocol):
         """The snapshots of a market with their payloads as received, newest first."""
         ...
 
+    async def snapshot_bytes(self) -> int:
+        """What the snapshots take; on SQLite the whole file without its free pages."""
+        ...
+
     async def prune_snapshots(self, rule: PruneRule, from_hour: str, batch: int) -> Pruned | None:
         """Remove up to ``batch`` snapshots of one hour, and the payloads only they had.
 

@@ -82,6 +82,10 @@ class MarketPage:
     markets: tuple[ListedMarket, ...]
     quarantined: tuple[Quarantined, ...]
     cursor: str
+    server_us: int | None = None
+    """The server's clock from the answer's ``Date`` header (1 s resolution)."""
+    unknown_fields: tuple[str, ...] = ()
+    """A name for each market with a field that is in no document: read on, and told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -402,3 +402,13 @@ async def test_saving_and_removing_at_once_loses_no_payload(store) -> None:
             group.create_task(save(number))
     for one in await store.read_snapshots(MarketTicker("M7"), limit=9):
         assert one.payload_json == old[7].payload_json
+
+
+async def test_what_is_stored_takes_room(store) -> None:
+    cycle = await store.open_cycle(fresh())
+    before = await store.snapshot_bytes()
+    page = [
+        snapshot(f"M{n}", payload_json=market(ticker=str(n), rules="x" * 500)) for n in range(900)
+    ]
+    await store.save_page(cycle, page, [])
+    assert await store.snapshot_bytes() > before + 300_000

@@ -135,6 +135,10 @@ class MemoryCollectionStore:
         ]
         return sorted(found, key=lambda one: one.snapshot_hour_utc, reverse=True)[:limit]
 
+    async def snapshot_bytes(self) -> int:
+        self._require_up()
+        return sum(len(one.payload_json) for one in self.snapshots.values())
+
     async def prune_snapshots(self, rule: PruneRule, from_hour: str, batch: int) -> Pruned | None:
         self._require_up()
         hours = {hour for _, hour in self.snapshots if from_hour <= hour < rule.before_hour}

@@ -46,8 +46,15 @@ def unreadable(name: str) -> Quarantined:
     )
 
 
-def page(*items: ListedMarket | Quarantined, cursor: str = "") -> MarketPage:
+def page(
+    *items: ListedMarket | Quarantined,
+    cursor: str = "",
+    server_us: int | None = None,
+    unknown_fields: tuple[str, ...] = (),
+) -> MarketPage:
     return MarketPage(
+        server_us=server_us,
+        unknown_fields=unknown_fields,
         markets=tuple(item for item in items if isinstance(item, ListedMarket)),
         quarantined=tuple(item for item in items if isinstance(item, Quarantined)),
         cursor=cursor,
@@ -64,6 +71,7 @@ class ScriptedListing:
     def __init__(self, pages: dict[str, dict[str, Answer]], before: Hook | None = None) -> None:
         self.pages = pages
         self.asked: list[tuple[str, str]] = []
+        self.queries: list[MarketQuery] = []
         self.in_flight = 0
         self.in_flight_max = 0
         self._before = before
@@ -71,8 +79,8 @@ class ScriptedListing:
     async def market_page(
         self, query: MarketQuery, cursor: str = "", limit: int = 1000
     ) -> MarketPage:
-        series = query.series_ticker
-        assert series is not None
+        series = query.series_ticker or SeriesTicker("*")
+        self.queries.append(query)
         self.asked.append((series, cursor))
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)

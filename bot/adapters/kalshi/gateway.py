@@ -160,7 +160,7 @@ class KalshiExchange:
         """See :meth:`ExchangeReads.market_page`."""
         params = requests.market_params(query, cursor, limit)
         reply = await self._public("/markets", params)
-        return markets.read_market_page(reply.body, query.series_ticker)
+        return markets.read_market_page(reply.body, query.series_ticker, reply.server_us)
 
     async def market(self, ticker: MarketTicker) -> ListedMarket:
         """See :meth:`ExchangeReads.market`."""

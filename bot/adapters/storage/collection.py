@@ -14,7 +14,12 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.snapshot_rows import insert_snapshots, prune_snapshots, snapshots_of
+from bot.adapters.storage.snapshot_rows import (
+    SNAPSHOT_BYTES,
+    insert_snapshots,
+    prune_snapshots,
+    snapshots_of,
+)
 from bot.domain.errors import CycleTakenOver, InvariantBroken
 from bot.domain.ids import MarketTicker, SeriesTicker
 from bot.kit.times import format_seconds
@@ -193,6 +198,12 @@ class SqlCollectionStore:
         """See the port."""
         async with self._database.read() as connection:
             return await snapshots_of(connection, market, hour, limit)
+
+    async def snapshot_bytes(self) -> int:
+        """See the port."""
+        async with self._database.read() as connection:
+            found = await connection.execute(SNAPSHOT_BYTES[self._database.dialect])
+            return int(found.scalar_one())
 
     async def prune_snapshots(self, rule: PruneRule, from_hour: str, batch: int) -> Pruned | None:
         """See the port."""

@@ -103,6 +103,18 @@ _UNUSED_TEMPLATES = text(
     " WHERE snapshot_payloads.template_id = snapshot_templates.template_id)"
 )
 
+SNAPSHOT_BYTES = {
+    "sqlite": text(
+        "SELECT (page_count - freelist_count) * page_size"
+        " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+    ),
+    "postgresql": text(
+        "SELECT pg_total_relation_size('market_snapshots')"
+        " + pg_total_relation_size('snapshot_payloads')"
+        " + pg_total_relation_size('snapshot_templates')"
+    ),
+}
+
 _SNAPSHOTS_OF = text(
     "SELECT * FROM snapshots WHERE market_id = :market AND snapshot_hour_utc"
     " BETWEEN :first AND :last ORDER BY snapshot_hour_utc DESC LIMIT :limit"

@@ -297,3 +297,37 @@ async def test_files_that_cannot_be_written_do_not_undo_the_cycle(tmp_path, capl
     assert report.is_success
     assert "cycle files not written" in caplog.messages
     assert bench.store.rows["last_success_at_utc"]
+
+
+@pytest.mark.parametrize(("ahead_s", "word"), [(3_600, "ahead of"), (-3_600, "behind")])
+async def test_a_clock_an_hour_off_stores_nothing_and_says_so(tmp_path, ahead_s, word) -> None:
+    bench = Bench(tmp_path, dict(TWO_SERIES))
+    server_us = bench.clock.now_us() - ahead_s * 1_000_000
+    bench.listing.pages = {
+        key: {"": page(listed(f"{key}-1"), server_us=server_us)} for key in TWO_SERIES
+    }
+    report = await bench.collector().run()
+    assert (report.cycle.outcome, report.cycle.inserted) == (CycleOutcome.FAILED, 0)
+    assert report.cycle.errors == 2
+    told = f"this machine's clock is 3600 s {word} the exchange's: set it (NTP)"
+    assert told in report.cycle.error
+    assert not bench.store.snapshots
+
+
+async def test_a_clock_a_minute_off_is_lived_with(tmp_path) -> None:
+    bench = Bench(tmp_path, {"KXFED": paged("KXFED", [1])})
+    bench.listing.pages["KXFED"][""] = page(
+        listed("A-1"), server_us=bench.clock.now_us() - 60_000_000
+    )
+    assert (await bench.collector().run()).is_success
+
+
+async def test_fields_nobody_documented_are_stored_and_counted(tmp_path, caplog) -> None:
+    named = page(listed("A-1"), listed("A-2"), unknown_fields=("moon_phase", "moon_phase"))
+    bench = Bench(tmp_path, {"KXFED": {"": named}})
+    report = await bench.collector().run()
+    assert (report.is_success, report.cycle.inserted, report.cycle.errors) == (True, 2, 0)
+    assert report.facts["unknown_fields"] == {"moon_phase": 2}
+    [path] = bench.settings.reports_dir.iterdir()
+    assert json.loads(path.read_text())["unknown_fields"] == {"moon_phase": 2}
+    assert "unknown fields in markets" in caplog.messages

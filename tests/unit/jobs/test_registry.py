@@ -18,6 +18,7 @@ ALL = JobFunctions(
     daily_summary=nothing,
     nightly_backup=nothing,
     clean_up=nothing,
+    retention=nothing,
 )
 
 
@@ -35,6 +36,7 @@ def test_jobs_without_a_function_are_left_out() -> None:
         ("daily_summary", "2026-11-21T20:00:00Z"),
         ("nightly_backup", "2026-11-22T02:00:00Z"),
         ("clean_up", "2026-11-21T07:30:00Z"),
+        ("retention", "2026-11-21T07:33:00Z"),
     ],
 )
 def test_each_job_is_due_at_its_documented_time(name, due) -> None:

@@ -4,6 +4,8 @@ One unreadable market of a page is set aside with its reason; the others stay.
 The page itself is strict: an answer without its list is never an empty list.
 """
 
+import re
+
 import msgspec
 
 from bot.adapters.kalshi.wire.fields import (
@@ -63,6 +65,43 @@ class _Market(msgspec.Struct):
     settlement_value_dollars: str | None = None
 
 
+class _Documented(_Market, forbid_unknown_fields=True):
+    """The same with every further field of the document (3.34.0), to notice others."""
+
+    market_type: msgspec.Raw = _NULL
+    subtitle: msgspec.Raw = _NULL
+    no_sub_title: msgspec.Raw = _NULL
+    created_time: msgspec.Raw = _NULL
+    expiration_time: msgspec.Raw = _NULL
+    latest_expiration_time: msgspec.Raw = _NULL
+    settlement_timer_seconds: msgspec.Raw = _NULL
+    no_bid_dollars: msgspec.Raw = _NULL
+    no_ask_dollars: msgspec.Raw = _NULL
+    can_close_early: msgspec.Raw = _NULL
+    notional_value_dollars: msgspec.Raw = _NULL
+    previous_yes_bid_dollars: msgspec.Raw = _NULL
+    previous_yes_ask_dollars: msgspec.Raw = _NULL
+    previous_price_dollars: msgspec.Raw = _NULL
+    settlement_ts: msgspec.Raw = _NULL
+    settlement_bounds_type: msgspec.Raw = _NULL
+    settlement_floor_dollars: msgspec.Raw = _NULL
+    expiration_value: msgspec.Raw = _NULL
+    occurrence_datetime: msgspec.Raw = _NULL
+    fee_waiver_expiration_time: msgspec.Raw = _NULL
+    early_close_condition: msgspec.Raw = _NULL
+    functional_strike: msgspec.Raw = _NULL
+    custom_strike: msgspec.Raw = _NULL
+    rules_primary: msgspec.Raw = _NULL
+    rules_secondary: msgspec.Raw = _NULL
+    mve_collection_ticker: msgspec.Raw = _NULL
+    mve_selected_legs: msgspec.Raw = _NULL
+    primary_participant_key: msgspec.Raw = _NULL
+    price_level_structure: msgspec.Raw = _NULL
+    is_provisional: msgspec.Raw = _NULL
+    # Out of the document since 09/2026, and still sent.
+    liquidity_dollars: msgspec.Raw = _NULL
+
+
 class _Named(msgspec.Struct):
     ticker: str
 
@@ -101,6 +140,8 @@ class _Status(msgspec.Struct):
 
 
 _MARKET = msgspec.json.Decoder(_Market)
+_DOCUMENTED = msgspec.json.Decoder(_Documented)
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`$")
 _NAMED = msgspec.json.Decoder(_Named)
 _PAGE = msgspec.json.Decoder(_Page)
 _SINGLE = msgspec.json.Decoder(_Single)
@@ -120,17 +161,39 @@ def read_status(body: bytes, server_us: int | None) -> ExchangeStatus:
     )
 
 
-def read_market_page(body: bytes, series: SeriesTicker | None) -> MarketPage:
+def read_market_page(
+    body: bytes, series: SeriesTicker | None, server_us: int | None = None
+) -> MarketPage:
     """``GET /markets`` and ``/historical/markets``."""
     page = decode(_PAGE, body)
     good: list[ListedMarket] = []
     bad: list[Quarantined] = []
+    unknown: list[str] = []
     for raw in page.markets or ():
         try:
-            good.append(read_listed(raw, series))
+            good.append(_listed(raw, series, unknown))
         except InvalidMessage as error:
             bad.append(_quarantined(raw, error))
-    return MarketPage(markets=tuple(good), quarantined=tuple(bad), cursor=page.cursor)
+    return MarketPage(
+        markets=tuple(good),
+        quarantined=tuple(bad),
+        cursor=page.cursor,
+        server_us=server_us,
+        unknown_fields=tuple(unknown),
+    )
+
+
+def _listed(raw: msgspec.Raw, series: SeriesTicker | None, unknown: list[str]) -> ListedMarket:
+    """One market; the first field that no document knows is noted, and is no fault."""
+    try:
+        wire: _Market = decode(_DOCUMENTED, raw)
+    except InvalidMessage as error:
+        found = _UNKNOWN.search(str(error))
+        if found is None:
+            raise
+        wire = decode(_MARKET, raw)
+        unknown.append(found.group(1))
+    return ListedMarket(market=_market(wire, series), raw=bytes(raw))
 
 
 def read_market(body: bytes) -> ListedMarket:

@@ -69,7 +69,7 @@ async def test_a_repeat_inserts_nothing_and_says_so(database, tmp_path) -> None:
 
 
 async def test_every_column_of_a_snapshot_has_its_unit(database, tmp_path) -> None:
-    one = listed("KXFED-26DEC-T3.75", bid=470, ask=None, close_us=1_800_000_000_000_000)
+    one = listed("KXFED-26DEC-T3.75", bid=400, ask=None, close_us=1_800_000_000_000_000)
     listing = ScriptedListing({"KXFED": {"": page(one, unreadable("KXFED-BAD"))}})
     report = await collector(database, tmp_path, listing).run()
     assert report.cycle.outcome is CycleOutcome.COMPLETE
@@ -86,7 +86,7 @@ async def test_every_column_of_a_snapshot_has_its_unit(database, tmp_path) -> No
         "series_ticker": "KXFED",
         "macro_event_type": "fed_rate",
         "probability_bucket": None,
-        "yes_bid_e4": 470,
+        "yes_bid_e4": 400,
         "yes_ask_e4": None,
         "volume_24h_e2": 100,
         "open_interest_e2": 200,

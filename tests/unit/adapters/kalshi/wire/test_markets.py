@@ -83,6 +83,17 @@ def test_a_bad_market_is_set_aside_and_the_others_stay(change: dict[str, object]
     assert found.cursor == "abc"
 
 
+def test_a_field_nobody_documented_is_named_and_no_fault() -> None:
+    plain = {name: value for name, value in MARKET.items() if name != "a_field_of_next_year"}
+    odd = plain | {"moon_phase": {"full": True}}
+    found = markets.read_market_page(page(plain, odd, odd, cursor=""), None, 7)
+    assert len(found.markets) == 3
+    assert found.quarantined == ()
+    assert found.unknown_fields == ("moon_phase", "moon_phase")
+    assert found.server_us == 7
+    assert json.loads(found.markets[1].raw) == odd
+
+
 @pytest.mark.parametrize(
     "body", [b"{}", b'{"error":{"code":"x"}}', b"[]", b'{"markets":{}}', b'{"markets":[}']
 )

@@ -1,0 +1,71 @@
+"""Old snapshots go in small batches; what calibration needs stays."""
+
+import pytest
+
+from bot.collect.retention import Retention, RetentionSettings
+from bot.kit.times import DAY_US, HOUR_US, hour_key
+from tests.fakes.clock import ManualClock
+from tests.fakes.collection import MemoryCollectionStore, snapshot
+
+
+def filled(clock: ManualClock, days: int) -> MemoryCollectionStore:
+    """An hourly snapshot of two markets of a series and two others, up to now."""
+    store = MemoryCollectionStore()
+    for hours in range(days * 24):
+        hour = hour_key(clock.now_us() - hours * HOUR_US)
+        for ticker, series in (("A", "KXFED"), ("B", "KXFED"), ("C", None), ("D", None)):
+            bucket = None if ticker == "D" else "0.35-0.65"
+            one = snapshot(ticker, hour, series_ticker=series, probability_bucket=bucket)
+            store.snapshots[one.market_id, hour] = one
+    return store
+
+
+def counts(store: MemoryCollectionStore) -> dict[str, int]:
+    found = dict.fromkeys("ABCD", 0)
+    for market, _ in store.snapshots:
+        found[market] += 1
+    return found
+
+
+async def test_nothing_goes_unless_a_limit_is_set(looptime) -> None:
+    clock = ManualClock()
+    store = filled(clock, 3)
+    assert await Retention(RetentionSettings(), store, clock).run() == 0
+    assert counts(store) == dict.fromkeys("ABCD", 72)
+
+
+async def test_series_and_exchange_are_kept_by_their_own_rules(looptime) -> None:
+    clock = ManualClock()
+    store = filled(clock, 3)
+    settings = RetentionSettings(series_days=2, exchange_days=1, batch=10)
+    removed = await Retention(settings, store, clock).run()
+    assert counts(store) == {"A": 49, "B": 49, "C": 25, "D": 25}
+    assert removed == 2 * 23 + 2 * 47
+
+
+async def test_the_last_usable_snapshot_of_a_market_stays_unless_said(looptime) -> None:
+    clock = ManualClock()
+    store = filled(clock, 1)
+    clock.advance(10 * DAY_US)
+    kept = RetentionSettings(exchange_days=1)
+    await Retention(kept, store, clock).run()
+    assert counts(store) == {"A": 24, "B": 24, "C": 1, "D": 0}
+    await Retention(RetentionSettings(exchange_days=1, keeps_last=False), store, clock).run()
+    assert counts(store) == {"A": 24, "B": 24, "C": 0, "D": 0}
+
+
+async def test_each_hour_removes_the_hour_that_became_old(looptime) -> None:
+    clock = ManualClock()
+    store = filled(clock, 2)
+    retention = Retention(RetentionSettings(exchange_days=1, batch=3), store, clock)
+    await retention.run()
+    before = counts(store)
+    clock.advance(HOUR_US)
+    assert await retention.run() == 2
+    assert counts(store)["C"] == before["C"] - 1
+
+
+@pytest.mark.parametrize("wrong", [{"series_days": -1}, {"exchange_days": -1}, {"batch": 0}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="collect retention"):
+        RetentionSettings(**wrong)
