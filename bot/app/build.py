@@ -80,7 +80,11 @@ def feed_of(
     tapes: TapeMaker | None = None,
 ) -> KalshiFeed:
     """The live stream; ``wants_private`` adds our own fills and orders, ``tapes`` keep it."""
-    stream = StreamSettings(session=SessionSettings(wants_private=wants_private))
+    stream = StreamSettings(
+        session=SessionSettings(wants_private=wants_private),
+        failure_threshold=settings.exchange.ws_failure_threshold,
+        failure_cooldown_s=settings.exchange.ws_cooldown_s,
+    )
     return KalshiFeed(
         exchange_hosts(settings),
         stream,

@@ -11,6 +11,8 @@ from bot.app.backups import make_backup
 from bot.app.build import collect_settings
 from bot.app.room import retention_settings
 from bot.app.running import Running
+from bot.collect.cycle_report import CycleReport
+from bot.collect.gap_reasons import OUTAGE_WORDS
 from bot.collect.gaps import GapCheck, GapReport
 from bot.collect.retention import Retention
 from bot.collect.snapshots import MODE, Collector
@@ -18,10 +20,12 @@ from bot.domain.alerts import AlertKind
 from bot.domain.errors import BotError, ExchangeUnavailable, StorageUnavailable
 from bot.domain.ids import Epoch
 from bot.jobs.registry import JobFunctions, JobSettings, leader_jobs
+from bot.jobs.rest_loops import RestLoops
 from bot.jobs.runs import JobFailure
 from bot.jobs.schedule import LeaderJobs
 from bot.jobs.triggers import Daily
-from bot.kit.times import DAY_US, HOUR_US, SECOND_US, hour_key
+from bot.kit.metrics import Metric, emit
+from bot.kit.times import DAY_US, HOUR_US, SECOND_US, hour_key, seconds
 from bot.ops.backup import BackupKind
 from bot.ports.backups import BackupContents
 from bot.ports.collection import CycleOutcome
@@ -55,6 +59,7 @@ class Chores:
             retention_settings(running.settings), self._collection, means.clock
         )
         self._collect_failed = False
+        self._rounds = RestLoops(running.rest_breaker, running.clock)
 
     def service(self) -> LeaderJobs:
         """The scheduler over these jobs; build it once for each leadership."""
@@ -82,7 +87,7 @@ class Chores:
         retry_s = self._running.settings.collect.retry_s
         last_try_us = slot_us + HOUR_US - round(retry_s * SECOND_US)
         while True:
-            report = await self._collector.run()
+            report = await self._round()
             if report.is_success:
                 if self._collect_failed:
                     self._running.alerts.post(AlertKind.COLLECT_RECOVERED, {})
@@ -96,6 +101,28 @@ class Chores:
             if self._running.clock.now_us() >= last_try_us:
                 raise ExchangeUnavailable(error)
             await asyncio.sleep(retry_s)
+
+    async def _round(self) -> CycleReport:
+        """One cycle, counted by the breaker of the REST loops and told as a metric."""
+        await self._rounds.rest()
+        report = await self._collector.run()
+        cycle = report.cycle
+        if report.is_success:
+            self._rounds.succeeded()
+        elif any(word in (cycle.error or "") for word in OUTAGE_WORDS):
+            self._rounds.failed()
+        if cycle.outcome is not CycleOutcome.TAKEN_OVER:
+            emit(
+                Metric.COLLECT,
+                level=logging.INFO if report.is_success else logging.WARNING,
+                duration_s=seconds(report.duration_us),
+                scanned=cycle.scanned,
+                inserted=cycle.inserted,
+                errors_total=cycle.errors,
+                success=None if report.is_success else False,
+                consecutive_failures=None if report.is_success else self._rounds.failures,
+            )
+        return report
 
     async def _is_collected(self, slot_us: int) -> bool:
         hour = hour_key(slot_us)

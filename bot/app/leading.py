@@ -87,6 +87,7 @@ class Leading:
         assert parts.signer is not None  # settings refuse mode trade without a key
         is_paper = settings.trading_mode == "paper"
         feed = feed_of(settings, parts.means, parts.signer, wants_private=not is_paper, tapes=tapes)
+        running.loops["websocket"] = feed.breaker
         if not is_paper:
             return parts.exchange, feed
         paper = PaperExchange(

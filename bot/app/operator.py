@@ -15,13 +15,14 @@ from bot.adapters.storage.gaps import SqlGapStore
 from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.backups import make_backup
+from bot.app.loops import loop_views
 from bot.app.panic import word_of_panic
 from bot.app.reasons import funnel_of, opinion_of
 from bot.app.replies import EngineReply
 from bot.app.roster import InstanceRoll
 from bot.app.running import Running
 from bot.app.trading import TradingDesk
-from bot.collect.gaps import find_gaps, hours_between
+from bot.collect.gaps import count_missing, find_gaps, hours_between
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import ExchangeUnavailable, StorageUnavailable
 from bot.domain.events import (
@@ -274,7 +275,7 @@ class BotOperator:
         running, desk = self._running, self._desk
         world = desk.engine.world if desk else None
         selection = desk.monitor.selection if desk else None
-        gaps = await self.gaps()
+        missing = await count_missing(self._collection)
         seen = len(selection.watched) + len(selection.left_out) if selection else None
         return StatusView(
             now_us=running.clock.now_us(),
@@ -290,8 +291,9 @@ class BotOperator:
             markets_eligible=len(selection.watched) if selection else None,
             feed=views.feed_view(world) if world else None,
             api=views.api_view(world) if world else self._api(),
-            collect=await self._collect(len(gaps.missing)),
+            collect=await self._collect(missing),
             unsent_messages=await self._unsent(),
+            loops=loop_views(running),
         )
 
     async def positions(self) -> tuple[PositionView, ...]:

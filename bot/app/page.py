@@ -59,6 +59,7 @@ def status_json(
         "feed": _feed(view.feed, view.now_us),
         "websocket_connected": view.feed.is_connected if view.feed else None,
         "api": _api(view),
+        "loops": [asdict(one) for one in view.loops],
         "decisions": [_decision(one) for one in why.decisions],
         "unsent_messages": view.unsent_messages,
     }

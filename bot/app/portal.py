@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.adapters.storage.queries import leader_of
+from bot.app.loops import loop_views
 from bot.app.operator import BotOperator
 from bot.app.page import books_json, collect_json, status_json, totals_json
 from bot.app.running import Running
@@ -98,12 +99,14 @@ class PageBackend:
         """See ``WebBackend.staleness``."""
         running = self._running
         facts = await running.queries.collect_facts()
-        return judge_staleness(
+        is_fresh, checks = judge_staleness(
             facts.status,
             leader=await leader_of(running.parts.database, running.scope),
             now_us=running.clock.now_us(),
             stale_after_us=round(running.settings.web.stale_after_s * 1_000_000),
         )
+        # A breaker that rests is the exchange's trouble: a restart of ours would not end it.
+        return is_fresh, checks | {"loops": {one.name: one.state for one in loop_views(running)}}
 
     async def chat(self, after: int) -> Sequence[Mapping[str, object]]:
         """See ``WebBackend.chat``."""

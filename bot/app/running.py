@@ -21,6 +21,7 @@ from bot.domain.events import Role
 from bot.domain.ids import Epoch
 from bot.domain.leadership import Candidate
 from bot.domain.operations import Banner, TradeMode
+from bot.kit.loop_breaker import LoopBreaker
 from bot.kit.times import SECOND_US
 from bot.ports.messages import Channel
 
@@ -99,6 +100,13 @@ class Running:
         self.wakes = Wakes()
         self.inbox = SqlInbox(parts.database, self.scope, clock)
         self.outbox = SqlOutbox(parts.database, self.scope, clock)
+        exchange = settings.exchange
+        self.rest_breaker = LoopBreaker(
+            threshold=exchange.rest_failure_threshold,
+            cooldown_us=round(exchange.rest_cooldown_s * SECOND_US),
+        )
+        # Loops that ask the exchange, for who wants to know how they fare.
+        self.loops: dict[str, LoopBreaker] = {"rest": self.rest_breaker}
         is_trading = settings.mode == "trade"
         self.warmth = Warmth(
             parts.exchange, monitor_settings(settings).series if is_trading else (), clock

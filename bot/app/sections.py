@@ -67,6 +67,11 @@ class ExchangeSection(_Section):
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 10
     request_timeout_s: Seconds = 10
     retries: Annotated[int, Field(ge=1, le=10)] = 5
+    # Rounds (REST) and connections (WebSocket) that fail in a row, and how long to rest then.
+    rest_failure_threshold: Count = 5
+    rest_cooldown_s: Seconds = 60
+    ws_failure_threshold: Count = 5
+    ws_cooldown_s: Seconds = 60
 
 
 class DatabaseSection(_Section):

@@ -84,6 +84,15 @@ async def find_gaps(
     )
 
 
+async def count_missing(store: CollectionStore) -> int:
+    """How many hours are missing between the first and the last stored one."""
+    span = await store.snapshot_span()
+    if span is None:
+        return 0
+    stored = await store.snapshot_hours(*span)
+    return len(missing_hours(*span, stored, await store.cycles(*span)))
+
+
 async def circumstances(
     facts: GapStore, first: str, last: str, cycles: Sequence[Cycle]
 ) -> Circumstances:

@@ -19,6 +19,7 @@ from bot.domain.operations import (
     GapsView,
     HaltView,
     InstanceView,
+    LoopView,
     PnlView,
     PositionView,
     StatusView,
@@ -66,6 +67,7 @@ def status(view: StatusView, banner: Banner) -> str:
         f"API errors: {_api(view.api)}",
         f"Breakers: {_breakers_short(view.breakers)}",
         f"Halt: {_halt_short(view.halt)}",
+        f"Loops: {_loops(view.loops)}",
         f"Collect: {_collect(view.collect, view.now_us)}",
         f"Messages waiting: {_count(view.unsent_messages)}",
         f"Up {span(view.now_us - view.started_us)}, version {escape(banner.version)}",
@@ -316,6 +318,19 @@ def _collect(collect: CollectView | None, now_us: int) -> str:
     )
     missing = f", {collect.missing_hours} hours missing" if collect.missing_hours else ""
     return f"last success {ago(collect.last_success_us, now_us)}{failed}{missing}"
+
+
+def _loops(loops: Iterable[LoopView]) -> str:
+    return "; ".join(f"{escape(loop.name)} {_loop(loop)}" for loop in loops) or "unknown"
+
+
+def _loop(loop: LoopView) -> str:
+    if not loop.failures:
+        return "ok"
+    if loop.state == "closed":
+        return f"{loop.failures} failed in a row"
+    then = f"rests {span(loop.rest_us)}" if loop.rest_us else "tries again now"
+    return f"{loop.failures} failed in a row, {then}"
 
 
 def _breaker_line(breaker: BreakerView, now_us: int) -> str:

@@ -221,6 +221,19 @@ class CollectView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopView:
+    """A loop that asks the exchange, and how its own breaker stands."""
+
+    name: str
+    state: str
+    """``closed``, ``open`` (it rests) or ``half_open`` (the next try decides)."""
+    failures: int
+    """In a row."""
+    rest_us: int
+    """Until the next try may be made; 0 when it may be made now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
     """Everything ``/status`` shows."""
 
@@ -239,6 +252,7 @@ class StatusView:
     api: ApiView | None
     collect: CollectView | None
     unsent_messages: int | None
+    loops: tuple[LoopView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from bot.domain.operations import (
     GapsView,
     HaltView,
     InstanceView,
+    LoopView,
     Outcome,
     PnlView,
     PositionView,
@@ -131,6 +132,10 @@ STATUS = StatusView(
         last_success_us=NOW_US - 20 * MINUTE_US, last_error_us=None, missing_hours=2
     ),
     unsent_messages=0,
+    loops=(
+        LoopView(name="rest", state="open", failures=6, rest_us=45_000_000),
+        LoopView(name="websocket", state="closed", failures=0, rest_us=0),
+    ),
 )
 NOTHING_KNOWN = StatusView(
     now_us=NOW_US,

@@ -42,6 +42,7 @@ from bot.domain.orders import (
 )
 from bot.domain.quotes import BookSnapshot
 from bot.kit.clock import Clock
+from bot.kit.loop_breaker import LoopBreaker
 from bot.kit.times import DAY_US, HOUR_US, MINUTE_US
 from bot.ports.exchange import (
     EventTerms,
@@ -435,6 +436,11 @@ class KalshiFeed:
     def reconnects(self) -> int:
         """Connections lost or refused since the start."""
         return self._socket.reconnects
+
+    @property
+    def breaker(self) -> LoopBreaker:
+        """Connections that failed in a row, and whether it rests."""
+        return self._socket.breaker
 
     async def run(self, listener: FeedListener) -> None:
         """See :meth:`MarketFeed.run`."""

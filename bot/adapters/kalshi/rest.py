@@ -44,6 +44,7 @@ from bot.domain.errors import (
 )
 from bot.kit.backoff import Backoff
 from bot.kit.clock import Clock
+from bot.kit.metrics import Metric, emit
 from bot.kit.times import SECOND_US
 
 logger = logging.getLogger(__name__)
@@ -200,8 +201,7 @@ class RestClient:
                     except ExchangeUnavailable as error:
                         last = error
                     if number < settings.tries:
-                        self._log_retry(call, number, last)
-                        await asyncio.sleep(next(waits))
+                        await self._wait(call, number, last, next(waits))
         except TimeoutError:
             pass
         logger.warning("api error: read given up", extra=_facts(call) | {"reason": str(last)})
@@ -339,10 +339,16 @@ class RestClient:
     def _now_ms(self) -> int:
         return self._clock.now_us() // 1_000
 
-    def _log_retry(self, call: Call, number: int, error: BotError) -> None:
-        logger.info(
-            "api error: trying again", extra=_facts(call) | {"tries": number, "reason": str(error)}
+    async def _wait(self, call: Call, number: int, error: BotError, wait_s: float) -> None:
+        emit(
+            Metric.KALSHI_RETRY,
+            method=call.method,
+            path=call.path,
+            attempt=number,
+            backoff_s=wait_s,
+            reason=f"api error: {error}",
         )
+        await asyncio.sleep(wait_s)
 
 
 def _pool(connections: int) -> aiohttp.ClientSession:

@@ -135,6 +135,8 @@ class StreamSettings:
     steady_after_s: float = 30.0
     """A connection that lived this long clears the count of failures."""
     tick_s: float = 0.5
+    heartbeat_s: float = 60.0
+    """``WS_HEARTBEAT_SECONDS``: how often a living connection writes its metric line."""
     frame_bytes_max: int = 16 * 1024 * 1024
     session: SessionSettings = field(default_factory=SessionSettings)
 
@@ -149,6 +151,7 @@ class StreamSettings:
             "backoff_base_s",
             "steady_after_s",
             "tick_s",
+            "heartbeat_s",
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0")

@@ -22,7 +22,9 @@ from bot.domain.ids import MarketTicker
 from bot.kit.backoff import Backoff
 from bot.kit.clock import Clock
 from bot.kit.frames import SAID, Told, note
-from bot.kit.times import SECOND_US
+from bot.kit.loop_breaker import LoopBreaker
+from bot.kit.metrics import Metric, emit
+from bot.kit.times import SECOND_US, seconds
 from bot.ports.exchange import FeedListener
 from bot.ports.recording import Tape, TapeMaker
 
@@ -42,8 +44,12 @@ class _Talk:
         clock: Clock,
         settings: StreamSettings,
         tape: Tape | None,
+        *,
+        breaker: LoopBreaker,
     ) -> None:
         self._session = session
+        self._breaker = breaker
+        self._began_us = clock.monotonic_us()
         self._listener = listener
         self._clock = clock
         self._settings = settings
@@ -51,6 +57,7 @@ class _Talk:
         self._keep = None if tape is None else tape.keep
         self._unlooked: list[MarketTicker] = []
         """Trusted books that the file begun last does not show yet."""
+        self._told_us = clock.monotonic_us()
         self._batch_us = 0
         """When the frames being handled were read; 0 between two reads."""
         self._heard_us = clock.monotonic_us()
@@ -162,6 +169,9 @@ class _Talk:
     def _look_after(self) -> None:
         """Let the session check what is overdue, end a connection that cannot be trusted."""
         now_us = self._clock.monotonic_us()
+        if now_us - self._began_us > self._settings.steady_after_s * SECOND_US:
+            self._breaker.succeeded()
+        self._tell_heartbeat(now_us)
         if self._tape is not None:
             self._look_after_tape(self._tape)
         self._session.tick(self._clock.now_us())
@@ -172,6 +182,13 @@ class _Talk:
             self.ended(f"silent for {self._settings.silence_max_s} s")
         elif self._session.reconnect_reason is not None:
             self.ended(self._session.reconnect_reason)
+
+    def _tell_heartbeat(self, now_us: int) -> None:
+        if now_us - self._told_us < self._settings.heartbeat_s * SECOND_US:
+            return
+        self._told_us = now_us
+        silent_s = seconds(now_us - self._heard_us)
+        emit(Metric.WS_HEARTBEAT, silent_s=silent_s, invalid_frames=self.invalid_frames)
 
     def _look_after_tape(self, tape: Tape) -> None:
         """Each file is to be understood alone: it begins with the subscriptions, then the books."""
@@ -205,7 +222,8 @@ class StreamSocket:
     """One WebSocket at a time, replaced whenever it dies.
 
     After ``failure_threshold`` failures in a row the breaker is open: from then on
-    one ``failure_cooldown_s`` passes before each try, until one lives.
+    one ``failure_cooldown_s`` passes before each try, until one lives. ``breaker`` is there
+    to be looked at.
     """
 
     def __init__(
@@ -234,7 +252,10 @@ class StreamSocket:
         self._session = FeedSession(settings.session)
         self._talk: _Talk | None = None
         self._is_held = False
-        self._failures = 0
+        self.breaker = LoopBreaker(
+            threshold=settings.failure_threshold,
+            cooldown_us=round(settings.failure_cooldown_s * SECOND_US),
+        )
         self.reconnects = 0
         self.invalid_frames = 0
 
@@ -246,7 +267,6 @@ class StreamSocket:
             reason = await self._live(listener)
             lived_us = self._clock.monotonic_us() - began_us
             if lived_us > self._settings.steady_after_s * SECOND_US:
-                self._failures = 0
                 waits = self._waits()
             await self._pause(waits, reason)
 
@@ -269,7 +289,9 @@ class StreamSocket:
     async def _live(self, listener: FeedListener) -> str:
         """One connection from dialing to its end; returns why it ended."""
         tape = None if self._tapes is None else self._tapes.tape()
-        talk = _Talk(self._session, listener, self._clock, self._settings, tape)
+        talk = _Talk(
+            self._session, listener, self._clock, self._settings, tape, breaker=self.breaker
+        )
         headers = self._signer.headers(self._clock.now_us() // 1_000, "GET", self._path)
         call = Call(
             url=self._url,
@@ -283,7 +305,7 @@ class StreamSocket:
                     await self._dial(call, talk)
             except (DialFailed, OSError) as error:
                 return _text(error)
-            logger.info("websocket connected", extra={"reconnects": self.reconnects})
+            emit(Metric.WS_CONNECTED, reconnects=self.reconnects)
             self._talk = talk
             talk.hold(is_held=self._is_held)
             reason = await talk.follow()
@@ -300,20 +322,19 @@ class StreamSocket:
         return Backoff(settings.backoff_base_s, settings.backoff_cap_s).waits(self._random)
 
     async def _pause(self, waits: Iterator[float], reason: str) -> None:
-        self._failures += 1
         self.reconnects += 1
+        is_open = self.breaker.failed(self._clock.monotonic_us())
         wait_s = next(waits)
-        is_open = self._failures >= self._settings.failure_threshold
         if is_open:
-            wait_s = max(wait_s, self._settings.failure_cooldown_s)
-        logger.warning(
-            "websocket breaker open" if is_open else "websocket reconnect",
-            extra={
-                "metric": "ws.reconnect",
-                "reason": reason,
-                "failures": self._failures,
-                "wait_s": round(wait_s, 3),
-            },
+            wait_s = max(wait_s, seconds(self.breaker.cooldown_us))
+        emit(
+            Metric.WS_RECONNECT,
+            level=logging.WARNING,
+            errors_total=self.reconnects,
+            consecutive_failures=self.breaker.failures,
+            backoff_s=wait_s,
+            breaker="open" if is_open else "closed",
+            reason=reason,
         )
         await asyncio.sleep(wait_s)
 

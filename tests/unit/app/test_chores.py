@@ -1,5 +1,6 @@
 """What the leader's jobs do with good and bad outcomes."""
 
+import logging
 from pathlib import Path
 from random import Random
 
@@ -105,6 +106,29 @@ async def test_a_failed_cycle_is_tried_again_within_its_hour_and_told_when_it_re
     assert await bench.alerts() == ["collect_failed", "collect_recovered"]
     facts = await bench.running.queries.collect_facts()
     assert (facts.outcome, facts.snapshots) == ("complete", 3)
+
+
+async def test_cycles_without_the_exchange_count_for_the_breaker_until_one_succeeds(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures: list[int] = []
+    listing = ScriptedListing({"KXCPI": OUTAGE})
+
+    async def heal(_series: str, _cursor: str) -> None:
+        failures.append(bench.running.rest_breaker.failures)
+        if len(listing.asked) > 2:
+            listing.pages["KXCPI"] = paged("KXCPI", [3])
+
+    bench = Bench(database, tmp_path, listing)
+    listing._before = heal
+    with caplog.at_level(logging.INFO):
+        await bench.chores.collect(bench.slot_us)
+    assert failures[:3] == [0, 1, 2]
+    assert bench.running.rest_breaker.failures == 0
+    told = [one.__dict__ for one in caplog.records if one.message == "metric=rest.collect"]
+    assert [one.get("success", 1) for one in told] == [0, 0, 1]
+    assert [one.get("consecutive_failures") for one in told] == [1, 2, None]
+    assert (told[-1]["scanned"], told[-1]["inserted"], told[-1]["errors_total"]) == (3, 3, 0)
 
 
 async def test_a_cycle_that_fails_until_the_end_of_its_hour_fails_its_slot(

@@ -69,6 +69,21 @@ def test_every_fault_is_told_at_once_with_its_fix(
     assert faults[2] == "web.prot: unknown setting; did you mean port?"
 
 
+def test_the_loop_breakers_are_set_by_their_documented_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (
+        ("REST_FAILURE_THRESHOLD", "7"),
+        ("REST_CIRCUIT_BREAKER_SECONDS", "90"),
+        ("WS_FAILURE_THRESHOLD", "3"),
+        ("WS_FAILURE_COOLDOWN_SECONDS", "0.5"),
+    ):
+        monkeypatch.setenv(name, value)
+    exchange = load_settings().exchange
+    assert (exchange.rest_failure_threshold, exchange.rest_cooldown_s) == (7, 90)
+    assert (exchange.ws_failure_threshold, exchange.ws_cooldown_s) == (3, 0.5)
+
+
 @pytest.mark.parametrize(
     "text",
     ["exchange: {api_key: abc}", "telegram: {bot_token: abc}", "secrets: {portal_token: abc}"],

@@ -26,6 +26,7 @@ from bot.domain.errors import (
     RequestRefused,
 )
 from bot.kit.clock import SystemClock
+from bot.kit.logs import LogSettings, TextFormatter
 from tests.fakes.scripted_http import ScriptedServer, answer, drop, hang, scripted_server
 
 pytestmark = pytest.mark.looptime(False)
@@ -98,9 +99,14 @@ async def test_a_read_is_given_up_after_five_tries(
                 await rest.read(READ)
     assert type(caught.value) is raised
     assert len(server.seen) == 5
-    assert all(
-        "api error" in record.message for record in caplog.records if record.name.startswith("bot")
-    )
+    lines = [
+        TextFormatter(LogSettings()).format(record)
+        for record in caplog.records
+        if record.name.startswith("bot")
+    ]
+    assert all("api error" in line for line in lines)
+    retries = [line for line in lines if "metric=kalshi.retry method=GET path=" in line]
+    assert [f" attempt={number} " in line for number, line in enumerate(retries, 1)] == [True] * 4
     assert sum(record.levelno == logging.WARNING for record in caplog.records) == 1
 
 

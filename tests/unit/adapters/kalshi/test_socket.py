@@ -152,8 +152,10 @@ async def test_a_lost_connection_is_told_and_made_again(
         FeedUp,
         BookSnapshot,
     ]
-    (record,) = [one for one in caplog.records if one.message == "websocket reconnect"]
-    assert record.__dict__["metric"] == "ws.reconnect"
+    (record,) = [one for one in caplog.records if one.message == "metric=ws.reconnect"]
+    told = record.__dict__
+    assert (told["errors_total"], told["consecutive_failures"], told["breaker"]) == (1, 1, "closed")
+    assert [one.message for one in caplog.records].count("metric=ws.connected") == 2
     assert "key-id" not in caplog.text
 
 
@@ -277,17 +279,18 @@ async def test_refused_handshakes_open_the_breaker_and_never_end_the_feed(
     async def handler(connection: ServerConnection) -> None:
         await connection.wait_closed()
 
-    settings = replace(SETTINGS, failure_threshold=3)
-    async with (
-        asyncio.timeout(10),
-        serving(handler, refuse) as url,
-        opened(stream(url, settings)) as events,
-    ):
-        assert isinstance(await anext(events), FeedUp)
-    told = [record.__dict__ for record in caplog.records if "metric" in record.__dict__]
-    phrases = [one["message"] for one in told]
+    settings = replace(SETTINGS, failure_threshold=3, steady_after_s=0.2, silence_max_s=9)
+    async with asyncio.timeout(10), serving(handler, refuse) as url:
+        socket = stream(url, settings)
+        async with opened(socket) as events:
+            assert isinstance(await anext(events), FeedUp)
+            assert socket.breaker.failures == 4
+            while socket.breaker.failures:  # noqa: ASYNC110 - a connection that lives closes it
+                await asyncio.sleep(0.02)
+    told = [record.__dict__ for record in caplog.records if record.message == "metric=ws.reconnect"]
     assert "check KALSHI_API_KEY_ID" in told[0]["reason"]
-    assert phrases == ["websocket reconnect"] * 2 + ["websocket breaker open"] * 2
+    assert [one["breaker"] for one in told] == ["closed"] * 2 + ["open"] * 2
+    assert [one["consecutive_failures"] for one in told] == [1, 2, 3, 4]
 
 
 async def test_watching_while_connected_subscribes_at_once(stream: Streams) -> None:
