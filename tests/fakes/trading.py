@@ -61,7 +61,8 @@ class MemoryTradingStore:
         self.tables = _Tables()
         self.groups: dict[OrderGroupId, StoredGroup] = {}
         self.stored_halt: HaltRecord | None = None
-        self.acts: dict[int, AuditEntry] = {}
+        self.decisions: dict[ClientOrderId, str] = {}
+        """What entries carry where a process folds its decisions (``tests.sim.trading.folded``)."""
         self.commits: list[tuple[Epoch, tuple[Record, ...]]] = []
         self.acts: dict[int, AuditEntry] = {}
         self.is_away = False

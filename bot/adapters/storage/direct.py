@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy.dialects import sqlite
@@ -30,6 +30,8 @@ _DIALECTS: Mapping[Dialect, SqlDialect] = {
 }
 _PARAMETER = re.compile(r"\$(\d+)")
 _STATEMENTS_KEPT = 256
+_Job: TypeAlias = tuple[Callable[[], None], "asyncio.Future[None]"]
+"""Work for the thread, and who waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +44,16 @@ class Statement:
     """The columns whose values it takes, in the order of its parameters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A statement with its row."""
+class Write(NamedTuple):
+    """A statement with its parameters."""
 
     statement: Statement
-    row: Mapping[str, object]
+    values: tuple[object, ...]
 
-    def values(self) -> tuple[object, ...]:
-        """The parameters."""
-        return tuple([self.row[name] for name in self.statement.names])
+
+def write_of(statement: Statement, row: Mapping[str, object]) -> Write:
+    """The write of a row."""
+    return Write(statement, tuple([row[name] for name in statement.names]))
 
 
 def statement_of(
@@ -101,30 +103,33 @@ class SqliteDirect:
         if self._thread is None:
             self._thread = Thread(target=self._run, name="sqlite-direct", daemon=True)
             self._thread.start()
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        self._jobs.put(_Job(work, loop, done))
+        done = asyncio.get_running_loop().create_future()
+        self._jobs.put((work, done))
         return done
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
+            work, done = job
             fault: Exception | None = None
             try:
-                job.work()
+                work()
             except Exception as error:  # noqa: BLE001 - it is raised where the work is awaited
                 fault = error
             # A loop that has been closed has nobody left who waits.
             with contextlib.suppress(RuntimeError):
-                job.loop.call_soon_threadsafe(job.settle, fault)
+                done.get_loop().call_soon_threadsafe(_settle, done, fault)
 
     def _write(self, writes: Sequence[Write]) -> None:
         connection = self._connection
         if connection is None:
             connection = self._connection = self._open()
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            for write in writes:
-                connection.execute(write.statement.text, write.values())
+            if len(writes) == 1:  # a transaction by itself, with as much patience for the lock
+                connection.execute(writes[0].statement.text, writes[0].values)
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            for statement, values in writes:
+                connection.execute(statement.text, values)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -148,22 +153,14 @@ class SqliteDirect:
             self._connection = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """Work for the thread, and who waits for it."""
-
-    work: Callable[[], None]
-    loop: asyncio.AbstractEventLoop
-    done: "asyncio.Future[None]"
-
-    def settle(self, fault: Exception | None) -> None:
-        """On the loop: tell whoever still waits."""
-        if self.done.done():
-            return
-        if fault is None:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(fault)
+def _settle(done: "asyncio.Future[None]", fault: Exception | None) -> None:
+    """On the loop: tell whoever still waits."""
+    if done.done():
+        return
+    if fault is None:
+        done.set_result(None)
+    else:
+        done.set_exception(fault)
 
 
 def _nothing() -> None:
@@ -176,6 +173,8 @@ class PostgresDirect:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._held: AsyncConnection | None = None
+        self._driver: Any = None
+        """That of ``_held``: asking for it anew costs as much as a short statement."""
         self._turn = asyncio.Lock()
         self._texts: dict[tuple[str, ...], str] = {}
 
@@ -186,9 +185,11 @@ class PostgresDirect:
             asyncpg.PostgresError: the server's word; nothing is written.
             asyncpg.InterfaceError, OSError, TimeoutError: the connection's; it may be.
         """
-        values = [value for write in writes for value in write.values()]
+        values = [value for write in writes for value in write.values]
         async with self._turn:
-            driver = await self._driver()
+            driver = self._driver
+            if driver is None or driver.is_closed():
+                driver = await self._connect()
             try:
                 await driver.execute(self._text(writes), *values)
             except asyncpg.PostgresError:
@@ -199,21 +200,19 @@ class PostgresDirect:
 
     async def close(self) -> None:
         """Give the connection back."""
-        held, self._held = self._held, None
+        held, self._held, self._driver = self._held, None, None
         if held is not None:
             await held.close()
 
-    async def _driver(self) -> Any:
+    async def _connect(self) -> Any:
         if self._held is not None:
-            driver = (await self._held.get_raw_connection()).driver_connection
-            if driver is not None and not driver.is_closed():
-                return driver
             await self._drop()
         self._held = await self._engine.connect()
-        return (await self._held.get_raw_connection()).driver_connection
+        self._driver = (await self._held.get_raw_connection()).driver_connection
+        return self._driver
 
     async def _drop(self) -> None:
-        held, self._held = self._held, None
+        held, self._held, self._driver = self._held, None, None
         if held is not None:
             await held.invalidate()
             await held.close()

@@ -35,6 +35,8 @@ metadata = _metadata
 # The venue's own facts have modules of their own; naming them here makes their tables ours.
 PARTS = (tables_gaps, tables_market, tables_stream)
 
+_HAS_NUMBER = text("order_id IS NOT NULL")
+
 # --- schema and leadership ------------------------------------------------------------------
 
 schema_version = Table(
@@ -181,8 +183,15 @@ order_intents = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("decided_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
+    Column(
+        "decision_json",
+        Text,
+        doc="an entry's signals and bracket until they have rows of their own, which is with the"
+        " next thing written; then empty",
+    ),
     Index(None, "scope", "status"),
-    Index(None, "order_id"),
+    # An order waits for its row, and has no number of the exchange's yet.
+    Index(None, "order_id", sqlite_where=_HAS_NUMBER, postgresql_where=_HAS_NUMBER),
 )
 
 fills = Table(

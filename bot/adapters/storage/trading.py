@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.direct import Write, are_apart
+from bot.adapters.storage.folding import Decision, entry_in, from_json, missing, to_json
 from bot.adapters.storage.messages import insert_messages, record_act
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.trading_rows import (
@@ -26,11 +27,12 @@ from bot.adapters.storage.trading_rows import (
     stored_order_of,
 )
 from bot.adapters.storage.trading_writes import TradingWrites
-from bot.domain.errors import NotLeader
+from bot.domain.errors import NotLeader, StorageUnavailable
 from bot.domain.ids import ClientOrderId, Epoch, OrderGroupId, Scope
 from bot.domain.money import Money
-from bot.domain.orders import Fill, OrderStatus, Purpose
+from bot.domain.orders import Fill, OrderIntent, OrderStatus, Purpose
 from bot.domain.records import (
+    BracketRecord,
     BracketState,
     HaltRecord,
     OrderRecord,
@@ -50,6 +52,8 @@ _OPEN_BRACKETS = tuple(
 )
 _FINAL_ORDERS = tuple(status.value for status in OrderStatus if status.is_final)
 _CLOSED_KEPT = 50
+_FOLDED_MAX = 64
+"""More decisions than this do not wait for their rows: an order's commit writes them then."""
 _FIRST_START = HaltRecord(
     halted=True,
     reason="first start; /unhalt to begin",
@@ -69,6 +73,8 @@ class SqlTradingStore:
         self._database = database
         self._scope = scope
         self._writes = TradingWrites(scope, database.dialect)
+        self._folded: dict[ClientOrderId, Decision] = {}
+        """By entry: what the next commit writes rows for."""
 
     async def commit(
         self,
@@ -77,10 +83,43 @@ class SqlTradingStore:
         messages: Sequence[OutgoingMessage],
         now_us: int,
     ) -> None:
-        """See ``TradingStore.commit``."""
-        writes = [self._writes.of(epoch, record) for record in records]
+        """See ``TradingStore.commit``. An entry's decision is one row at first (``folding``)."""
+        entry = entry_in(records) if not messages and len(self._folded) < _FOLDED_MAX else None
+        if entry is not None:
+            await self._commit_entry(epoch, *entry)
+            return
+        folded = dict(self._folded)
+        unwritten = missing(folded.values(), records)
+        writes = [
+            *[self._writes.missing(epoch, record) for record in unwritten],
+            *[self._writes.of(epoch, record) for record in records],
+        ]
         # Without a row that a trigger looks at, the fence must be asked.
-        is_fenced = not all(isinstance(record, OrderRecord) for record in records)
+        is_fenced = bool(unwritten) or not all(isinstance(one, OrderRecord) for one in records)
+        await self._write(epoch, writes, messages, now_us, is_fenced=is_fenced)
+        for entry_name in folded:
+            del self._folded[entry_name]
+
+    async def _commit_entry(self, epoch: Epoch, intent: OrderIntent, decision: Decision) -> None:
+        """One row, as an order waits for it."""
+        write = self._writes.entry(epoch, intent, to_json(decision))
+        try:
+            await self._database.write((write,))
+        except StorageUnavailable:
+            # It may be stored all the same.
+            self._folded[intent.client_order_id] = decision
+            raise
+        self._folded[intent.client_order_id] = decision
+
+    async def _write(
+        self,
+        epoch: Epoch,
+        writes: Sequence[Write],
+        messages: Sequence[OutgoingMessage],
+        now_us: int,
+        *,
+        is_fenced: bool,
+    ) -> None:
         is_simple = self._database.dialect == "sqlite" or are_apart(writes)
         if is_fenced and is_simple and not messages:
             await self._database.write(writes)
@@ -123,7 +162,7 @@ class SqlTradingStore:
         """Put ``row`` in the place of exactly this halt, in one statement."""
         if ends == _FIRST_START:
             write = self._writes.insert(tables.risk_state, row)
-            added = await connection.exec_driver_sql(write.statement.text, write.values())
+            added = await connection.exec_driver_sql(write.statement.text, write.values)
             if added.rowcount != 1:
                 raise _AnotherHalt
             return
@@ -208,7 +247,13 @@ class SqlTradingStore:
     async def load(self, now_us: int) -> StoredState:
         """See ``TradingStore.load``."""
         async with self._database.read() as connection:
-            orders = await self._orders(connection)
+            rows = await self._order_rows(connection)
+            orders = tuple(stored_order_of(row) for row in rows)
+            self._folded = {
+                ClientOrderId(row.client_order_id): from_json(row.decision_json)
+                for row in rows
+                if row.decision_json is not None
+            }
             return StoredState(
                 halt=await self._halt(connection),
                 breakers=tuple(
@@ -219,7 +264,7 @@ class SqlTradingStore:
                 ),
                 last_snapshot=await self._last_snapshot(connection),
                 peak_equity=await self._peak(connection),
-                brackets=await self._brackets(connection),
+                brackets=(*await self._brackets(connection), *await self._without_rows(connection)),
                 orders=orders,
                 positions=tuple(
                     position_of(row)
@@ -291,7 +336,16 @@ class SqlTradingStore:
         ]
         return tuple(bracket_of(row) for row in rows)
 
-    async def _orders(self, connection: AsyncConnection) -> tuple[StoredOrder, ...]:
+    async def _without_rows(self, connection: AsyncConnection) -> tuple[BracketRecord, ...]:
+        """Brackets that are known from their entries only."""
+        decided = {one.bracket.bracket_id: one.bracket for one in self._folded.values()}
+        column = tables.brackets.c.bracket_id
+        stored = await connection.execute(select(column).where(column.in_(decided)))
+        for bracket_id in stored.scalars():
+            del decided[bracket_id]
+        return tuple(decided.values())
+
+    async def _order_rows(self, connection: AsyncConnection) -> Sequence[Row[Any]]:
         intents, brackets = tables.order_intents, tables.brackets
         of_open = select(brackets.c.bracket_id).where(
             brackets.c.scope == self._scope, brackets.c.state.in_(_OPEN_BRACKETS)
@@ -304,7 +358,7 @@ class SqlTradingStore:
             )
             .order_by(intents.c.decided_us)
         )
-        return tuple(stored_order_of(row) for row in (await connection.execute(query)).all())
+        return (await connection.execute(query)).all()
 
     async def _fills(
         self, connection: AsyncConnection, orders: Sequence[StoredOrder], now_us: int
@@ -332,7 +386,7 @@ class SqlTradingStore:
 
 
 async def _run(connection: AsyncConnection, write: Write) -> None:
-    await connection.exec_driver_sql(write.statement.text, write.values())
+    await connection.exec_driver_sql(write.statement.text, write.values)
 
 
 def _group_of(row: Row[Any]) -> StoredGroup:

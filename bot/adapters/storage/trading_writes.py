@@ -1,21 +1,60 @@
 """Each record of the trading core as a ready write, its statement made once."""
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter, itemgetter
 from typing import TypeAlias
 
-from sqlalchemy import Table, bindparam, update
+from sqlalchemy import Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
 from bot.adapters.storage import tables
-from bot.adapters.storage.direct import Statement, Write, statement_of
+from bot.adapters.storage.direct import Statement, Write, statement_of, write_of
 from bot.adapters.storage.trading_rows import row_of
 from bot.adapters.storage.urls import Dialect
 from bot.domain.ids import Epoch, Scope
-from bot.domain.orders import Fill
+from bot.domain.orders import Fill, OrderIntent, OrderStatus
 from bot.domain.records import OrderRecord, Record, SnapshotRecord
 
+_SUBMITTING = OrderStatus.SUBMITTING.value
 _Make: TypeAlias = Callable[[Table, Mapping[str, object]], UpdateBase]
+
+
+_FROM_INTENT = {
+    "client_order_id": "client_order_id",
+    "strategy_id": "strategy_id",
+    "signal_id": "signal_id",
+    "bracket_id": "bracket_id",
+    "purpose": "purpose._value_",
+    "ticker": "ticker",
+    "exchange_index": "exchange_index",
+    "side": "side._value_",
+    "price_e4": "price",
+    "quantity_e2": "quantity",
+    "time_in_force": "time_in_force._value_",
+    "post_only": "post_only",
+    "reduce_only": "reduce_only",
+    "expires_us": "expires_us",
+    "decided_us": "decided_us",
+    "updated_us": "decided_us",
+}
+_BESIDE_INTENT = ("scope", "epoch", "status", "decision_json")
+
+
+class _Entry:
+    """The row an order waits for: its values are picked by two calls, not name by name."""
+
+    def __init__(self, scope: Scope, dialect: Dialect) -> None:
+        columns = (*_FROM_INTENT, *_BESIDE_INTENT)
+        table = tables.order_intents
+        self._statement = statement_of(table.name, insert(table), columns, dialect)
+        self._scope = scope
+        self._of_intent = attrgetter(*_FROM_INTENT.values())
+        self._in_order = itemgetter(*map(columns.index, self._statement.names))
+
+    def write(self, epoch: Epoch, intent: OrderIntent, decision_json: str) -> Write:
+        beside = (self._scope, epoch, _SUBMITTING, decision_json)
+        return Write(self._statement, self._in_order(self._of_intent(intent) + beside))
 
 
 class TradingWrites:
@@ -25,6 +64,7 @@ class TradingWrites:
         self._scope = scope
         self._dialect: Dialect = dialect
         self._statements: dict[str, Statement] = {}
+        self._entry = _Entry(scope, dialect)
 
     def of(self, epoch: Epoch, record: Record) -> Write:
         """A record under an epoch. The newest of a key counts; a fill that is there stays."""
@@ -40,6 +80,18 @@ class TradingWrites:
         elif isinstance(record, SnapshotRecord):
             make = self._adding
         return self._write(table.name, table, make, row)
+
+    def entry(self, epoch: Epoch, intent: OrderIntent, decision_json: str) -> Write:
+        """An intent with its decision: all that its order waits for.
+
+        A second one of the same name is refused by the key, unlike other records.
+        """
+        return self._entry.write(epoch, intent, decision_json)
+
+    def missing(self, epoch: Epoch, record: Record) -> Write:
+        """A record whose row may be there already, and is newer then."""
+        table, row = row_of(record)
+        return self.insert(table, row | {"scope": self._scope, "epoch": epoch})
 
     def upsert(self, table: Table, row: Mapping[str, object]) -> Write:
         """A row that replaces the one of its key."""
@@ -60,7 +112,7 @@ class TradingWrites:
         if statement is None:
             statement = statement_of(table.name, make(table, row), tuple(row), self._dialect)
             self._statements[name] = statement
-        return Write(statement, row)
+        return write_of(statement, row)
 
     def _row(self, epoch: Epoch, record: OrderRecord) -> dict[str, object]:
         return {
@@ -70,6 +122,8 @@ class TradingWrites:
             "filled_e2": record.filled,
             "reason": record.reason,
             "updated_us": record.updated_us,
+            # What was decided with it has rows by now, written before or in this transaction.
+            "decision_json": None,
             "of_order": record.client_order_id,
             "of_scope": self._scope,
         }

@@ -30,6 +30,7 @@ from bot.kit.clock import Clock
 from bot.ports.messages import AuditEntry, OutgoingMessage
 from tests.fakes.trading import MemoryTradingStore
 from tests.sim.trading.floor import Floor
+from tests.sim.trading.folded import FoldedStore
 from tests.sim.trading.stream import Stream
 from tests.sim.trading.wire import Wire
 from tests.support.hands import HeardReplies, SwitchGate
@@ -93,7 +94,8 @@ class Process:
         self.gate = SwitchGate()
         self.replies = HeardReplies()
         self.is_dead = False
-        self._floor, self._store, self._clock = floor, store, clock
+        self._floor, self._shared, self._clock = floor, store, clock
+        self._store = FoldedStore(store)
         self._inbox = EngineInbox()
         self.engine = Engine(
             EngineSettings(),
@@ -102,10 +104,10 @@ class Process:
             InstanceId(f"i{epoch}"),
         )
         wire = Wire(floor, random, share)
-        self.groups = OrderGroups(wire, store, clock, self.epoch, GroupSettings())  # type: ignore[arg-type]
+        self.groups = OrderGroups(wire, self._store, clock, self.epoch, GroupSettings())  # type: ignore[arg-type]
         around = Surroundings(
             exchange=wire,  # type: ignore[arg-type]
-            store=store,
+            store=self._store,  # type: ignore[arg-type]
             gate=self.gate,
             groups=self.groups,
             clock=clock,
@@ -219,7 +221,7 @@ class Process:
         )
         while not world.stance.is_reconciled:  # noqa: ASYNC110 - as above
             await asyncio.sleep(_LOOK_S)
-        if self._store.leader == self.epoch:
+        if self._shared.leader == self.epoch:
             self._become(Role.LEADING)
 
     def _become(self, role: Role, *, is_clean: bool = True) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from bot.adapters.storage.database import Database, Synchronous
-from bot.adapters.storage.direct import Statement, Write, are_apart, statement_of
+from bot.adapters.storage.direct import Statement, Write, are_apart, statement_of, write_of
 from bot.adapters.storage.tables import ingest_state, logs
 from bot.domain.errors import StorageUnavailable
 from tests.support.blackhole import BlackHole
@@ -23,7 +23,7 @@ _COUNT = text("SELECT count(*) FROM ingest_state")
 def row(database: Database, key: str | None) -> Write:
     """A new row; without a key the database refuses it."""
     values = {"updated_at_us": 0, "value": "1", "key": key}
-    return Write(
+    return write_of(
         statement_of("ingest_state", insert(ingest_state), tuple(values), database.dialect), values
     )
 
@@ -38,7 +38,7 @@ def line(database: Database, message: str | None) -> Write:
         "data_json": "{}",
     }
     values |= {"message": message}
-    return Write(statement_of("logs", insert(logs), tuple(values), database.dialect), values)
+    return write_of(statement_of("logs", insert(logs), tuple(values), database.dialect), values)
 
 
 async def add(database: Database, key: str) -> None:
@@ -117,7 +117,7 @@ async def test_ready_writes_on_sqlite_are_as_durable_as_asked(
 ) -> None:
     database = await Database.open(sqlite_url, sqlite_synchronous=synchronous)
     asks = "INSERT INTO ingest_state SELECT 'level', synchronous, 0 FROM pragma_synchronous"
-    await database.write([Write(Statement(table="ingest_state", text=asks, names=()), {})])
+    await database.write([Write(Statement(table="ingest_state", text=asks, names=()), ())])
     async with database.read() as connection:
         assert await connection.scalar(text("SELECT value FROM ingest_state")) == level
     await database.close()
