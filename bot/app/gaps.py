@@ -7,17 +7,20 @@ from dataclasses import asdict, dataclass
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.gaps import SqlGapStore
+from bot.adapters.storage.stream_reads import SqlStreamReads
 from bot.app.basics import open_existing_database, real_means
 from bot.app.build import collect_settings
 from bot.app.settings import BotSettings
 from bot.collect.gaps import GapReport, find_gaps, gap_lines
 from bot.collect.market_gaps import MarketGapReport, find_market_gaps, market_gap_lines
+from bot.collect.tick_gaps import TickGapReport, find_tick_gaps, tick_gap_lines
 from bot.domain.errors import BotError
 from bot.domain.ids import SeriesTicker
 from bot.kit.times import HOUR_US, hour_key, parse_rfc3339
 from bot.ports.gaps import Repair, RepairOutcome
 
 _NAMES_SHOWN = 8
+_NO_TICKS = TickGapReport(gaps=())
 _NO_MARKETS = MarketGapReport(missing=0, not_listed=0, is_cut=False, gaps=())
 
 
@@ -40,11 +43,12 @@ class GapAnswer:
 
     hours: GapReport
     markets: MarketGapReport
+    ticks: TickGapReport = _NO_TICKS
     repairs: tuple[Repair, ...] = ()
 
     @property
     def has_gaps(self) -> bool:
-        """Whether anything is missing."""
+        """Whether a snapshot is missing. The stream has a gap at every reconnection."""
         return bool(self.hours.missing or self.markets.missing)
 
     @property
@@ -52,6 +56,7 @@ class GapAnswer:
         """For ``--json``: the hours at the top, the rest under its name."""
         return asdict(self.hours) | {
             "markets": asdict(self.markets),
+            "ticks": asdict(self.ticks),
             "repairs": [asdict(one) for one in self.repairs],
         }
 
@@ -61,6 +66,8 @@ class GapAnswer:
         lines = gap_lines(self.hours)
         if self.markets.missing or self.markets.not_listed:
             lines += market_gap_lines(self.markets)
+        if self.ticks.gaps:
+            lines += tick_gap_lines(self.ticks)
         fetched = [one for one in self.repairs if one.outcome is RepairOutcome.REFETCHED]
         if fetched:
             rows = sum(one.rows for one in fetched)
@@ -96,8 +103,11 @@ async def answer(
         store, facts, first_hour=hours.first_hour, last_hour=hours.last_hour, series=series
     )
     begin_us, end_us = parse_rfc3339(hours.first_hour), parse_rfc3339(hours.last_hour) + HOUR_US
+    ticks = _NO_TICKS
+    if series is None:
+        ticks = await find_tick_gaps(SqlStreamReads(database), facts, begin_us, end_us)
     repairs = await facts.repairs(begin_us, end_us)
-    return GapAnswer(hours=hours, markets=markets, repairs=tuple(repairs))
+    return GapAnswer(hours=hours, markets=markets, ticks=ticks, repairs=tuple(repairs))
 
 
 def _window(question: GapQuestion, now_us: int) -> tuple[str | None, str | None]:

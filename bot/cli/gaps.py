@@ -27,9 +27,10 @@ def collect_gaps(
     series: str | None,
     as_json: bool,
 ) -> int:
-    """List what was not collected, and why. Exits 1 if anything is missing.
+    """List what was not collected, and why. Exits 1 if a snapshot is missing.
 
-    Hours without any snapshot; markets without one in an hour in which others have one.
+    Hours without any snapshot; markets without one in an hour in which others have one; and what
+    the live stream missed, which does not count for the exit code.
     """
     if hours is not None and since is not None:
         raise click.UsageError("--hours and --since exclude each other")

@@ -95,10 +95,7 @@ def reason_of_hole(
         return Reason(GapReason.LOST)
     own = progress_of(cycle, hole.series)
     if own is not None and own.is_done and own.failure is None:
-        is_gone = hole.is_known_open and own.scanned == 0
-        return Reason(GapReason.LOST if is_gone else GapReason.NOT_LISTED)
-    if hole.series is None:
-        return _reason_of_cycle(cycle, cycle.error, known)
+        return Reason(GapReason.NOT_LISTED)
     return _reason_of_series(cycle, hole.series, known)
 
 

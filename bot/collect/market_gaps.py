@@ -8,7 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.collect.gap_reasons import Circumstances, GapReason, Reason, reason_of_hole
+from bot.collect.gap_reasons import (
+    Circumstances,
+    GapReason,
+    Reason,
+    progress_of,
+    reason_of_hole,
+)
 from bot.collect.gaps import circumstances
 from bot.domain.ids import MarketTicker, SeriesTicker
 from bot.kit.times import HOUR_US, parse_rfc3339
@@ -26,7 +32,7 @@ class MarketGap:
     ``missing`` counts markets times hours, ``markets`` different ones; ``examples`` are a few.
     """
 
-    series: SeriesTicker | None
+    series: SeriesTicker
     first_hour: str
     last_hour: str
     markets: int
@@ -91,9 +97,7 @@ def market_gap_lines(report: MarketGapReport) -> list[str]:
         rest = gap.markets - len(gap.examples)
         names = ", ".join(gap.examples) + (f" and {rest} more" if rest else "")
         count = f"{gap.markets} market{'s' if gap.markets > 1 else ''}"
-        lines.append(
-            f"{gap.series or 'unknown series'} {hours}: {count}, {gap.reason}{error}: {names}"
-        )
+        lines.append(f"{gap.series} {hours}: {count}, {gap.reason}{error}: {names}")
     return lines
 
 
@@ -106,6 +110,8 @@ def _explained(
     last_cycle = {cycle.snapshot_hour_utc: cycle for cycle in cycles}
     for hole in holes:
         cycle = last_cycle.get(hole.hour)
+        if hole.is_known_open and (cycle is None or progress_of(cycle, hole.series) is None):
+            continue  # the series was not meant to be collected then
         yield hole, reason_of_hole(hole, cycle, unreadable.get(hole.hour, {}), known)
 
 
@@ -113,10 +119,10 @@ def _grouped(missing: Sequence[tuple[MarketHole, Reason]]) -> Iterator[MarketGap
     """By series and reason, consecutive hours together; oldest first."""
     by_kind: dict[tuple[str, GapReason], dict[str, list[tuple[MarketHole, Reason]]]] = {}
     for hole, reason in missing:
-        hours = by_kind.setdefault((hole.series or "", reason.kind), {})
+        hours = by_kind.setdefault((hole.series, reason.kind), {})
         hours.setdefault(hole.hour, []).append((hole, reason))
     gaps = [_gap(run) for hours in by_kind.values() for run in _runs(hours)]
-    yield from sorted(gaps, key=lambda gap: (gap.first_hour, gap.series or "", gap.reason))
+    yield from sorted(gaps, key=lambda gap: (gap.first_hour, gap.series, gap.reason))
 
 
 def _runs(

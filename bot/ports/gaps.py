@@ -70,7 +70,7 @@ class MarketHole:
     """
 
     market: MarketTicker
-    series: SeriesTicker | None
+    series: SeriesTicker
     hour: str
     is_known_open: bool = False
 
@@ -155,7 +155,10 @@ class GapStore(Protocol):
     async def market_holes(
         self, first_hour: str, last_hour: str, series: SeriesTicker | None, limit: int
     ) -> Sequence[MarketHole]:
-        """Markets missing from hours that have snapshots, by hour and market; at most ``limit``."""
+        """Markets missing from hours that have snapshots, by hour and market; at most ``limit``.
+
+        Only what was collected by its series: a scan of the whole exchange is not due every hour.
+        """
         ...
 
     async def unreadable(self, first_hour: str, last_hour: str) -> Sequence[Unreadable]:

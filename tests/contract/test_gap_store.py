@@ -1,6 +1,7 @@
 """Every ``GapStore`` keeps the facts that explain gaps, and finds the same holes."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from bot.adapters.storage import tables
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.gaps import SqlGapStore
+from bot.adapters.storage.market_history import SqlMarketHistoryStore
 from bot.domain.ids import InstanceId, MarketTicker, SeriesTicker
 from bot.kit.times import HOUR_US, MINUTE_US, hour_key, parse_rfc3339
 from bot.ports.collection import Cycle, CycleOutcome, QuarantinedItem
@@ -27,6 +29,7 @@ from bot.ports.gaps import (
 )
 from tests.fakes.collection import snapshot
 from tests.fakes.gaps import MemoryGapStore
+from tests.fakes.market_history import market as market_record
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -60,9 +63,21 @@ class Bench:
                 started_us=self.cycles,
             )
         )
-        rows = [snapshot(each, hour(number), series=each.partition("-")[0]) for each in markets]
+        rows = [
+            replace(snapshot(each, hour(number)), series_ticker=each.partition("-")[0] or None)
+            for each in markets
+        ]
         items = [QuarantinedItem(name=name, reason="no price", raw=b"{}", at_us=1) for name in bad]
         await self.collection.save_page(cycle, rows, items)
+
+    async def listed(self, market: str, open_us: int, close_us: int) -> None:
+        if self.database is None:
+            series = SeriesTicker(market.partition("-")[0])
+            self.store.open_markets.append((MarketTicker(market), series, open_us, close_us))
+            return
+        series = market.partition("-")[0]
+        record = market_record(market, series_ticker=series, open_us=open_us, close_us=close_us)
+        await SqlMarketHistoryStore(self.database).save_listing([], [record], [], 1)
 
     async def lived(self, name: str, started_us: int, beat_us: int, stopped_us=None) -> None:
         if self.database is None:
@@ -164,6 +179,34 @@ async def test_a_market_between_two_snapshots_is_a_hole_only_in_an_hour_others_h
     assert await bench.store.market_holes(hour(0), hour(4), FED, 10) == []
     assert await bench.store.market_holes(hour(0), hour(3), None, 10) == []
     assert await bench.store.series_known() == [CPI, FED]
+
+
+async def test_a_market_known_to_be_open_is_missed_before_its_first_and_after_its_last(
+    bench,
+) -> None:
+    await bench.stored(0, "KXFED-1")
+    for number in (1, 2, 3):
+        await bench.stored(number, "KXFED-1", "KXFED-2")
+    await bench.stored(4, "KXFED-1")
+    await bench.listed("KXFED-2", START, START + 5 * HOUR_US)
+    await bench.listed("KXFED-3", START + 3 * HOUR_US, START + 99 * HOUR_US)
+    await bench.listed("KXFED-4", START + 3 * HOUR_US + 1, START + 5 * HOUR_US - 1)
+    await bench.listed("KXOTHER-1", START, START + 99 * HOUR_US)
+    found = await bench.store.market_holes(hour(0), hour(4), None, 10)
+    assert [(hole.market, hole.hour, hole.is_known_open) for hole in found] == [
+        ("KXFED-2", hour(0), True),
+        ("KXFED-3", hour(3), True),
+        ("KXFED-2", hour(4), True),
+        ("KXFED-3", hour(4), True),
+    ]
+    assert await bench.store.market_holes(hour(0), hour(4), CPI, 10) == []
+
+
+async def test_what_a_scan_of_the_whole_exchange_found_is_not_due_every_hour(bench) -> None:
+    await bench.stored(0, "KXFED-1", "-1")
+    await bench.stored(1, "KXFED-1")
+    await bench.stored(2, "KXFED-1", "-1")
+    assert await bench.store.market_holes(hour(0), hour(2), None, 10) == []
 
 
 async def test_what_could_not_be_read_is_found_by_the_hour_of_its_cycle(bench) -> None:

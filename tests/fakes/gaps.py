@@ -1,10 +1,12 @@
 """``GapStore`` in memory. Passes ``tests/contract/test_gap_store.py``."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import MarketTicker, SeriesTicker
+from bot.kit.times import HOUR_US, parse_rfc3339
 from bot.ports.gaps import (
     Closure,
     ExchangeSpell,
@@ -16,6 +18,20 @@ from bot.ports.gaps import (
 from tests.fakes.collection import MemoryCollectionStore
 
 
+def _between(
+    market: MarketTicker, own: dict[str, SeriesTicker | None], hours: list[str]
+) -> list[MarketHole]:
+    """Hours between two that have the market, where both were collected by its series."""
+    held = sorted(own)
+    return [
+        MarketHole(market=market, series=series, hour=hour)
+        for before, after in itertools.pairwise(held)
+        if own[before] is not None and (series := own[after]) is not None
+        for hour in hours
+        if before < hour < after
+    ]
+
+
 class MemoryGapStore:
     """Keeps its facts in lists; snapshots and quarantine are those of ``collection``."""
 
@@ -25,6 +41,8 @@ class MemoryGapStore:
         self.planned: list[Closure] = []
         self.lived: list[InstanceLife] = []
         self.kept: dict[tuple[str, str, int, int], Repair] = {}
+        self.open_markets: list[tuple[MarketTicker, SeriesTicker, int, int]] = []
+        """Ticker, series, opening and close of markets the venue spoke of."""
         self.is_down = False
         self.refused = 0
 
@@ -69,18 +87,24 @@ class MemoryGapStore:
         self, first_hour: str, last_hour: str, series: SeriesTicker | None, limit: int
     ) -> Sequence[MarketHole]:
         hours = list(await self.collection.snapshot_hours(first_hour, last_hour))
-        held: dict[tuple[MarketTicker, SeriesTicker | None], list[int]] = {}
+        held: dict[MarketTicker, dict[str, SeriesTicker | None]] = {}
         for each in self.collection.snapshots.values():
-            if each.snapshot_hour_utc in hours and series in (None, each.series_ticker):
-                places = held.setdefault((each.market_id, each.series_ticker), [])
-                places.append(hours.index(each.snapshot_hour_utc))
-        holes = [
-            MarketHole(market=market, series=own, hour=hours[place])
-            for (market, own), places in held.items()
-            for place in range(min(places), max(places))
-            if place not in places
-        ]
-        return sorted(holes, key=lambda hole: (hole.hour, hole.market))[:limit]
+            if each.snapshot_hour_utc in hours:
+                own = held.setdefault(each.market_id, {})
+                own[each.snapshot_hour_utc] = each.series_ticker
+        holes = [hole for market, own in held.items() for hole in _between(market, own, hours)]
+        collected = {one for own in held.values() for one in own.values()}
+        for market, one, open_us, close_us in self.open_markets:
+            own = held.get(market, {})
+            holes += [
+                MarketHole(market=market, series=one, hour=hour, is_known_open=True)
+                for hour in hours
+                if one in collected
+                and not (own and min(own) <= hour <= max(own))
+                and open_us <= parse_rfc3339(hour) <= close_us - HOUR_US
+            ]
+        wanted = [hole for hole in holes if series in (None, hole.series)]
+        return sorted(wanted, key=lambda hole: (hole.hour, hole.market))[:limit]
 
     async def unreadable(self, first_hour: str, last_hour: str) -> Sequence[Unreadable]:
         cycles = self.collection.stored_cycles

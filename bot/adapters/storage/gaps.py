@@ -1,11 +1,12 @@
 """``GapStore`` on SQLite and PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import text
 
 from bot.adapters.storage.database import Database
 from bot.domain.ids import InstanceId, MarketTicker, SeriesTicker
+from bot.kit.times import HOUR_US, parse_rfc3339
 from bot.ports.gaps import (
     Closure,
     ClosureKind,
@@ -62,7 +63,8 @@ SERIES_KNOWN = text(
     " ORDER BY series_ticker"
 )
 
-# Hours are numbered among those that have snapshots, so an hour that nobody has is no hole.
+# Hours are numbered among those that have snapshots, so an hour that nobody has is no hole. What
+# a scan of the whole exchange found names no series: it is not due every hour, so no hole either.
 _HOLES = """
 WITH hours AS (
   SELECT snapshot_hour_utc, row_number() OVER (ORDER BY snapshot_hour_utc) AS n
@@ -70,16 +72,38 @@ WITH hours AS (
         WHERE snapshot_hour_utc BETWEEN :first AND :last) AS held
 ), seen AS (
   SELECT m.market_id, m.series_ticker, h.n,
-    lag(h.n) OVER (PARTITION BY m.market_id ORDER BY h.n) AS before
+    lag(h.n) OVER (PARTITION BY m.market_id ORDER BY h.n) AS before,
+    lag(m.series_ticker) OVER (PARTITION BY m.market_id ORDER BY h.n) AS series_before
   FROM market_snapshots m JOIN hours h ON h.snapshot_hour_utc = m.snapshot_hour_utc
-  WHERE {only}
 )
 SELECT s.market_id, s.series_ticker, h.snapshot_hour_utc
 FROM seen s JOIN hours h ON h.n > s.before AND h.n < s.n
-WHERE s.n - s.before > 1
+WHERE s.n - s.before > 1 AND s.series_before IS NOT NULL AND {only}
 ORDER BY h.snapshot_hour_utc, s.market_id LIMIT :most"""
-HOLES = text(_HOLES.format(only="1 = 1"))
-HOLES_OF_SERIES = text(_HOLES.format(only="m.series_ticker = :series"))
+HOLES = text(_HOLES.format(only="s.series_ticker IS NOT NULL"))
+HOLES_OF_SERIES = text(_HOLES.format(only="s.series_ticker = :series"))
+
+# Markets known to have been open beyond their snapshots, or to have none at all.
+_EDGES = """
+SELECT m.ticker, m.series_ticker, m.open_us, m.close_us, s.first, s.last
+FROM markets m LEFT JOIN (
+  SELECT market_id, min(snapshot_hour_utc) AS first, max(snapshot_hour_utc) AS last
+  FROM market_snapshots WHERE snapshot_hour_utc BETWEEN :first AND :last GROUP BY market_id
+) s ON s.market_id = m.ticker
+WHERE m.open_us <= :to_us AND m.close_us >= :from_us AND {only}
+ORDER BY m.ticker"""
+EDGES = text(
+    _EDGES.format(
+        only="m.series_ticker IN (SELECT DISTINCT series_ticker FROM market_snapshots"
+        " WHERE snapshot_hour_utc BETWEEN :first AND :last)"
+    )
+)
+EDGES_OF_SERIES = text(_EDGES.format(only="m.series_ticker = :series"))
+
+HOURS = text(
+    "SELECT DISTINCT snapshot_hour_utc FROM market_snapshots"
+    " WHERE snapshot_hour_utc BETWEEN :first AND :last ORDER BY snapshot_hour_utc"
+)
 
 UNREADABLE = text(
     "SELECT q.name, c.snapshot_hour_utc AS hour, q.reason FROM quarantine q"
@@ -99,6 +123,18 @@ REPAIRS = text(
     "SELECT * FROM gap_repairs WHERE to_us >= :from_us AND from_us <= :to_us"
     " ORDER BY from_us, to_us, what, subject"
 )
+
+
+def hours_beyond(
+    hours: Sequence[str], held: tuple[str, str] | None, open_us: int, close_us: int
+) -> Iterator[str]:
+    """The hours outside ``held`` (first and last) for the whole of which a market was open."""
+    for hour in hours:
+        if held is not None and held[0] <= hour <= held[1]:
+            continue
+        begin_us = parse_rfc3339(hour)
+        if open_us <= begin_us and begin_us + HOUR_US <= close_us:
+            yield hour
 
 
 class SqlGapStore:
@@ -185,21 +221,33 @@ class SqlGapStore:
         self, first_hour: str, last_hour: str, series: SeriesTicker | None, limit: int
     ) -> Sequence[MarketHole]:
         """See the port."""
-        window: dict[str, object] = {"first": first_hour, "last": last_hour, "most": limit}
-        statement = HOLES
+        window: dict[str, object] = {"first": first_hour, "last": last_hour}
+        between, edges = HOLES, EDGES
         if series is not None:
             window["series"] = series
-            statement = HOLES_OF_SERIES
+            between, edges = HOLES_OF_SERIES, EDGES_OF_SERIES
+        span = {"from_us": parse_rfc3339(first_hour), "to_us": parse_rfc3339(last_hour) + HOUR_US}
         async with self._database.read() as connection:
-            found = await connection.execute(statement, window)
-            return [
-                MarketHole(
-                    market=MarketTicker(row.market_id),
-                    series=row.series_ticker and SeriesTicker(row.series_ticker),
-                    hour=row.snapshot_hour_utc,
-                )
-                for row in found
+            found = (await connection.execute(between, window | {"most": limit})).all()
+            open_markets = (await connection.execute(edges, window | span)).all()
+            hours = list((await connection.execute(HOURS, window)).scalars())
+        holes = [
+            MarketHole(
+                market=MarketTicker(row.market_id),
+                series=SeriesTicker(row.series_ticker),
+                hour=row.snapshot_hour_utc,
+            )
+            for row in found
+        ]
+        for row in open_markets:
+            market, own = MarketTicker(row.ticker), SeriesTicker(row.series_ticker)
+            held = None if row.first is None else (row.first, row.last)
+            missing = hours_beyond(hours, held, row.open_us, row.close_us)
+            holes += [
+                MarketHole(market=market, series=own, hour=hour, is_known_open=True)
+                for hour in missing
             ]
+        return sorted(holes, key=lambda hole: (hole.hour, hole.market))[:limit]
 
     async def unreadable(self, first_hour: str, last_hour: str) -> Sequence[Unreadable]:
         """See the port."""
