@@ -1,5 +1,6 @@
 """The two processes of the demo: their commands, environment and files."""
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bot.app.simulate import key_id_of, write_private
+from bot.simulator.own_captures import own_series
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,7 +62,7 @@ class DemoParts:
         """What makes the bot trade there, on paper."""
         home = self.home.resolve()
         # A recording shows what happened, not what a strategy would choose.
-        series = '["KXBTC15M", "KXNBAGAME"]' if self.recording else "[]"
+        series = json.dumps(self._series())
         return {
             "BOT_MODE": "trade",
             "BOT_ACCOUNT__NAME": "demo",
@@ -82,6 +84,11 @@ class DemoParts:
             "PORT": str(self.page_port),
             "LOG_FORMAT": "text",
         }
+
+    def _series(self) -> list[str]:
+        if self.recording is None:
+            return []
+        return own_series(self.recording) or ["KXBTC15M", "KXNBAGAME"]
 
 
 def new_key() -> str:

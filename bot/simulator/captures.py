@@ -1,8 +1,9 @@
 """Recordings of real feeds as one stream of events in the order they happened.
 
-Two layouts are known: a folder with one gzip of JSON lines per event type
-(``orderbook_delta-*.ndjson.gz`` ...), each line a recorder's envelope around the
-venue's ``msg``; and a gzip of raw frames per market. Frames of older formats,
+Three layouts are known: the bot's own recordings (``own_captures``); a folder
+with one gzip of JSON lines per event type (``orderbook_delta-*.ndjson.gz`` ...),
+each line a recorder's envelope around the venue's ``msg``; and a gzip of raw
+frames per market. Frames of older formats,
 with integer counts or cents, are read too. What cannot be read is skipped: a
 recording is evidence, not a contract.
 """
@@ -10,8 +11,7 @@ recording is evidence, not a contract.
 import gzip
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,29 +21,11 @@ from bot.domain.ids import MarketTicker
 from bot.domain.money import Price, Quantity, complement, parse_price, parse_quantity
 from bot.domain.orders import BookSide
 from bot.kit.times import SECOND_US, parse_rfc3339
+from bot.simulator.capture_events import Kind, Recorded
+from bot.simulator.own_captures import is_own, own_ends_us, read_own
 
 _ENVELOPE_KINDS = ("orderbook_snapshot", "orderbook_delta", "ticker", "trade", "watch_market")
 _WHOLE = 100
-
-
-class Kind(StrEnum):
-    """What a recorded event is."""
-
-    SNAPSHOT = "orderbook_snapshot"
-    DELTA = "orderbook_delta"
-    TICKER = "ticker"
-    TRADE = "trade"
-    WATCH = "watch_market"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """One event and when it happened: the venue's stamp, or the arrival where it has none."""
-
-    at_us: int
-    kind: Kind
-    ticker: MarketTicker
-    msg: dict[str, Any]
 
 
 _Stream: TypeAlias = Iterator[tuple[tuple[int, int], Recorded]]
@@ -52,6 +34,8 @@ _Stream: TypeAlias = Iterator[tuple[tuple[int, int], Recorded]]
 
 def capture_files(root: Path) -> list[Path]:
     """The captures in a folder (or the one it is), in name order."""
+    if is_own(root):
+        return [root]
     if root.is_file() or _is_capture(root):
         return [root]
     found = [path for path in sorted(root.iterdir()) if path.is_dir() and _is_capture(path)]
@@ -64,17 +48,28 @@ def _is_capture(path: Path) -> bool:
 
 def has_tickers(captures: list[Path]) -> bool:
     """Whether the venue's own tickers were recorded."""
-    return any(path.is_dir() and any(path.glob("ticker-*.gz")) for path in captures)
+    return any(
+        is_own(path) or (path.is_dir() and any(path.glob("ticker-*.gz"))) for path in captures
+    )
 
 
 def read_captures(captures: list[Path]) -> Iterator[Recorded]:
     """Every event of several captures by time."""
-    streams = [_read_folder(path) if path.is_dir() else _read_frames(path) for path in captures]
-    return heapq.merge(*streams, key=lambda event: event.at_us)
+    return heapq.merge(*map(_read, captures), key=lambda event: event.at_us)
+
+
+def _read(path: Path) -> Iterator[Recorded]:
+    if is_own(path):
+        return read_own(path)
+    return _read_folder(path) if path.is_dir() else _read_frames(path)
 
 
 def last_us(path: Path) -> int:
-    """When a raw capture ends."""
+    """When a capture ends, where nothing in it says when its markets close: 0 where it does."""
+    if is_own(path):
+        return own_ends_us(path)
+    if path.is_dir():
+        return 0
     end_us = 0
     for event in read_captures([path]):
         end_us = event.at_us

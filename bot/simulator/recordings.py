@@ -18,9 +18,8 @@ from bot.domain.money import PAYOUT, Price, Quantity, parse_price, parse_quantit
 from bot.domain.orders import BookSide
 from bot.domain.quotes import BookLevel, BookSnapshot, PublicTrade
 from bot.kit.times import DAY_US, MINUTE_US, SECOND_US, format_rfc3339, parse_rfc3339
+from bot.simulator.capture_events import Kind, Recorded
 from bot.simulator.captures import (
-    Kind,
-    Recorded,
     capture_files,
     change_of,
     has_tickers,
@@ -154,12 +153,12 @@ def open_recording(exchange: Exchange, root: Path) -> "RecordingPlayer":
     if first is None:
         raise ValueError(f"{root} holds no capture that can be played")
     # Raw frames do not say when a market closes: when its frames end, it has closed.
-    ends = {path: last_us(path) for path in captures if path.is_file()}
+    ends_us = max(map(last_us, captures), default=0)
     player = RecordingPlayer(
         exchange,
         events,
         first,
-        ends_us=max(ends.values(), default=0),
+        ends_us=ends_us,
         passes_tickers=has_tickers(captures),
     )
     player.step(exchange.now_us())

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide
 from bot.simulator import captures
-from bot.simulator.captures import Kind
+from bot.simulator.capture_events import Kind
 from tests.support.capture import START_US, folder, frames
 
 SECOND = 1_000_000
