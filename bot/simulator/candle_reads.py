@@ -7,6 +7,7 @@ from bot.simulator.calls import Call, Query, Reply, Route, market_or_404, ok
 from bot.simulator.candles import Candle
 from bot.simulator.errors import details_only, failed_validation, nested
 from bot.simulator.exchange import Exchange
+from bot.simulator.market_reads import is_historical
 
 if TYPE_CHECKING:
     from bot.simulator.bodies import Json
@@ -46,10 +47,17 @@ def _read(
     return found
 
 
+def _in_archive(exchange: Exchange, ticker: MarketTicker) -> bool:
+    view = exchange.market(ticker)
+    return view is not None and is_historical(exchange, view)
+
+
 def market_candles(exchange: Exchange, call: Call) -> Reply:
     """One market's candles. The series in the path is not compared with the market's."""
     query = Query("GetMarketCandlesticks", call.query)
     ticker = market_or_404(exchange, call.params["ticker"])
+    if _in_archive(exchange, ticker):
+        raise nested(404, "not_found")
     span = _span(query, _CANDLES_MAX)
     with_latest = query.flag("include_latest_before_start")
     found = _read(exchange, ticker, span, with_latest=with_latest)
@@ -57,7 +65,7 @@ def market_candles(exchange: Exchange, call: Call) -> Reply:
 
 
 def batch_candles(exchange: Exchange, call: Call) -> Reply:
-    """Several markets' candles."""
+    """Several markets' candles; one that is archived is left out like one that is unknown."""
     query = Query("BatchGetMarketCandlesticks", call.query)
     tickers = query.names("market_tickers", _BATCH_TICKERS_MAX)
     if not tickers:
@@ -67,7 +75,7 @@ def batch_candles(exchange: Exchange, call: Call) -> Reply:
     found: list[Json] = []
     for name in tickers:
         ticker = MarketTicker(name)
-        if ticker in exchange.catalog.markets:
+        if ticker in exchange.catalog.markets and not _in_archive(exchange, ticker):
             candles = _read(exchange, ticker, span, with_latest=with_latest)
             bodies = [candle.body() for candle in candles]
             found.append({"market_ticker": ticker, "candlesticks": bodies})
@@ -96,6 +104,8 @@ def historical_candles(exchange: Exchange, call: Call) -> Reply:
     """A market's candles with the historical tier's key names."""
     query = Query("GetMarketCandlesticksHistorical", call.query)
     ticker = market_or_404(exchange, call.params["ticker"])
+    if not _in_archive(exchange, ticker):
+        raise nested(404, "not_found")
     found = _read(exchange, ticker, _span(query, _CANDLES_MAX), with_latest=False)
     return ok({"ticker": ticker, "candlesticks": [candle.historical_body() for candle in found]})
 

@@ -9,7 +9,7 @@ from bot.simulator.calls import Call, Query, Reply, Route, SortKey, ok, page
 from bot.simulator.catalog import Event, MarketInfo
 from bot.simulator.errors import details_only, nested
 from bot.simulator.exchange import Exchange
-from bot.simulator.market_reads import STATUSES
+from bot.simulator.market_reads import STATUSES, is_historical
 from bot.venue.markets import MarketView
 
 _EVENTS_MAX = 200
@@ -103,7 +103,7 @@ def _has_market(exchange: Exchange, event: Event, status: str, min_close_us: int
 def _views(exchange: Exchange, event: EventTicker) -> Iterator[tuple[MarketInfo, MarketView]]:
     for info in exchange.catalog.markets_of(event):
         view = exchange.market(info.ticker)
-        if view is not None:
+        if view is not None and not is_historical(exchange, view):
             yield info, view
 
 

@@ -27,6 +27,8 @@ class Priority(IntEnum):
     """Our orders, positions, fills and balance; the exchange's own status."""
     MARKET = 2
     """Listings, books, terms."""
+    HISTORY = 3
+    """What happened long ago: it can wait for everything else."""
 
 
 class Lane(StrEnum):

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from bot.adapters.kalshi.budget import Cost, Lane, Priority
+from bot.adapters.kalshi.history import KalshiHistory
 from bot.adapters.kalshi.rest import CREATE_ORDER_PATH, Call, CallCounter, Reply, RestClient
 from bot.adapters.kalshi.settings import Hosts, RestSettings, StreamSettings
 from bot.adapters.kalshi.signing import Signer
@@ -107,6 +108,11 @@ class KalshiExchange:
     def signed_inline(self) -> int:
         """Creates that found no signature ready; 0 while ``OrderPathKeeper`` keeps up."""
         return self._rest.signed_inline
+
+    @property
+    def history(self) -> KalshiHistory:
+        """The venue's past, asked for after everything else."""
+        return KalshiHistory(self._rest, self._clock, is_signed=self._is_signed)
 
     def refresh_signatures(self) -> int:
         """Renew the signatures kept ready for creates; returns how many were made."""

@@ -22,15 +22,15 @@ class Market:
     def __init__(self, server: SimulatedExchange, ticker: MarketTicker = TICKER) -> None:
         self.ticker = ticker
         self._exchange = server.exchange
-        self._house, crowd = AccountId(f"house of {ticker}"), AccountId(f"crowd of {ticker}")
+        self._house, self._crowd = AccountId(f"house of {ticker}"), AccountId(f"crowd of {ticker}")
         now_us = self._exchange.now_us()
-        for account in (self._house, crowd):
+        for account in (self._house, self._crowd):
             terms = AccountTerms(account=account, checks_funds=False, keeps_records=False)
             self._exchange.apply(self._exchange.venue.open_account(terms, now_us))
         self._list(now_us)
         # Without a day's volume no strategy looks at it.
         self.quote(9_400, 9_500)
-        self._order(crowd, BookSide.BID, 9_500)
+        self.trade(9_500)
         self.quote(9_400, 9_500)
 
     def quote(self, bid: int, ask: int) -> None:
@@ -39,6 +39,10 @@ class Market:
         exchange.apply(exchange.venue.cancel_all(self._house, exchange.now_us()))
         self._order(self._house, BookSide.BID, bid)
         self._order(self._house, BookSide.ASK, ask)
+
+    def trade(self, price: int) -> None:
+        """Let somebody buy everything offered up to a price."""
+        self._order(self._crowd, BookSide.BID, price)
 
     def _order(self, account: AccountId, side: BookSide, price: int) -> None:
         request = OrderRequest(

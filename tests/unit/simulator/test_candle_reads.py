@@ -1,5 +1,6 @@
 """The candlestick endpoints."""
 
+from bot.kit.times import DAY_US, MINUTE_US
 from tests.support.exchange import START_US, TICKER, stand
 
 NOW_S = START_US // 1_000_000
@@ -17,8 +18,24 @@ def test_one_market_and_several_have_the_same_candles() -> None:
     assert batch["markets"] == [{"market_ticker": TICKER, "candlesticks": one["candlesticks"]}]
     event = made.call("GET", f"/series/KXTEST/events/KXTEST-26NOV/candlesticks?{SPAN}").body
     assert event["market_candlesticks"] == [one["candlesticks"]]
-    old = made.call("GET", f"/historical/markets/{TICKER}/candlesticks?{SPAN}").body
-    assert old["candlesticks"][-1]["volume"] == "2.00"
+
+
+def test_an_archived_market_has_its_candles_in_the_archive_alone() -> None:
+    made = stand(historical_after_us=DAY_US)
+    made.order(price="0.5500", count="2.00")
+    archive = f"/historical/markets/{TICKER}/candlesticks?{SPAN}"
+    batch = f"/markets/candlesticks?market_tickers={TICKER}&{SPAN}"
+    assert made.call("GET", archive).status == 404
+    assert len(made.call("GET", batch).body["markets"]) == 1
+    made.call("POST", f"/admin/markets/{TICKER}/determine", {"result": "yes"})
+    made.advance(MINUTE_US)
+    made.advance(2 * DAY_US)
+    assert made.call("GET", f"{ONE}?{SPAN}").status == 404
+    assert made.call("GET", batch).body["markets"] == []
+    old = made.call("GET", archive).body
+    assert "2.00" in {candle["volume"] for candle in old["candlesticks"]}
+    event = made.call("GET", f"/series/KXTEST/events/KXTEST-26NOV/candlesticks?{SPAN}").body
+    assert event["market_tickers"] == [TICKER]
 
 
 def test_the_candle_before_the_span_can_be_asked_for() -> None:

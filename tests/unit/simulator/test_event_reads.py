@@ -54,3 +54,14 @@ def test_nothing_is_announced_that_never_happens() -> None:
     assert made.call("GET", "/events/fee_changes").body["event_fee_changes"] == []
     assert made.call("GET", "/events/multivariate").body["events"] == []
     assert made.call("GET", "/events/KXNONE/metadata").status == 404
+
+
+def test_archived_markets_are_not_nested_any_more() -> None:
+    made = stand(historical_after_us=24 * HOUR_US)
+    made.call("POST", f"/admin/markets/{TICKER}/determine", {"result": "yes"})
+    made.advance(HOUR_US)
+    made.advance(48 * HOUR_US)
+    [event] = made.call("GET", "/events?with_nested_markets=true&series_ticker=KXTEST").body[
+        "events"
+    ]
+    assert event["markets"] == []

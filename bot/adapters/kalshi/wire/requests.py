@@ -10,6 +10,15 @@ from bot.domain.money import Quantity, format_price, format_quantity
 from bot.domain.orders import OrderIntent, Purpose, SelfTradePrevention, TimeInForce
 from bot.kit.times import SECOND_US
 from bot.ports.exchange import MarketQuery
+from bot.ports.history_reads import (
+    EVENTS_PER_PAGE,
+    MARKETS_PER_PAGE,
+    TRADES_PER_PAGE,
+    CandleQuery,
+    EventQuery,
+    RecordQuery,
+    TradeQuery,
+)
 
 Params: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -95,6 +104,51 @@ def market_params(query: MarketQuery, cursor: str, limit: int) -> Params:
         ("max_close_ts", _text(_seconds_up(query.max_close_us))),
         ("min_updated_ts", _text(_seconds(query.min_updated_us))),
         ("mve_filter", "exclude" if query.excludes_combos else None),
+    )
+
+
+def event_params(query: EventQuery, cursor: str) -> Params:
+    """``GET /events``."""
+    return _given(
+        ("limit", str(EVENTS_PER_PAGE)),
+        ("cursor", cursor),
+        ("with_nested_markets", "true"),
+        ("series_ticker", query.series_ticker),
+        ("status", query.status),
+        ("tickers", ",".join(query.tickers)),
+    )
+
+
+def record_params(query: RecordQuery, cursor: str) -> Params:
+    """``GET /markets`` and ``/historical/markets``; the latter takes one filter only."""
+    series = None if query.is_archived and query.tickers else query.series_ticker
+    return _given(
+        ("limit", str(MARKETS_PER_PAGE)),
+        ("cursor", cursor),
+        ("series_ticker", series),
+        ("tickers", ",".join(query.tickers)),
+        ("min_updated_ts", _text(_seconds(query.min_updated_us))),
+    )
+
+
+def candle_params(query: CandleQuery) -> Params:
+    """Candlesticks of either tier: the live one takes a list of markets, commas between."""
+    return _given(
+        ("market_tickers", "" if query.is_archived else ",".join(query.tickers)),
+        ("start_ts", _text(_seconds(query.start_us))),
+        ("end_ts", _text(_seconds(query.end_us))),
+        ("period_interval", str(query.period_minutes)),
+    )
+
+
+def trade_params(query: TradeQuery, cursor: str) -> Params:
+    """Trades of either tier. Bounds are whole seconds: outwards, so that none is missed."""
+    return _given(
+        ("limit", str(TRADES_PER_PAGE)),
+        ("cursor", cursor),
+        ("ticker", query.ticker),
+        ("min_ts", _text(_seconds(query.min_us))),
+        ("max_ts", _text(_seconds_up(query.max_us))),
     )
 
 
