@@ -29,6 +29,7 @@ PLACES: Mapping[str, Place] = {
     "status": Place("data", "status", "Show who leads and how trading and collecting fare."),
     "gaps": Place("gaps", "collect_gaps", "List what was not collected, and why."),
     "snapshots": Place("snapshots", "snapshots", "Show what was stored of one market."),
+    "quality": Place("quality", "data_quality", "Judge whether what was stored makes sense."),
     "decisions": Place("data", "decisions", "List what was decided, and judge each again."),
     "recordings": Place("research", "recordings", "List the raw frames that were kept."),
     "migrate": Place("data", "migrate", "Bring the database to this version's schema."),
