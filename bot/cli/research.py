@@ -1,9 +1,13 @@
-"""Commands about what was kept for later: recordings."""
+"""Commands about what was kept for later: recordings, export."""
 
+import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import click
 
+from bot.app.export import ExportWish
+from bot.app.export import export as run_export
 from bot.app.recordings import read_recordings, recordings_dir, told_lines
 from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode
@@ -51,4 +55,60 @@ def _print(path: Path) -> int:
     except DamagedFile as fault:
         click.echo(str(fault), err=True)
         return ExitCode.FAILED
+    return ExitCode.DONE
+
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command()
+@click.option("--from", "first", type=_DAY, help="First day (UTC).")
+@click.option("--to", "last", type=_DAY, help="Last day, included.")
+@click.option(
+    "--table", "tables", multiple=True, metavar="NAME", help="Only this table; may be repeated."
+)
+@click.option("--series", metavar="TICKER", help="Only markets of this series, e.g. KXCPI.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("exports"),
+    show_default=True,
+    help="Where the files go.",
+)
+@click.option("--fresh", is_flag=True, help="Write files again that are there already.")
+@json_option
+@with_settings
+def export(
+    settings: BotSettings,
+    *,
+    first: datetime | None,
+    last: datetime | None,
+    tables: tuple[str, ...],
+    series: str | None,
+    out: Path,
+    fresh: bool,
+    as_json: bool,
+) -> int:
+    """Write the database to Parquet files, a file for each day of a table.
+
+    Files that are whole are left alone, so it may be interrupted and run every night.
+    docs/research.md has queries for DuckDB and Polars.
+    """
+    if first and last and first > last:
+        raise click.UsageError(f"--from {first.date()} is after --to {last.date()}")
+    wish = ExportWish(
+        out=out,
+        first=first.date() if first else None,
+        last=last.date() if last else None,
+        tables=tables,
+        series=series,
+        is_fresh=fresh,
+    )
+    with progress_bar("export") as bar:
+        report = asyncio.run(run_export(settings, wish, bar))
+    if as_json:
+        show(report.facts, as_json=True)
+    else:
+        for line in report.lines:
+            click.echo(line)
     return ExitCode.DONE

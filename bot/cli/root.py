@@ -32,6 +32,7 @@ PLACES: Mapping[str, Place] = {
     "quality": Place("quality", "data_quality", "Judge whether what was stored makes sense."),
     "decisions": Place("data", "decisions", "List what was decided, and judge each again."),
     "recordings": Place("research", "recordings", "List the raw frames that were kept."),
+    "export": Place("research", "export", "Write the database to Parquet files for research."),
     "migrate": Place("data", "migrate", "Bring the database to this version's schema."),
     "backup": Place("copies", "backup", "Make a checked backup; the bot may run."),
     "restore": Place("copies", "restore", "Replace the database by a backup."),
