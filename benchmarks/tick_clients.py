@@ -282,6 +282,7 @@ async def _store(name: str, url: str) -> AsyncIterator[TradingStore]:
             )
         store = SqlTradingStore(database, _SCOPE)
         await store.save_halt(HaltRecord(halted=False, reason="", set_by="benchmark", changed_us=1))
+        await database.prepare_writes()
         yield store
     finally:
         await database.close()

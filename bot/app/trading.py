@@ -234,6 +234,7 @@ class Activation:
         async with together() as group:
             fencing = group.create_task(self._fence(is_clean=is_clean), name="fence")
             looking = group.create_task(desk.other_bot.find(), name="look for other bots")
+            group.create_task(self._running.parts.database.prepare_writes(), name="prepare writes")
             await self._begin_unhalted()
         fenced, rival = fencing.result(), looking.result()
         if rival is not None:

@@ -8,6 +8,7 @@ may have happened.
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -22,6 +23,8 @@ from bot.adapters.storage.faults import FAULTS, is_misconfigured, translated
 from bot.adapters.storage.sessions import refuse_shared_sessions
 from bot.adapters.storage.urls import Address, Dialect, parse_address
 from bot.domain.errors import BotError, ConfigurationFault, StorageUnavailable
+
+logger = logging.getLogger(__name__)
 
 Synchronous = Literal["FULL", "NORMAL"]
 
@@ -189,6 +192,17 @@ class Database:
             if said is None:
                 raise
             raise said from fault
+
+    async def prepare_writes(self) -> None:
+        """Be ready for the first :meth:`write`, so that no order has to wait for that.
+
+        What cannot be done is logged: it costs time and no more.
+        """
+        try:
+            async with self._turn:
+                await self._direct.prepare()
+        except FAULTS as fault:
+            logger.warning("the first orders will be slower", extra={"reason": str(fault)})
 
     @asynccontextmanager
     async def listening(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[None]:

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Dialect as SqlDialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import UpdateBase
 
+from bot.adapters.storage.log_room import ORDER_CHECKPOINT_PAGES, make_room
 from bot.adapters.storage.urls import Dialect
 
 _DIALECTS: Mapping[Dialect, SqlDialect] = {
@@ -92,6 +93,14 @@ class SqliteDirect:
             await self._submit(_nothing)
             raise
 
+    async def prepare(self) -> None:
+        """Be ready for the first write.
+
+        Raises:
+            sqlite3.Error: the driver's word; writing may work all the same.
+        """
+        await self._submit(self._prepare)
+
     async def close(self) -> None:
         """Close the connection and end the thread."""
         if self._thread is not None:
@@ -120,9 +129,7 @@ class SqliteDirect:
                 done.get_loop().call_soon_threadsafe(_settle, done, fault)
 
     def _write(self, writes: Sequence[Write]) -> None:
-        connection = self._connection
-        if connection is None:
-            connection = self._connection = self._open()
+        connection = self._connected()
         try:
             if len(writes) == 1:  # a transaction by itself, with as much patience for the lock
                 connection.execute(writes[0].statement.text, writes[0].values)
@@ -136,6 +143,14 @@ class SqliteDirect:
                 connection.execute("ROLLBACK")
             raise
 
+    def _prepare(self) -> None:
+        make_room(self._connected(), self._path)
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._open()
+        return self._connection
+
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path,
@@ -143,7 +158,7 @@ class SqliteDirect:
             check_same_thread=False,
             cached_statements=_STATEMENTS_KEPT,
         )
-        for pragma in self._pragmas:
+        for pragma in (*self._pragmas, f"wal_autocheckpoint = {ORDER_CHECKPOINT_PAGES}"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
@@ -187,9 +202,7 @@ class PostgresDirect:
         """
         values = [value for write in writes for value in write.values]
         async with self._turn:
-            driver = self._driver
-            if driver is None or driver.is_closed():
-                driver = await self._connect()
+            driver = await self._connected()
             try:
                 await driver.execute(self._text(writes), *values)
             except asyncpg.PostgresError:
@@ -198,13 +211,20 @@ class PostgresDirect:
                 await self._drop()
                 raise
 
+    async def prepare(self) -> None:
+        """Be ready for the first write. Raises as :meth:`write` does."""
+        async with self._turn:
+            await self._connected()
+
     async def close(self) -> None:
         """Give the connection back."""
         held, self._held, self._driver = self._held, None, None
         if held is not None:
             await held.close()
 
-    async def _connect(self) -> Any:
+    async def _connected(self) -> Any:
+        if self._driver is not None and not self._driver.is_closed():
+            return self._driver
         if self._held is not None:
             await self._drop()
         self._held = await self._engine.connect()
