@@ -6,12 +6,15 @@ from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.triggers import FENCED, create_triggers, drop_triggers
 from bot.adapters.storage.views import create_views, drop_views
 
+# A row that an order waits for is written as it is, not compressed and moved away first.
+_WHOLE_ROWS = "ALTER TABLE order_intents SET (toast_tuple_target = 8000)"
+
 __all__ = ["FENCED", "NOW_US", "create_statements", "drop_statements"]
 
 
 def create_statements(dialect: str) -> list[str]:
     """Statements to run once the tables exist."""
-    parts = default_partitions() if dialect == "postgresql" else []
+    parts = [*default_partitions(), _WHOLE_ROWS] if dialect == "postgresql" else []
     wanted = (*parts, *create_triggers(dialect), *ddl_leadership.create_statements(dialect))
     return [each.strip() for each in (*wanted, *create_views(dialect))]
 

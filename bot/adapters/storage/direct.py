@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -87,7 +88,7 @@ class SqliteDirect:
             sqlite3.Error: the driver's word; nothing is written, but for a commit that was lost.
         """
         try:
-            await self._submit(lambda: self._write(writes))
+            await self._submit(partial(self._write, writes))
         except asyncio.CancelledError:
             # Whoever writes next must not meet a transaction that is still under way.
             await self._submit(_nothing)
@@ -238,6 +239,8 @@ class PostgresDirect:
             await held.close()
 
     def _text(self, writes: Sequence[Write]) -> str:
+        if len(writes) == 1:
+            return writes[0].statement.text
         shape = tuple([write.statement.text for write in writes])
         if shape not in self._texts:
             self._texts[shape] = _together([write.statement for write in writes])
