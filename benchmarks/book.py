@@ -118,6 +118,9 @@ class _Reader:
     def news(self, event: FeedNews) -> None:
         """See :meth:`FeedListener.news`."""
 
+    def read_ended(self) -> None:
+        """See :meth:`FeedListener.read_ended`."""
+
     def _top_changed(self, book: OrderBook, _: int, __: int | None) -> None:
         self.best = book.best_bid, book.best_ask
 

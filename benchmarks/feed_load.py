@@ -115,9 +115,9 @@ class _Stand:
             clock=clock,
             random=random,
         )
-        self.translator = FeedTranslator(self.inbox.put, self.feed.refresh)
         effects = cast(EffectExecutor, _NoEffects())
         self.runner = EngineRunner(self.engine, effects, self.inbox)
+        self.translator = FeedTranslator(self.inbox.put, self.feed.refresh, self.runner)
 
     async def ask(self, line: str) -> Any:
         """Let the exchange do something; returns what it says when it is done."""

@@ -227,7 +227,7 @@ async def _bot(name: str, port: int, directory: Path, database: str) -> None:
         # As the real start does: what lives for ever is not looked at again by the collector.
         gc.collect()
         gc.freeze()
-        await feed.run(FeedTranslator(inbox.put, feed.refresh))
+        await feed.run(FeedTranslator(inbox.put, feed.refresh, runner))
 
 
 async def _lead(

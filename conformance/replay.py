@@ -220,6 +220,10 @@ class _Reader:
         elif isinstance(event, FeedGap):
             score.gaps += 1
 
+    def read_ended(self) -> None:
+        """See :meth:`FeedListener.read_ended`."""
+        self._translator.read_ended()
+
     def note(self, ticker: MarketTicker, exchange_us: int | None) -> None:
         """The best bid after a snapshot or a change."""
         # A snapshot has no stamp: it is as late as the last thing heard.

@@ -111,6 +111,7 @@ class TradingDesk:
             api_calls=running.parts.exchange.counter.take,
             feed_changed=self._on_feed,
             known=running.warmth.take,
+            reader=self.runner,
         )
         if recorder is not None:
             self.monitor.listed = ListingTape(recorder, means.clock).hear

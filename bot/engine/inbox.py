@@ -40,12 +40,24 @@ class EngineInbox:
         Raises:
             InvariantBroken: the lane that never drops is full.
         """
+        self.gather(event)
+        self._arrived.set()
+
+    def gather(self, event: Event) -> None:
+        """Add an event without waking the reader, who is about to look.
+
+        Raises:
+            InvariantBroken: the lane that never drops is full.
+        """
         if isinstance(event, QuoteChanged):
             self._newest[event.quote.ticker] = event
         elif isinstance(event, FeedHeard | TimeAdvanced):
             self._newest[type(event)] = event
         else:
             self._keep(event)
+
+    def wake(self) -> None:
+        """Have the reader look."""
         self._arrived.set()
 
     def take(self) -> Event | None:

@@ -30,7 +30,7 @@ from bot.kit.tasks import ServiceEndedEarly
 from bot.kit.times import SECOND_US, seconds
 from bot.marketdata.agreement import BookAgreement
 from bot.marketdata.book import OrderBook
-from bot.marketdata.feed import FeedTranslator
+from bot.marketdata.feed import FeedTranslator, Reader
 from bot.marketdata.universe import MarketFilter, Selection, select
 from bot.ports.exchange import (
     ExchangeReads,
@@ -82,8 +82,11 @@ class MarketMonitor:
         api_calls: Callable[[], tuple[int, int]],
         feed_changed: Callable[[str | None], None] = lambda _: None,
         known: Callable[[], Awaitable[Sequence[Listing]]] | None = None,
+        reader: Reader | None = None,
     ) -> None:
         """``feed_changed`` hears why the stream was lost, and ``None`` when it is back.
+
+        ``reader`` reads what is submitted, and deals with quotes as soon as they are read.
 
         ``known`` gives listings that were read a moment ago, or none; it is asked once.
         """
@@ -97,7 +100,7 @@ class MarketMonitor:
         self._api_calls = api_calls
         self._feed_changed = feed_changed
         self._is_feed_lost = False
-        self._translator = FeedTranslator(submit, feed.refresh)
+        self._translator = FeedTranslator(submit, feed.refresh, reader)
         self.selection = Selection(watched=(), left_out={})
         self._known = known
         self.listed: Callable[[MarketsListed], None] = lambda _: None
@@ -172,6 +175,10 @@ class MarketMonitor:
                 self._feed_changed(None)
             case _:
                 pass
+
+    def read_ended(self) -> None:
+        """See :meth:`FeedListener.read_ended`."""
+        self._translator.read_ended()
 
     async def _read_listings(self) -> list[Listing]:
         ask, self._known = self._known, None

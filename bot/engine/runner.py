@@ -40,10 +40,25 @@ class EngineRunner:
         self._engine = engine
         self._executor = executor
         self._inbox = inbox
+        self._is_running = False
 
     def submit(self, event: Event) -> None:
         """Hand the engine an event; it is dealt with soon, in order."""
         self._inbox.put(event)
+
+    def gather(self, event: Event) -> None:
+        """Take an event whose submitter calls ``turn`` at once, so that no task need be woken."""
+        self._inbox.gather(event)
+
+    def turn(self) -> None:
+        """Decide and act on what waits, in this call: an order should not wait for a task.
+
+        What is more than a turn's worth, or comes while nothing runs, is left to ``run``.
+        """
+        if self._is_running and self._decide_some():
+            return
+        if len(self._inbox):
+            self._inbox.wake()
 
     async def run(self) -> None:
         """Decide and act until cancelled."""
@@ -61,16 +76,25 @@ class EngineRunner:
             await asyncio.sleep(_LOOK_S)
 
     async def _decide(self) -> None:
-        while True:
-            await self._inbox.wait()
-            for _ in range(_EVENTS_PER_TURN):
-                event = self._inbox.take()
-                if event is None:
-                    break
-                if self._executor.hear(event):
-                    effects = self._engine.handle(event)
-                    if effects:
-                        self._executor.take(effects)
-            else:
-                # There may be more, and others have waited long enough.
-                await asyncio.sleep(0)
+        self._is_running = True
+        try:
+            while True:
+                await self._inbox.wait()
+                if not self._decide_some():
+                    # There may be more, and others have waited long enough.
+                    await asyncio.sleep(0)
+        finally:
+            self._is_running = False
+
+    def _decide_some(self) -> bool:
+        """Deal with events, one after the other; whether that was all."""
+        take, hear, handle = self._inbox.take, self._executor.hear, self._engine.handle
+        for _ in range(_EVENTS_PER_TURN):
+            event = take()
+            if event is None:
+                return True
+            if hear(event):
+                effects = handle(event)
+                if effects:
+                    self._executor.take(effects)
+        return False

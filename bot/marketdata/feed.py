@@ -1,12 +1,13 @@
 """From the live stream to engine events: books kept, tops forwarded, trust announced.
 
 A quote leaves here only when the top changed or trust came back, so a busy book
-deep down costs the engine nothing. Public trades and ticker summaries are for
-the recorder; the engine decides on books.
+deep down costs the engine nothing; and at the end of a read, so however often it
+brought changes of one market. Public trades and ticker summaries are for the
+recorder; the engine decides on books.
 """
 
 from collections.abc import Callable, Iterable
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from bot.domain.errors import InvalidAmount
 from bot.domain.events import (
@@ -49,6 +50,18 @@ _STATUS_OF_KIND = {
 _TRIGGERED = "triggered"
 
 
+class Reader(Protocol):
+    """Who reads the events, and can be asked to do so now."""
+
+    def gather(self, event: Event) -> None:
+        """Take an event without being woken: ``turn`` follows at once."""
+        ...
+
+    def turn(self) -> None:
+        """Deal with what was gathered, here and now."""
+        ...
+
+
 class FeedTranslator:
     """Implements ``FeedListener``: holds the books, tells the engine what it must know."""
 
@@ -56,10 +69,18 @@ class FeedTranslator:
         self,
         submit: Callable[[Event], None],
         refresh: Callable[[tuple[MarketTicker, ...]], None],
+        reader: Reader | None = None,
     ) -> None:
-        """``refresh`` asks the feed for a book whose changes do not add up."""
+        """``refresh`` asks the feed for a book whose changes do not add up.
+
+        ``reader`` reads what is submitted: at the end of a read it need not be woken.
+        """
         self._submit = submit
+        self._quoted = submit if reader is None else reader.gather
+        self._turn = _nothing if reader is None else reader.turn
         self._refresh = refresh
+        self._changed: dict[OrderBook, int] = {}
+        """Books with another top since the last read, and when that was received."""
         self.books: dict[MarketTicker, OrderBook] = {}
         self.agreement = BookAgreement()
         self._trusted: set[MarketTicker] = set()
@@ -106,9 +127,25 @@ class FeedTranslator:
             case _:
                 assert_never(event)
 
+    def read_ended(self) -> None:
+        """See :meth:`FeedListener.read_ended`."""
+        changed = self._changed
+        if changed:
+            self._changed = {}
+            for book, received_us in changed.items():
+                # One that is not trusted any more has been told of already.
+                if book.is_trusted:
+                    self._trusted.add(book.ticker)
+                    quote = book.quote(received_us)
+                    self._quoted(QuoteChanged(received_us=received_us, quote=quote))
+        self._turn()
+
     def _top_changed(self, book: OrderBook, received_us: int, exchange_ms: int | None) -> None:
         exchange_us = None if exchange_ms is None else exchange_ms * 1_000
         self.agreement.book_changed(book, exchange_us)
+        if book.is_trusted:
+            self._changed[book] = received_us
+            return
         self._announce(book, received_us, "book does not add up")
         if book.needs_snapshot:
             # The change was wrong for its book. The feed has lost nothing and cannot know.
@@ -142,6 +179,10 @@ class FeedTranslator:
         if book is None:
             book = self.books[ticker] = OrderBook(ticker, self._top_changed)
         return book
+
+
+def _nothing() -> None:
+    """Nobody waits for the end of a read."""
 
 
 def _own_or_lifecycle(

@@ -328,6 +328,10 @@ class FeedListener(Protocol):
         """Anything else."""
         ...
 
+    def read_ended(self) -> None:
+        """All that one read of the socket brought is told. Said after every read."""
+        ...
+
 
 class MarketFeed(Protocol):
     """The live stream. Reconnects and resubscribes by itself, for ever, with backoff."""

@@ -84,6 +84,7 @@ class _Talk:
             self._fail(fault)
         if self._tape is not None:
             self._turn(self._tape, now_us)
+        self._tell_end()
         self.flush()
 
     def frame(self, data: bytes) -> None:
@@ -107,11 +108,13 @@ class _Talk:
             self._fail(fault)
 
     def batch_ended(self) -> None:
-        """Note the sign of life, send what the session answers."""
-        now_us, self._batch_us = self._batch_us or self._clock.now_us(), 0
+        """Let the listener act, note the sign of life, send what the session answers."""
+        now_us, self._batch_us = self._batch_us, 0
+        if self._end is None:
+            self._tell_end()
         self._heard_us = self._clock.monotonic_us()
         if self._end is None:
-            self._session.heard(now_us)
+            self._session.heard(now_us or self._clock.now_us())
             self.flush()
 
     def ended(self, reason: str) -> None:
@@ -210,6 +213,12 @@ class _Talk:
             "subscriptions": self._session.spoken_of(),
         }
         tape.turn(now_us, facts)
+
+    def _tell_end(self) -> None:
+        try:
+            self._listener.read_ended()
+        except Exception as fault:  # noqa: BLE001 - raised again by ``follow``
+            self._fail(fault)
 
     def _fail(self, fault: Exception) -> None:
         """The library would log it and go on: it is kept for the task that owns the connection."""
@@ -310,6 +319,7 @@ class StreamSocket:
             talk.hold(is_held=self._is_held)
             reason = await talk.follow()
             self._session.disconnected(self._clock.now_us(), reason)
+            listener.read_ended()
             await talk.gone()
             return reason
         finally:

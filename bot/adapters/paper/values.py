@@ -24,6 +24,9 @@ class AsValues:
         """See :meth:`FeedListener.news`."""
         self._take(event)
 
+    def read_ended(self) -> None:
+        """See :meth:`FeedListener.read_ended`: each value stands alone."""
+
 
 class _Changes:
     """A book that is not kept: its changes are handed on."""
@@ -57,7 +60,7 @@ class _Changes:
 
 
 class FromValues:
-    """Tells a listener what values say."""
+    """Tells a listener what values say, each as if one read had brought no more."""
 
     def __init__(self, listener: FeedListener) -> None:
         self._listener = listener
@@ -65,6 +68,10 @@ class FromValues:
 
     def tell(self, event: FeedEvent) -> None:
         """One value. A change of a book that is not known is nobody's."""
+        self._tell(event)
+        self._listener.read_ended()
+
+    def _tell(self, event: FeedEvent) -> None:
         match event:
             case BookDelta():
                 book = self._books.get(event.ticker)

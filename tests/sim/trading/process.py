@@ -116,7 +116,7 @@ class Process:
             messages_of=lambda _: (),
         )
         self.runner = EngineRunner(self.engine, EffectExecutor(around, self.submit), self._inbox)
-        self.stream = Stream(floor, random, share, self.submit)
+        self.stream = Stream(floor, random, share, self.submit, self.runner)
         self._task: asyncio.Task[None] | None = None
 
     @property

@@ -11,7 +11,7 @@ from bot.domain.money import format_price
 from bot.domain.quotes import BookDelta, BookSnapshot
 from bot.engine.executor import Event
 from bot.kit.times import SECOND_US
-from bot.marketdata.feed import FeedTranslator
+from bot.marketdata.feed import FeedTranslator, Reader
 from bot.ports.exchange import (
     FeedAlive,
     FeedDown,
@@ -49,9 +49,10 @@ class Stream:
         random: Random,
         share: Callable[[], float],
         submit: Callable[[Event], None],
+        reader: Reader,
     ) -> None:
         self._floor, self._random, self._share = floor, random, share
-        self._translator = FeedTranslator(submit, self._snapshots)
+        self._translator = FeedTranslator(submit, self._snapshots, reader)
         self._teller = FromValues(self._translator)
         self._is_up = self._is_over = self._has_gap = False
         self._last_s = 0.0

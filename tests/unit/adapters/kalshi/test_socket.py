@@ -452,6 +452,9 @@ class Failing:
     def news(self, event: FeedNews) -> None:
         pass
 
+    def read_ended(self) -> None:
+        pass
+
 
 async def test_what_the_listener_raises_ends_the_feed(stream: Streams) -> None:
     async def handler(connection: ServerConnection) -> None:
