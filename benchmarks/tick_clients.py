@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 from random import SystemRandom
 
@@ -137,14 +137,19 @@ class MemoryStore:
             last_epoch=_EPOCH,
         )
 
-    async def commit(
+    def __init__(self) -> None:
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._done.set_result(None)
+
+    def commit(
         self,
         epoch: Epoch,
         records: Sequence[Record],
         messages: Sequence[OutgoingMessage],
         now_us: int,
-    ) -> None:
-        """Forget them."""
+    ) -> Awaitable[None]:
+        """Forget them: done in the call."""
+        return self._done
 
     async def save_halt(
         self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None

@@ -8,7 +8,7 @@ for nothing, so that a halt works while the database is stalled.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import assert_never
 
 from bot.domain.errors import (
@@ -67,9 +67,14 @@ class EffectExecutor:
         self._batches: deque[tuple[Effect, ...]] = deque()
         self._batch_came = asyncio.Event()
         self._urgent: asyncio.Queue[Effect | OrderGroupTripped] = asyncio.Queue()
+        self._begun: Awaitable[None] | None = None
+        """The write of the oldest batch, where it has begun already."""
+        self._group: asyncio.TaskGroup | None = None
+        """Set while batches are worked off."""
         self._running = 0
         self._sender = OrderSender(around, self._on_refused_group)
         self._saving = asyncio.Lock()
+        self._is_writing = False
 
     @property
     def is_busy(self) -> bool:
@@ -118,9 +123,30 @@ class EffectExecutor:
                     self._sender.stop_entries(stopped=False)
                 case _:
                     ordered.append(effect)
-        if ordered:
+        if ordered and not self._sent_at_once(ordered):
             self._batches.append(tuple(ordered))
             self._batch_came.set()
+
+    def _sent_at_once(self, effects: Sequence[Effect]) -> bool:
+        """Begin to write the intent of a lone order, and send it if it is written in the call.
+
+        Only where nothing is before it. A write that takes its time goes on in the order's turn.
+        """
+        if self._group is None or self._batches or self._is_writing:
+            return False
+        match effects:
+            case [Commit(notices=()) as commit, SendOrder() as order]:
+                around = self._around
+                writing = around.store.commit(
+                    commit.epoch, commit.records, (), around.clock.now_us()
+                )
+            case _:
+                return False
+        if isinstance(writing, asyncio.Future) and writing.done() and not writing.exception():
+            self._send(self._group, order.intent)
+            return True
+        self._begun = writing
+        return False
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -134,15 +160,23 @@ class EffectExecutor:
             self._spawn(group, effect)
 
     async def _run_ordered(self, group: asyncio.TaskGroup) -> None:
-        while True:
-            self._batch_came.clear()
-            while self._batches:
-                self._running += 1
-                try:
-                    await self._work_off(group, self._batches.popleft())
-                finally:
-                    self._running -= 1
-            await self._batch_came.wait()
+        self._group = group
+        try:
+            while True:
+                self._batch_came.clear()
+                while self._batches:
+                    self._running += 1
+                    self._is_writing = True
+                    try:
+                        await self._work_off(group, self._batches.popleft())
+                    finally:
+                        self._is_writing = False
+                        self._running -= 1
+                await self._batch_came.wait()
+        finally:
+            self._group = None
+            if isinstance(self._begun, Coroutine):
+                self._begun.close()
 
     async def _work_off(self, group: asyncio.TaskGroup, batch: tuple[Effect, ...]) -> None:
         refused: dict[ClientOrderId, str] = {}
@@ -155,11 +189,14 @@ class EffectExecutor:
                     reason = refused[intent.client_order_id]
                     self._report(self._sender.not_sent(intent, reason))
                 else:
-                    # Called here, in the turn of its commit: the order leaves before anything else.
-                    self._running += 1
-                    group.create_task(self._hear(self._sender.send(intent)), name="SendOrder")
+                    self._send(group, intent)
             else:
                 self._spawn(group, effect)
+
+    def _send(self, group: asyncio.TaskGroup, intent: OrderIntent) -> None:
+        """Called in the turn of its commit: the order leaves before anything else."""
+        self._running += 1
+        group.create_task(self._hear(self._sender.send(intent)), name="SendOrder")
 
     async def _hear(self, sending: Awaitable[Event]) -> None:
         try:
@@ -220,9 +257,13 @@ class EffectExecutor:
         messages = [one for notice in commit.notices for one in around.messages_of(notice)]
         waits = _RETRY.waits(around.random)
         while True:
+            writing, self._begun = self._begun, None
             try:
-                await around.store.commit(
-                    commit.epoch, commit.records, messages, around.clock.now_us()
+                await (
+                    writing
+                    or around.store.commit(
+                        commit.epoch, commit.records, messages, around.clock.now_us()
+                    )
                 )
             except (NotLeader, TradingHalted) as refusal:
                 logger.warning("commit refused", extra={"reason": str(refusal)})

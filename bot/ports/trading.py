@@ -3,7 +3,7 @@
 Every call may raise ``StorageUnavailable``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,14 +34,17 @@ class TradingStore(Protocol):
         """
         ...
 
-    async def commit(
+    def commit(
         self,
         epoch: Epoch,
         records: Sequence[Record],
         messages: Sequence[OutgoingMessage],
         now_us: int,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Write all of them in one transaction, or nothing.
+
+        It may begin in the call, so whoever calls also awaits. What is written when the call
+        returns is an ``asyncio.Future`` that is done.
 
         A fill that is already stored is ignored; every other record replaces
         the older one of its key.
