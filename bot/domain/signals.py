@@ -5,8 +5,9 @@ and the gate, and every refusal is kept with its reason.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from bot.domain.ids import MarketTicker, SignalId, StrategyId
 from bot.domain.money import Price, Quantity
@@ -16,8 +17,7 @@ MILLION = 1_000_000
 """Probabilities are whole millionths (``_e6``) wherever money follows from them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """One wish to open one position, with the exits that belong to it.
 
     All prices are of the YES leg. ``chance_e6`` is the strategy's estimate, in
@@ -45,8 +45,7 @@ class Verdict(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalRecord:
+class SignalRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A signal with its outcome. ``quantity`` is 0 where sizing gave nothing."""
 
     signal_id: SignalId
@@ -55,5 +54,5 @@ class SignalRecord:
     verdict: Verdict
     reason: str
     decided_us: int
-    case: Mapping[str, object] = field(default_factory=dict)
+    case: Mapping[str, object] = msgspec.field(default_factory=dict)
     """What it was sized and checked by (``bot.risk.decision``), as plain values; empty before."""

@@ -9,7 +9,7 @@ nothing before the account is reconciled, and entries only while leading, not
 halted, not tripped, not paused and not switched off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from bot.domain.events import (
@@ -39,7 +39,7 @@ from bot.domain.events import (
     TimeAdvanced,
     VenueEvent,
 )
-from bot.domain.ids import InstanceId, Scope
+from bot.domain.ids import InstanceId, MarketTicker, Scope
 from bot.domain.market import MarketStatus
 from bot.domain.quotes import Quote
 from bot.engine import duty, panic
@@ -47,13 +47,16 @@ from bot.engine.activation import load_state, on_exchange_read
 from bot.engine.commands import on_command, on_halt_found, on_halt_saved
 from bot.engine.draft import Draft
 from bot.engine.effects import Effect, NoticeKind
-from bot.engine.entries import consider
+from bot.engine.entries import Rehearsed, consider, rehearsed
+from bot.engine.markets import MarketNow
 from bot.engine.order_events import on_order_event, on_settlement, settle, sort_waiting_fills
 from bot.engine.settings import EngineSettings
 from bot.engine.stance import Stance
 from bot.engine.work import work, work_all, work_market
 from bot.engine.world import World
 from bot.strategies.base import Strategy
+
+_STAGES_TRIED = 8
 
 
 class Engine:
@@ -75,6 +78,7 @@ class Engine:
         )
         self._may_enter = False
         """What the stance said after the last event that may change it."""
+        self._stages: Iterator[MarketTicker] = iter(())
 
     def handle(self, event: Event) -> tuple[Effect, ...]:
         """Apply one event and say what should follow, in order."""
@@ -82,16 +86,40 @@ class Engine:
         world.now_us = max(world.now_us, event.received_us)
         if isinstance(event, QuoteChanged):
             # A quote changes nothing of the stance, so it need not be asked, nor followed.
-            draft = Draft(world.stance.epoch)
-            _on_quote(world, event.quote, draft, may_enter=self._may_enter)
-            return draft.effects()
+            return _on_quote(world, event.quote, may_enter=self._may_enter)
         if isinstance(event, RoleChanged):
             world.stance.epoch = event.epoch
         draft = Draft(world.stance.epoch)
+        world.standing = None
         _dispatch(world, event, draft)
+        world.standing = None
         could_enter, self._may_enter = self._may_enter, world.stance.may_enter
         _follow(world, draft, could_enter=could_enter, can_enter=self._may_enter)
         return draft.effects()
+
+    def rehearse(self, understudies: Sequence[Strategy]) -> Rehearsed | None:
+        """Decide on an entry that nobody wants, as far as that changes nothing.
+
+        So that the processor still knows the way when somebody does. ``None``: there is
+        nothing to rehearse with now, or no entry would be decided on.
+        """
+        if not self._may_enter:
+            return None
+        market = self._stage()
+        return rehearsed(self.world, market, understudies) if market is not None else None
+
+    def _stage(self) -> MarketNow | None:
+        """A market with a quote, each time the next one."""
+        markets = self.world.markets.by_ticker
+        for _ in range(min(_STAGES_TRIED, len(markets))):
+            ticker = next(self._stages, None)
+            if ticker is None:
+                self._stages = iter(tuple(markets))
+                continue
+            market = markets.get(ticker)
+            if market is not None and market.live_quote is not None:
+                return market
+        return None
 
 
 def _dispatch(world: World, event: Event, draft: Draft) -> None:
@@ -148,16 +176,24 @@ def _consider_all(world: World, draft: Draft) -> None:
             consider(world, market, draft)
 
 
-def _on_quote(world: World, quote: Quote, draft: Draft, *, may_enter: bool) -> None:
+def _on_quote(world: World, quote: Quote, *, may_enter: bool) -> tuple[Effect, ...]:
     """The hot path: one market, its bracket or a new wish."""
     market = world.markets.quoted(quote, world.now_us)
     if market is None:
-        return
+        return ()
+    draft: Draft | None = None
     bracket = world.desk.in_market(quote.ticker)
     if bracket is not None:
+        draft = Draft(world.stance.epoch)
+        world.standing = None
         work(world, bracket, draft)
-    elif may_enter:
-        consider(world, market, draft)
+        world.standing = None
+    else:
+        if world.ledger.holds(quote.ticker):
+            world.standing = None
+        if may_enter:
+            draft = consider(world, market)
+    return () if draft is None else draft.effects()
 
 
 def _on_time(world: World, draft: Draft) -> None:
@@ -168,6 +204,7 @@ def _on_time(world: World, draft: Draft) -> None:
     duty.keep_day(world, draft)
     duty.judge_breakers(world, draft)
     duty.take_snapshot(world, draft)
+    world.desk.forget_old()
     if world.stance.role in (Role.ACTIVATING, Role.LEADING):
         duty.ask_for_account(world, draft)
 

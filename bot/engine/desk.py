@@ -7,6 +7,7 @@ as somebody else's.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from bot.domain.events import FillReported
 from bot.domain.ids import BracketId, ClientOrderId, Epoch, MarketTicker, OrderId
@@ -131,7 +132,6 @@ class Desk:
                     draft.record(order.record())
         self._index(bracket)
         draft.record(to_record(bracket))
-        self._forget_old()
 
     def change(
         self, client_order_id: ClientOrderId, change: OrderChange, now_us: int, draft: Draft
@@ -182,13 +182,19 @@ class Desk:
         if self._by_ticker.get(plan.ticker) == plan.bracket_id:
             del self._by_ticker[plan.ticker]
 
-    def _forget_old(self) -> None:
-        """Bound the memory: the oldest finished brackets go, with their orders' names."""
-        if len(self.brackets) <= _FINISHED_MAX + len(self._open):
+    def forget_old(self) -> None:
+        """Bound the memory: the oldest finished brackets go, with their orders' names.
+
+        Every second is often enough, and no order waits for it.
+        """
+        surplus = len(self.brackets) - len(self._open) - _FINISHED_MAX
+        if surplus <= 0:
             return
-        oldest = next(bid for bid, bracket in self.brackets.items() if bracket.is_over)
-        del self.brackets[oldest]
-        gone = {client for client, owner in self._by_client.items() if owner == oldest}
+        finished = (bid for bid, bracket in self.brackets.items() if bracket.is_over)
+        oldest = set(islice(finished, surplus))
+        for bracket_id in oldest:
+            del self.brackets[bracket_id]
+        gone = {client for client, owner in self._by_client.items() if owner in oldest}
         for client in gone:
             del self._by_client[client]
         self._client_of = {

@@ -10,8 +10,8 @@ from bot.engine.effects import (
     RenewEntryGroups,
     TriggerEntryGroups,
 )
-from bot.engine.entries import stakes
 from bot.engine.ledger import Valuation, peak_record
+from bot.engine.weighing import stakes
 from bot.engine.world import World
 from bot.kit.times import DAY_US, MINUTE_US
 from bot.portfolio.exposure import total_exposure

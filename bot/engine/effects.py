@@ -30,6 +30,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+import msgspec
+
 from bot.domain.ids import ClientOrderId, Epoch, MarketTicker, OrderId
 from bot.domain.orders import OrderIntent
 from bot.domain.records import HaltRecord, Record
@@ -66,8 +68,7 @@ class Notice:
     facts: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """Write these together or not at all."""
 
     epoch: Epoch
@@ -75,8 +76,7 @@ class Commit:
     notices: tuple[Notice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendOrder:
+class SendOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Send a committed intent, once."""
 
     intent: OrderIntent

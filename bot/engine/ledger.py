@@ -129,6 +129,11 @@ class Ledger:
         """The position in a market, flat where there is none."""
         return self.positions.get(ticker) or flat(ticker)
 
+    def holds(self, ticker: MarketTicker) -> bool:
+        """Whether there are contracts in this market."""
+        position = self.positions.get(ticker)
+        return position is not None and bool(position.quantity)
+
     def open_positions(self) -> tuple[Position, ...]:
         """Those with contracts."""
         return tuple([position for position in self.positions.values() if position.quantity])

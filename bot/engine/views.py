@@ -17,7 +17,7 @@ from bot.domain.operations import (
 )
 from bot.domain.tradingday import day_start_us, trading_day
 from bot.engine.duty import readings
-from bot.engine.entries import stakes
+from bot.engine.weighing import stakes
 from bot.engine.world import World
 from bot.execution.bracket import Bracket
 from bot.portfolio.exposure import total_exposure

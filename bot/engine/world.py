@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.errors import InvariantBroken
-from bot.domain.ids import InstanceId, MarketTicker, Scope, SignalId
+from bot.domain.ids import Epoch, InstanceId, MarketTicker, Scope, SignalId
 from bot.domain.money import Quantity
 from bot.domain.orders import BookSide
 from bot.domain.records import BreakerRecord, HaltRecord
@@ -18,6 +18,7 @@ from bot.engine.ledger import Ledger
 from bot.engine.markets import Markets
 from bot.engine.settings import EngineSettings
 from bot.engine.stance import Stance
+from bot.engine.standing import Standing
 from bot.execution.bracket import Bracket
 from bot.execution.panic import Panic
 from bot.execution.ramp import Ramp
@@ -134,6 +135,10 @@ class World:
     withdrawn_unhalts: set[int] = field(default_factory=set)
     """Unhalts that a later halt overtook while they were being saved."""
     signals_made: int = 0
+    next_digits: tuple[Epoch, int, str] = (Epoch(0), 0, "")
+    """What the next signal id ends with, where it is known already: of that epoch and number."""
+    standing: Standing | None = None
+    """Forgotten whenever something may have changed it; ``standing_of`` knows it again."""
     rejections: int = 0
     groups_tripped: int = 0
     are_groups_shut: bool = False
@@ -158,17 +163,34 @@ class World:
 
         Shaped like a UUIDv7; derived, not drawn, so that a replay makes the same.
         """
+        signal_id = self.next_signal_id()
         self.signals_made += 1
-        seed = f"{self.scope}|{self.instance_id}|{self.stance.epoch}|{self.signals_made}"
-        digits = hashlib.blake2s(seed.encode(), digest_size=9).hexdigest()
+        return signal_id
+
+    def next_signal_id(self) -> SignalId:
+        """What ``new_signal_id`` would give."""
+        epoch, number = self.stance.epoch, self.signals_made + 1
+        known_epoch, known_number, digits = self.next_digits
+        if known_number != number or known_epoch != epoch:
+            seed = f"{self.scope}|{self.instance_id}|{epoch}|{number}"
+            found = hashlib.blake2s(seed.encode(), digest_size=9).hexdigest()
+            digits = f"-7{found[:3]}-8{found[3:6]}-{found[6:18]}"
+            self.next_digits = epoch, number, digits
         stamp = f"{self.now_us // 1_000 & (1 << 48) - 1:012x}"
-        return SignalId(f"{stamp[:8]}-{stamp[8:]}-7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}")
+        return SignalId(f"{stamp[:8]}-{stamp[8:]}{digits}")
+
+    def note_entry(self) -> None:
+        """An entry is decided now: it counts, and is part of where the account stands."""
+        since_us = self.now_us - MINUTE_US
+        while self.entries_us and self.entries_us[0] <= since_us:
+            self.entries_us.popleft()
+        self.entries_us.append(self.now_us)
+        self.standing = None
 
     def entries_last_minute(self) -> int:
         """How many entries were decided within the last minute."""
-        while self.entries_us and self.now_us - self.entries_us[0] >= MINUTE_US:
-            self.entries_us.popleft()
-        return len(self.entries_us)
+        since_us = self.now_us - MINUTE_US
+        return sum(decided_us > since_us for decided_us in self.entries_us)
 
     def held_by_brackets(self) -> dict[MarketTicker, Quantity]:
         """Signed contracts our brackets account for, by booked executions only."""

@@ -47,6 +47,41 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Exposures:
+    """Everything at risk, added up once for many questions."""
+
+    def __init__(self, stakes: Iterable[Stake]) -> None:
+        self.stakes = tuple(stakes)
+        self._by_event = worst_by_event(self.stakes)
+        self._total = _sum(self._by_event, set(self._by_event))
+        self._by_series: dict[SeriesTicker | None, Money] = {}
+        self._by_group: dict[str, Money] = {}
+        for series in {stake.series for stake in self.stakes}:
+            events = {stake.event for stake in self.stakes if stake.series == series}
+            self._by_series[series] = _sum(self._by_event, events)
+        for group in {stake.release_group for stake in self.stakes}:
+            events = {stake.event for stake in self.stakes if stake.release_group == group}
+            self._by_group[group] = _sum(self._by_event, events)
+
+    def beside(
+        self, event: EventTicker, series: SeriesTicker | None, release_group: str
+    ) -> Exposure | None:
+        """``exposure_around`` a market of an event in which nothing is at risk.
+
+        ``None`` where something is.
+        """
+        if event in self._by_event:
+            return None
+        nothing = Money(0)
+        return Exposure(
+            market=nothing,
+            event=nothing,
+            series=self._by_series.get(series, nothing) if series else nothing,
+            release_group=self._by_group.get(release_group, nothing) if release_group else nothing,
+            total=self._total,
+        )
+
+
 def exposure_around(stakes: Iterable[Stake], target: Stake) -> Exposure:
     """Exposure of everything that contains ``target``, whose stake replaces an older one."""
     every = [stake for stake in stakes if stake.ticker != target.ticker]

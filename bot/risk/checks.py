@@ -6,20 +6,20 @@ what it needs is in the view. Exits are not checked; they only take risk away.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from bot.domain.money import Money, Price, Quantity, format_dollars, format_price
 from bot.kit.times import SECOND_US
 from bot.risk.limits import BASIS, RiskLimits, share_of, total_limit
 
 
-@dataclass(slots=True, kw_only=True)
-class RiskView:
+class RiskView(msgspec.Struct, kw_only=True):
     """What the engine knows at the moment of the decision, this entry included.
 
     ``own_price`` and ``cost`` are the bought side's. The ``*_after`` amounts are
     exposures with the entry in them. ``foreign`` and ``unknown_orders`` concern
-    this market only. Not frozen, because that would double the cost of making it.
+    this market only.
     """
 
     own_price: Price
@@ -49,8 +49,7 @@ class RiskView:
     unknown_orders: int
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(msgspec.Struct, frozen=True):
     """Why an order was not sent. ``check`` is stable: it appears in logs, chat and the store."""
 
     check: str

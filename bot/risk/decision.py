@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import msgspec
+
 from bot.domain.market import FeeTerms
 from bot.domain.money import Money, Price, Quantity, format_quantity
 from bot.kit.values import from_plain, to_plain
@@ -19,13 +21,11 @@ from bot.risk.sizing import Offer, Size, kelly_stake, size
 APPROVED = ", approved"
 """Ends the reason of an entry that a person allowed, maybe with fewer contracts."""
 
-_VIEW_FIELDS = tuple(RiskView.__slots__)
 EXPIRY, APPROVAL = "expiry", "approval"
 """Checks of what sizing and the chain of checks had passed: the clock's and a person's."""
 
 
-@dataclass(slots=True, kw_only=True)
-class SizingCase:
+class SizingCase(msgspec.Struct, kw_only=True):
     """What a wish is sized by. ``money_caps`` and ``contract_caps`` are named, in order."""
 
     offer: Offer
@@ -61,7 +61,7 @@ def case_record(case: SizingCase, view: RiskView, limits: RiskLimits) -> dict[st
         "equity": case.equity,
         "money_caps": case.money_caps,
         "contract_caps": case.contract_caps,
-        "view": {name: getattr(view, name) for name in _VIEW_FIELDS},
+        "view": msgspec.structs.asdict(view),
         "limits": _plain(limits),
     }
 

@@ -7,7 +7,9 @@ always rounded down.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec.structs import force_setattr
 
 from bot.domain.fees import estimate_fee
 from bot.domain.market import FeeTerms
@@ -19,28 +21,26 @@ CONTRACT = Quantity(100)
 """One whole contract: fees are exact for whole ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be bought: own price, own chance in millionths, and the fee terms of the fill."""
 
     own_price: Price
     chance_e6: int
     fees: FeeTerms
     is_taker: bool
-    unit_cost: Money = field(init=False)
-    """One contract, fee included."""
-    edge: Money = field(init=False)
+    unit_cost: Money = Money(0)
+    """One contract, fee included. Worked out, not given."""
+    edge: Money = Money(0)
     """Expected profit of one contract after the entry fee; settlement is free."""
 
     def __post_init__(self) -> None:
         fee = estimate_fee(self.fees, self.own_price, CONTRACT, is_taker=self.is_taker)
         unit_cost = Money(cost(self.own_price, CONTRACT) + fee)
-        object.__setattr__(self, "unit_cost", unit_cost)
-        object.__setattr__(self, "edge", Money(self.chance_e6 - unit_cost))
+        force_setattr(self, "unit_cost", unit_cost)
+        force_setattr(self, "edge", Money(self.chance_e6 - unit_cost))
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(msgspec.Struct, frozen=True):
     """Whole contracts, and what decided the number."""
 
     quantity: Quantity

@@ -1,6 +1,6 @@
 """Each check says no exactly beyond its limit, and names itself."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 import pytest
 from hypothesis import given

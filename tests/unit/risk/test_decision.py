@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from bot.domain.market import FeeTerms
 from bot.domain.money import Money, Price, Quantity
@@ -36,7 +37,7 @@ CASE = SizingCase(
 
 
 def decided(**changes: object) -> StoredDecision:
-    view = replace(FINE, **changes)
+    view = structs.replace(FINE, **changes)
     size = sized(CASE, LIMITS)
     denial = checked(view, LIMITS, size.decided_by)
     return StoredDecision(
@@ -103,4 +104,4 @@ def test_a_case_of_another_version_is_no_case() -> None:
 
 
 def test_every_field_of_a_view_is_written_down() -> None:
-    assert set(decided().case["view"]) == set(RiskView.__dataclass_fields__)
+    assert set(decided().case["view"]) == set(RiskView.__struct_fields__)
