@@ -111,8 +111,8 @@ class TradingDesk:
             api_calls=running.parts.exchange.counter.take,
             feed_changed=self._on_feed,
             known=running.warmth.take,
-            reader=self.runner,
         )
+        self.monitor.read_by(self.runner)
         if recorder is not None:
             self.monitor.listed = ListingTape(recorder, means.clock).hear
         self.other_bot = OtherBot(running, tenure, exchange, self.store, self.groups)

@@ -111,7 +111,7 @@ class Engine:
     def _stage(self) -> MarketNow | None:
         """A market with a quote, each time the next one."""
         markets = self.world.markets.by_ticker
-        for _ in range(min(_STAGES_TRIED, len(markets))):
+        for _ in range(_STAGES_TRIED):
             ticker = next(self._stages, None)
             if ticker is None:
                 self._stages = iter(tuple(markets))

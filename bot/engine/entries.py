@@ -87,7 +87,7 @@ def rehearsed(
     found = weighed(world, market, signal, price, standing)
     found.size = Size(Quantity(0), found.size.decided_by)
     draft = Draft(_NO_EPOCH)
-    entry = _entry(world, market, signal, price, found, world.next_signal_id(), _NO_EPOCH)
+    entry = _entry(world, market, signal, found, world.next_signal_id(), _NO_EPOCH)
     draft.record(entry.record)
     draft.place(entry.intent)
     draft.record(to_record(entry.bracket))
@@ -116,31 +116,27 @@ def _propose(world: World, market: MarketNow, signal: Signal, draft: Draft) -> b
     if found.denial is not None:
         return _refuse(world, signal, found, found.denial, draft)
     if approvals.missing(world):
-        return _place_if_approved(world, market, signal, price, found, draft)
-    _place(world, market, signal, price, found, draft)
+        return _place_if_approved(world, market, signal, found, draft)
+    _place(world, market, signal, found, draft)
     return True
 
 
 def _place_if_approved(
-    world: World, market: MarketNow, signal: Signal, price: Price, found: Weighed, draft: Draft
+    world: World, market: MarketNow, signal: Signal, found: Weighed, draft: Draft
 ) -> bool:
-    own, size = own_price(signal.side, price), found.size
+    own, size = own_price(signal.side, found.price), found.size
     wish = Wish(ticker=signal.ticker, side=signal.side, own_price=own, quantity=size.quantity)
     allowed = approvals.judge(world, wish, market.listing.market, draft)
     if isinstance(allowed, Denial):
         return _refuse(world, signal, found, allowed, draft)
     found.size = Size(allowed, f"{size.decided_by}{APPROVED}")
-    _place(world, market, signal, price, found, draft)
+    _place(world, market, signal, found, draft)
     approvals.sent(world, wish, draft)
     return True
 
 
-def _place(
-    world: World, market: MarketNow, signal: Signal, price: Price, found: Weighed, draft: Draft
-) -> None:
-    entry = _entry(
-        world, market, signal, price, found, world.new_signal_id(), world.stance.epoch
-    )
+def _place(world: World, market: MarketNow, signal: Signal, found: Weighed, draft: Draft) -> None:
+    entry = _entry(world, market, signal, found, world.new_signal_id(), world.stance.epoch)
     draft.record(entry.record)
     draft.place(entry.intent)
     # A bracket that has just been opened has nothing to do before its entry is answered.
@@ -150,16 +146,16 @@ def _place(
     world.refusals.pop(signal.ticker, None)
 
 
-def _entry(  # noqa: PLR0913 - what an entry is made of
+def _entry(
     world: World,
     market: MarketNow,
     signal: Signal,
-    price: Price,
     found: Weighed,
     signal_id: SignalId,
     epoch: Epoch,
 ) -> _Entry:
-    listed, quantity, now_us = market.listing.market, found.size.quantity, world.now_us
+    listed, price, quantity = market.listing.market, found.price, found.size.quantity
+    now_us = world.now_us
     bracket_id = BracketId(signal_id)
     plan = Plan(
         bracket_id=bracket_id,

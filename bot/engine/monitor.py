@@ -82,11 +82,8 @@ class MarketMonitor:
         api_calls: Callable[[], tuple[int, int]],
         feed_changed: Callable[[str | None], None] = lambda _: None,
         known: Callable[[], Awaitable[Sequence[Listing]]] | None = None,
-        reader: Reader | None = None,
     ) -> None:
         """``feed_changed`` hears why the stream was lost, and ``None`` when it is back.
-
-        ``reader`` reads what is submitted, and deals with quotes as soon as they are read.
 
         ``known`` gives listings that were read a moment ago, or none; it is asked once.
         """
@@ -100,12 +97,16 @@ class MarketMonitor:
         self._api_calls = api_calls
         self._feed_changed = feed_changed
         self._is_feed_lost = False
-        self._translator = FeedTranslator(submit, feed.refresh, reader)
+        self._translator = FeedTranslator(submit, feed.refresh)
         self.selection = Selection(watched=(), left_out={})
         self._known = known
         self.listed: Callable[[MarketsListed], None] = lambda _: None
         """Hears of every listing before the engine does."""
         self._hurry = asyncio.Event()
+
+    def read_by(self, reader: Reader) -> None:
+        """Who reads what is submitted: quotes are dealt with as soon as they are read."""
+        self._translator.read_by(reader)
 
     @property
     def agreement(self) -> BookAgreement:

@@ -25,9 +25,21 @@ _EXPIRY_MIN_US = 30 * SECOND_US
 _CLOSE_BUFFER_US = 10 * SECOND_US
 
 
+class _Case(msgspec.Struct, kw_only=True):
+    """What a wish is sized and checked by."""
+
+    market: MarketNow
+    standing: Standing
+    around: Exposure
+    offer: Offer
+    displayed: Quantity
+
+
 class Weighed(msgspec.Struct, kw_only=True):
     """A wish with its size, or why there is none."""
 
+    price: Price
+    """Of the YES leg."""
     size: Size
     denial: Denial | None
     expires_us: int
@@ -44,20 +56,27 @@ def weighed(
 ) -> Weighed:
     """Size a wish at this price of the YES leg, and check it."""
     limits = world.settings.limits
-    own = own_price(signal.side, price)
-    offer = Offer(
-        own_price=own, chance_e6=signal.chance_e6, fees=market.listing.fees, is_taker=False
+    quote = market.live_quote
+    case = _Case(
+        market=market,
+        standing=standing,
+        around=_around(world, market, standing),
+        offer=Offer(
+            own_price=own_price(signal.side, price),
+            chance_e6=signal.chance_e6,
+            fees=market.listing.fees,
+            is_taker=False,
+        ),
+        displayed=own_bid(signal.side, quote)[1] if quote is not None else Quantity(0),
     )
-    around = _around(world, market, standing)
-    displayed = _displayed(market, signal)
-    by = _sizing_case(limits, market, standing, around, offer, displayed)
+    by = _sizing_case(limits, case)
     size = sized(by, limits)
-    view = _risk_view(world, market, standing, around, offer, displayed, size.quantity)
+    view = _risk_view(world, case, size.quantity)
     expires_us = _expires_us(world, market, signal)
     denial = checked(view, limits, size.decided_by)
     if denial is None and expires_us < world.now_us + _EXPIRY_MIN_US:
         denial = Denial(EXPIRY, "closes before the entry could expire safely")
-    return Weighed(size=size, denial=denial, expires_us=expires_us, by=by, view=view)
+    return Weighed(price=price, size=size, denial=denial, expires_us=expires_us, by=by, view=view)
 
 
 def standing_of(world: World) -> Standing | None:
@@ -113,15 +132,9 @@ def _around(world: World, market: MarketNow, standing: Standing) -> Exposure:
     return exposure_around(exposures.stakes, _stake(world, ticker, here, market))
 
 
-def _sizing_case(  # noqa: PLR0913 - what a wish is sized by
-    limits: RiskLimits,
-    market: MarketNow,
-    standing: Standing,
-    around: Exposure,
-    offer: Offer,
-    displayed: Quantity,
-) -> SizingCase:
-    caps, listed = standing.limits, market.listing.market
+def _sizing_case(limits: RiskLimits, case: _Case) -> SizingCase:
+    standing, around = case.standing, case.around
+    caps, listed = standing.limits, case.market.listing.market
     money_caps = [
         ("order cost", Money(limits.order_cost_max_e6)),
         ("cash", Money(standing.cash_free - caps.reserve)),
@@ -134,24 +147,17 @@ def _sizing_case(  # noqa: PLR0913 - what a wish is sized by
     shard_cash = standing.shard_cash(listed.exchange_index)
     if shard_cash is not None:
         money_caps.append(("cash on its shard", shard_cash))
-    depth = Quantity(min(displayed, listed.volume_24h) * limits.depth_share_max_bp // BASIS)
+    depth = Quantity(min(case.displayed, listed.volume_24h) * limits.depth_share_max_bp // BASIS)
     return SizingCase(
-        offer=offer,
+        offer=case.offer,
         equity=standing.equity,
         money_caps=money_caps,
         contract_caps=(("depth", depth),),
     )
 
 
-def _risk_view(  # noqa: PLR0913 - what a wish is checked by
-    world: World,
-    market: MarketNow,
-    standing: Standing,
-    around: Exposure,
-    offer: Offer,
-    displayed: Quantity,
-    quantity: Quantity,
-) -> RiskView:
+def _risk_view(world: World, case: _Case, quantity: Quantity) -> RiskView:
+    market, standing, around, offer = case.market, case.standing, case.around, case.offer
     listed, desk = market.listing.market, world.desk
     ticker = listed.ticker
     order_cost = cost(offer.own_price, quantity)
@@ -175,7 +181,7 @@ def _risk_view(  # noqa: PLR0913 - what a wish is checked by
         open_positions=standing.open_positions,
         open_orders=standing.open_orders,
         entries_last_minute=world.entries_last_minute(),
-        displayed=displayed,
+        displayed=case.displayed,
         volume_24h=listed.volume_24h,
         until_close_us=_until_blind_us(world, market),
         is_book_trusted=market.is_trusted,
@@ -239,11 +245,6 @@ def _taken(bracket: Bracket, read_us: int) -> Money:
     if bracket.plan.opened_us < read_us:
         return _pending(bracket)
     return cost(own_price(bracket.plan.side, bracket.plan.entry_price), bracket.plan.wanted)
-
-
-def _displayed(market: MarketNow, signal: Signal) -> Quantity:
-    quote = market.live_quote
-    return own_bid(signal.side, quote)[1] if quote is not None else Quantity(0)
 
 
 def _unknown_orders(bracket: Bracket | None) -> int:

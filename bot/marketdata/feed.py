@@ -71,13 +71,12 @@ class FeedTranslator:
         refresh: Callable[[tuple[MarketTicker, ...]], None],
         reader: Reader | None = None,
     ) -> None:
-        """``refresh`` asks the feed for a book whose changes do not add up.
-
-        ``reader`` reads what is submitted: at the end of a read it need not be woken.
-        """
+        """``refresh`` asks the feed for a book whose changes do not add up."""
         self._submit = submit
-        self._quoted = submit if reader is None else reader.gather
-        self._turn = _nothing if reader is None else reader.turn
+        self._quoted: Callable[[Event], None] = submit
+        self._turn: Callable[[], None] = _nothing
+        if reader is not None:
+            self.read_by(reader)
         self._refresh = refresh
         self._changed: dict[OrderBook, int] = {}
         """Books with another top since the last read, and when that was received."""
@@ -85,6 +84,10 @@ class FeedTranslator:
         self.agreement = BookAgreement()
         self._trusted: set[MarketTicker] = set()
         """Markets whose last word to the engine was a quote."""
+
+    def read_by(self, reader: Reader) -> None:
+        """Who reads what is submitted, and so need not be woken at the end of a read."""
+        self._quoted, self._turn = reader.gather, reader.turn
 
     def forget(self, tickers: Iterable[MarketTicker]) -> None:
         """Drop the books of markets that are not watched any more."""

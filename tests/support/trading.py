@@ -63,7 +63,6 @@ from bot.domain.records import (
     StoredState,
 )
 from bot.domain.signals import Signal, SignalRecord
-from bot.engine.core import Engine
 from bot.engine.effects import (
     CancelOrder,
     Commit,
@@ -81,6 +80,7 @@ from bot.engine.effects import (
 from bot.engine.settings import EngineSettings
 from bot.kit.times import HOUR_US, SECOND_US
 from bot.strategies.base import MarketView, Opinion, Skip
+from tests.support.rehearsed import RehearsedEngine
 
 START_US = 1_790_000_000 * SECOND_US
 """Some moment in September 2026, noon in New York."""
@@ -276,7 +276,7 @@ class Desk:
         self.store = store or Store()
         self.venue: dict[ClientOrderId, RestingOrder] = dict(venue or {})
         self.settings = settings or EngineSettings()
-        self.engine = Engine(
+        self.engine = RehearsedEngine(
             self.settings,
             strategies,  # type: ignore[arg-type]
             Scope("paper:main:0"),

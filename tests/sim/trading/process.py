@@ -19,7 +19,6 @@ from bot.domain.events import (
 from bot.domain.ids import Epoch, InstanceId, Scope
 from bot.domain.orders import BookSide, OrderIntent
 from bot.domain.records import HaltRecord, Record
-from bot.engine.core import Engine
 from bot.engine.executor import EffectExecutor
 from bot.engine.groups import GroupSettings, OrderGroups
 from bot.engine.inbox import EngineInbox
@@ -34,6 +33,7 @@ from tests.sim.trading.folded import FoldedStore
 from tests.sim.trading.stream import Stream
 from tests.sim.trading.wire import Wire
 from tests.support.hands import HeardReplies, SwitchGate
+from tests.support.rehearsed import RehearsedEngine
 from tests.support.trading import Eager
 
 _LOOK_S = 0.05
@@ -97,7 +97,7 @@ class Process:
         self._floor, self._shared, self._clock = floor, store, clock
         self._store = FoldedStore(store)
         self._inbox = EngineInbox()
-        self.engine = Engine(
+        self.engine = RehearsedEngine(
             EngineSettings(),
             (Eager(side=BookSide.BID), Eager(side=BookSide.ASK)),
             Scope("demo:main:0"),

@@ -27,7 +27,8 @@ from bot.domain.events import (
     OrderReported,
     TimeAdvanced,
 )
-from bot.domain.orders import BookSide, Fill, Purpose
+from bot.domain.ids import Epoch
+from bot.domain.orders import BookSide, Fill, OrderIntent, Purpose
 from bot.domain.records import HaltRecord
 from bot.engine.effects import (
     CancelOrder,
@@ -44,6 +45,7 @@ from bot.engine.effects import (
     TriggerEntryGroups,
 )
 from bot.ports.messages import AuditEntry, Channel
+from tests.fakes.trading import MemoryTradingStore
 from tests.support.hands import EPOCH, Hands, intent, placing
 
 
@@ -457,3 +459,62 @@ async def test_an_executor_with_work_in_flight_is_busy() -> None:
         hands.exchange.gates["create_order"].set()
         await hands.finished()
     assert not hands.executor.is_busy
+
+
+# --- in the call that decided it ------------------------------------------------------------
+
+
+class WritesAtOnce(MemoryTradingStore):
+    """Whoever calls ``commit`` finds it done, or refused, when the call returns."""
+
+    def commit(self, epoch, records, messages, now_us):
+        done = asyncio.get_running_loop().create_future()
+        try:
+            self._check(epoch)
+        except NotLeader as fault:
+            done.set_exception(fault)
+        else:
+            self.commits.append((epoch, tuple(records)))
+            done.set_result(None)
+        return done
+
+
+async def test_where_the_intent_is_written_in_the_call_the_order_leaves_in_it() -> None:
+    hands = Hands(store=WritesAtOnce(EPOCH))
+    async with hands.working():
+        hands.executor.take(placing(intent("first")))
+        await hands.finished()
+        group = hands.groups.made_for(Purpose.ENTRY, 0)
+        assert group is not None
+        hands.executor.take(placing(intent("second")))
+        assert [one.client_order_id for _, (one,) in hands.store.commits] == ["first", "second"]
+        await hands.finished()
+    assert len(hands.told(OrderAcknowledged)) == 2
+
+
+async def test_a_write_refused_in_the_call_sends_nothing() -> None:
+    hands = Hands(store=WritesAtOnce(EPOCH))
+    hands.store.leader = Epoch(EPOCH + 1)
+    await hands.do(*placing(intent()))
+    assert hands.exchange.calls == []
+    assert len(hands.told(OrderNotSent)) == 1
+
+
+async def test_an_order_behind_another_batch_waits_for_its_turn() -> None:
+    hands = Hands(store=WritesAtOnce(EPOCH))
+    async with hands.working():
+        hands.executor.take((Commit(epoch=EPOCH, records=(fill("f1"),)),))
+        hands.executor.take(placing(intent()))
+        assert hands.store.commits == []
+        await hands.finished()
+    assert [type(records[0]) for _, records in hands.store.commits] == [Fill, OrderIntent]
+
+
+async def test_what_was_begun_and_never_worked_off_is_put_away() -> None:
+    hands = Hands()
+    hands.store.stalled.clear()
+    async with hands.working():
+        await asyncio.sleep(0)
+        hands.executor.take(placing(intent()))
+        # Ended before the write that has begun gets its turn.
+    assert hands.exchange.calls == []

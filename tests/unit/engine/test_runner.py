@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bot.domain.events import (
+    BooksDistrusted,
     Event,
     FeedConnected,
     OrderAcknowledged,
@@ -132,3 +133,43 @@ async def test_quotes_wait_for_what_may_not_be_dropped() -> None:
 def _quote():
 
     return Quote(ticker="A", bid=1, ask=2, bid_size=1, ask_size=1, received_us=1)
+
+
+async def test_what_was_gathered_is_dealt_with_in_the_call_that_asks_for_it() -> None:
+    hands, decider, runner = built()
+
+    async def act() -> None:
+        await asyncio.sleep(0.01)
+        runner.gather(FeedConnected(received_us=1))
+        runner.gather(QuoteChanged(received_us=2, quote=_quote()))
+        assert decider.seen == []
+        runner.turn()
+        assert [type(event) for event in decider.seen] == [FeedConnected, QuoteChanged]
+        await runner.settle()
+
+    await running(runner, act)
+    assert len(hands.exchange.calls) == 2, "a group and an order"
+
+
+async def test_what_is_gathered_before_anything_runs_waits_for_it() -> None:
+    _, decider, runner = built()
+    runner.gather(TimeAdvanced(received_us=1))
+    runner.turn()
+    assert decider.seen == []
+    await running(runner, runner.settle)
+    assert decider.seen == [TimeAdvanced(received_us=1)]
+
+
+async def test_a_turn_ends_after_its_share_and_the_rest_is_not_forgotten() -> None:
+    _, decider, runner = built()
+
+    async def act() -> None:
+        await asyncio.sleep(0.01)
+        for number in range(300):
+            runner.gather(BooksDistrusted(received_us=number, tickers=("A",), reason="gap"))
+        runner.turn()
+        assert len(decider.seen) == 256
+        await runner.settle()
+
+    await running(runner, act)
+    assert [event.received_us for event in decider.seen] == list(range(300))

@@ -4,8 +4,10 @@ import json
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from bot.domain.errors import InvariantBroken
+from bot.execution.bracket import NO_EXITS
 from bot.execution.bracket_json import from_json, to_json, to_record
 from bot.kit.values import to_plain
 from tests.support.trading import Desk
@@ -55,3 +57,13 @@ def test_the_json_is_what_the_plain_values_say_in_any_script() -> None:
     data = json.loads(to_json(bracket))  # type: ignore[arg-type]
     assert data == {"version": 1, "bracket": to_plain(bracket)}
     assert from_json(to_json(bracket)) == bracket  # type: ignore[arg-type]
+
+
+def test_a_bracket_nothing_has_happened_to_is_written_as_any_other() -> None:
+    desk = Desk()
+    desk.lead()
+    desk.quote()
+    (bracket,) = desk.engine.world.desk.open()
+    # Equal in everything, but not the very value that says that there was nothing.
+    added_up = structs.replace(bracket, past=structs.replace(NO_EXITS))
+    assert to_record(bracket) == to_record(added_up)

@@ -16,6 +16,7 @@ from bot.domain.market import MarketStatus
 from bot.domain.money import Price, Quantity
 from bot.domain.orders import BookSide
 from bot.domain.quotes import BookDelta, BookLevel, BookSnapshot
+from bot.marketdata.feed import FeedTranslator
 from bot.ports.exchange import (
     FeedAlive,
     FeedDown,
@@ -138,3 +139,43 @@ def test_only_a_triggered_group_is_news() -> None:
         for kind in ("reset", "triggered")
     ]
     assert events == [(), (OrderGroupTripped(received_us=1, order_group_id=group),)]
+
+
+class Reads:
+    """A reader that notes what it is given, and when it is asked to read."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def gather(self, event: object) -> None:
+        self.told.append(event)
+
+    def turn(self) -> None:
+        self.told.append("turn")
+
+
+def test_one_read_tells_the_top_of_a_market_once_and_at_its_end() -> None:
+    reads = Reads()
+    feed = FeedTranslator(lambda _: None, lambda _: None, reads)
+    book = feed.book(snapshot())
+    for change in (10, 20, 30):
+        book.change_bid(Price(5_000), Quantity(change), 7, None)
+    assert reads.told == []
+    feed.read_ended()
+    quoted, turn = reads.told
+    assert isinstance(quoted, QuoteChanged)
+    assert (quoted.quote.bid_size, quoted.received_us, turn) == (160, 7, "turn")
+    feed.read_ended()
+    assert reads.told[2:] == ["turn"]
+
+
+def test_a_market_that_is_not_trusted_at_the_end_of_a_read_is_not_quoted() -> None:
+    submitted: list[object] = []
+    reads = Reads()
+    feed = FeedTranslator(submitted.append, lambda _: None, reads)
+    book = feed.book(snapshot())
+    book.change_bid(Price(5_000), Quantity(10), 7, None)
+    feed.news(FeedGap(tickers=(A,), reason="gap", received_us=7))
+    feed.read_ended()
+    assert reads.told == ["turn"]
+    assert [type(one) for one in submitted] == [QuoteChanged, BooksDistrusted]

@@ -4,10 +4,17 @@ from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
 from bot.domain.money import PAYOUT, Money, Quantity
-from bot.portfolio.exposure import Stake, exposure_around, total_exposure, worst_by_event
+from bot.portfolio.exposure import (
+    Exposures,
+    Stake,
+    exposure_around,
+    total_exposure,
+    worst_by_event,
+)
 
 
 def stake(name: str, quantity: int, cost: int, **changes: object) -> Stake:
@@ -118,3 +125,46 @@ def test_one_more_order_counts_whole_in_everything_around_it(
         "A-1-new", 200, 900_000, is_exclusive=True, release_group="A", pending=Money(extra)
     )
     assert exposure_around(stakes, now).with_order(Money(extra)) == exposure_around(stakes, after)
+
+
+held_stakes = st.lists(
+    st.builds(
+        lambda event, market, quantity, price, pending, group, is_exclusive: stake(
+            f"{event}-{market}",
+            quantity,
+            abs(quantity) * price,
+            pending=Money(pending),
+            release_group=group,
+            is_exclusive=is_exclusive,
+        ),
+        st.sampled_from(["A-1", "A-2", "B-1", "B-2"]),
+        st.integers(0, 3),
+        st.integers(-500, 500),
+        st.integers(1, 9_999),
+        st.integers(0, 100_000),
+        st.sampled_from(["", "cpi", "jobs"]),
+        st.booleans(),
+    ),
+    max_size=8,
+    unique_by=lambda one: one.ticker,
+)
+
+
+@given(
+    held_stakes,
+    st.sampled_from(["A-1", "A-2", "A-3", "B-3", "C-1"]),
+    st.sampled_from(["", "cpi", "pce"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_added_up_once_it_says_the_same_of_every_event_without_a_stake(
+    held: list[Stake], event: str, group: str, has_series: bool, is_exclusive: bool
+) -> None:
+    target = stake(f"{event}-9", 0, 0, release_group=group, is_exclusive=is_exclusive)
+    series = target.series if has_series else None
+    target = structs.replace(target, series=series)
+    found = Exposures(held).beside(target.event, series, group)
+    if any(one.event == target.event for one in held):
+        assert found is None
+    else:
+        assert found == exposure_around(held, target)

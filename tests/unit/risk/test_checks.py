@@ -1,10 +1,9 @@
 """Each check says no exactly beyond its limit, and names itself."""
 
-from msgspec.structs import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bot.domain.money import Money
 from bot.kit.times import MINUTE_US
