@@ -52,6 +52,7 @@ from bot.engine.effects import Notice
 from bot.engine.executor import EffectExecutor
 from bot.engine.groups import GroupSettings, OrderGroups
 from bot.engine.inbox import EngineInbox
+from bot.engine.rehearsing import Rehearser, Stage
 from bot.engine.runner import EngineRunner
 from bot.engine.sending import Surroundings
 from bot.engine.settings import EngineSettings
@@ -224,6 +225,14 @@ async def _bot(name: str, port: int, directory: Path, database: str) -> None:
         )
         runner = EngineRunner(engine, EffectExecutor(around, inbox.put), inbox)
         group.create_task(runner.run())
+        stage = Stage(
+            read=feed.rehearsal(FeedTranslator(_forget, _forget)).step,
+            make_rows=store.rehearse if isinstance(store, SqlTradingStore) else _forget,
+            make_request=exchange.rehearse_order,
+            understudies=(WantsTheTrigger(),),
+        )
+        rehearser = Rehearser(engine, runner, groups, stage, clock, every_us=4_000)
+        group.create_task(rehearser.run())
         group.create_task(OrderPathKeeper(exchange).run())
         group.create_task(_seconds(inbox, clock))
         group.create_task(_report(told_to_end, exchange))
@@ -259,6 +268,10 @@ async def _seconds(inbox: EngineInbox, clock: SystemClock) -> None:
     while True:
         inbox.put(TimeAdvanced(received_us=clock.now_us()))
         await asyncio.sleep(1)
+
+
+def _forget(_: object) -> None:
+    """Nobody is told."""
 
 
 def _no_messages(_notice: Notice) -> Sequence[OutgoingMessage]:

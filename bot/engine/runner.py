@@ -70,9 +70,14 @@ class EngineRunner:
         """Let what was decided finish: commits, orders in flight, cancels."""
         await self.settle()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be decided and nothing decided is under way."""
+        return not (len(self._inbox) or self._executor.is_busy)
+
     async def settle(self) -> None:
         """Return when the inbox is empty and no effect is under way."""
-        while len(self._inbox) or self._executor.is_busy:  # noqa: ASYNC110 - two sources, rarely used
+        while not self.is_idle:  # noqa: ASYNC110 - two sources, rarely used
             await asyncio.sleep(_LOOK_S)
 
     async def _decide(self) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from bot.adapters.kalshi.budget import Cost, Lane, Priority
 from bot.adapters.kalshi.history import KalshiHistory
+from bot.adapters.kalshi.rehearsal import StreamRehearsal
 from bot.adapters.kalshi.rest import CREATE_ORDER_PATH, Call, CallCounter, Reply, RestClient
 from bot.adapters.kalshi.settings import Hosts, RestSettings, StreamSettings
 from bot.adapters.kalshi.signing import Signer
@@ -63,7 +64,6 @@ _EVENT_PAGE_LIMIT = "200"
 # The venue's live tier reaches back weeks; only older questions need its cutoff.
 _SURELY_LIVE_US = DAY_US
 _CUTOFF_KEPT_US = HOUR_US
-_ONE_WRITE = Cost(lane=Lane.WRITE)
 # A lookup by our clock must not miss an order stamped by theirs.
 _CLOCK_MARGIN_US = MINUTE_US
 
@@ -261,14 +261,12 @@ class KalshiExchange:
     ) -> Coroutine[Any, Any, OrderAck]:
         """See :meth:`ExchangeOrders.create_order`. The order leaves in the call, where it can."""
         body = requests.create_order_body(intent, order_group_id, self._settings.subaccount)
-        call = Call(
-            method="POST",
-            path=CREATE_ORDER_PATH,
-            body=body,
-            cost=_ONE_WRITE,
-            priority=Priority.ORDER,
-        )
-        return _created(self._rest.write_order(call), intent.client_order_id)
+        return _created(self._rest.create_order(body), intent.client_order_id)
+
+    def rehearse_order(self, intent: OrderIntent, order_group_id: OrderGroupId | None) -> None:
+        """Make the request of a create and throw it away. Nothing is sent, nothing used up."""
+        body = requests.create_order_body(intent, order_group_id, self._settings.subaccount)
+        self._rest.rehearse_create(body)
 
     async def cancel_order(self, order_id: OrderId, ticker: MarketTicker) -> CancelAck:
         """See :meth:`ExchangeOrders.cancel_order`. The ticker routes it to the right shard."""
@@ -434,6 +432,8 @@ class KalshiFeed:
         tapes: TapeMaker | None = None,
     ) -> None:
         """``tapes`` keeps what every connection hears and says."""
+        self._clock = clock
+        self._settings = settings
         self._socket = StreamSocket(
             hosts.stream_url, settings, signer=signer, clock=clock, random=random, tapes=tapes
         )
@@ -455,6 +455,10 @@ class KalshiFeed:
     async def watch(self, tickers: Sequence[MarketTicker]) -> None:
         """See :meth:`MarketFeed.watch`."""
         await self._socket.watch(tickers)
+
+    def rehearsal(self, listener: FeedListener) -> StreamRehearsal:
+        """A stream that nobody sends, read as this one is, for a listener of its own."""
+        return StreamRehearsal(listener, self._clock, self._settings)
 
     def refresh(self, tickers: Sequence[MarketTicker]) -> None:
         """See :meth:`MarketFeed.refresh`. The snapshot is asked for within seconds."""

@@ -34,7 +34,7 @@ _LOOKED_AT_ONCE = 50
 """Books whose snapshots are asked for in one look, when a new recording file begins."""
 
 
-class _Talk:
+class Talk:
     """One connection, as an :class:`~bot.adapters.kalshi.dialing.Ear`: all its callbacks do."""
 
     def __init__(
@@ -259,7 +259,7 @@ class StreamSocket:
         self._dial = dial or fastest()
         self._tapes = tapes
         self._session = FeedSession(settings.session)
-        self._talk: _Talk | None = None
+        self._talk: Talk | None = None
         self._is_held = False
         self.breaker = LoopBreaker(
             threshold=settings.failure_threshold,
@@ -298,7 +298,7 @@ class StreamSocket:
     async def _live(self, listener: FeedListener) -> str:
         """One connection from dialing to its end; returns why it ended."""
         tape = None if self._tapes is None else self._tapes.tape()
-        talk = _Talk(
+        talk = Talk(
             self._session, listener, self._clock, self._settings, tape, breaker=self.breaker
         )
         headers = self._signer.headers(self._clock.now_us() // 1_000, "GET", self._path)

@@ -132,6 +132,11 @@ class SqlTradingStore:
             if messages:
                 await insert_messages(connection, self._scope, messages, now_us)
 
+    def rehearse(self, records: Sequence[Record]) -> None:
+        """Make the rows of a commit and throw them away: no statement is run."""
+        for record in records:
+            self._writes.of(Epoch(0), record).values()
+
     async def save_halt(
         self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
     ) -> HaltRecord:
