@@ -23,6 +23,7 @@ from typing_extensions import override
 from benchmarks.tick_exchange import MARKETS, TRIGGER_BYTES
 from bot.adapters.kalshi.gateway import KalshiExchange, KalshiFeed
 from bot.adapters.kalshi.order_path import OrderPathKeeper
+from bot.adapters.kalshi.rehearsal import StreamRehearsal
 from bot.adapters.kalshi.settings import RestSettings, StreamSettings, hosts_of
 from bot.adapters.kalshi.signing import load_signer
 from bot.adapters.storage.database import Database
@@ -226,7 +227,7 @@ async def _bot(name: str, port: int, directory: Path, database: str) -> None:
         runner = EngineRunner(engine, EffectExecutor(around, inbox.put), inbox)
         group.create_task(runner.run())
         stage = Stage(
-            read=feed.rehearsal(FeedTranslator(_forget, _forget)).step,
+            read=StreamRehearsal(FeedTranslator(_forget, _forget), clock, StreamSettings()).step,
             make_rows=store.rehearse if isinstance(store, SqlTradingStore) else _forget,
             make_request=exchange.rehearse_order,
             understudies=(WantsTheTrigger(),),

@@ -14,6 +14,7 @@ from bot.app.lifecycle import Tenure
 from bot.app.memory import MemoryKeeper
 from bot.app.other_bot import OtherBot
 from bot.app.recording import ListingTape
+from bot.app.rehearsal import stage_of
 from bot.app.replies import ReplyBoard
 from bot.app.running import Running
 from bot.app.trading_settings import (
@@ -41,6 +42,7 @@ from bot.engine.executor import EffectExecutor
 from bot.engine.groups import OrderGroups
 from bot.engine.inbox import EngineInbox
 from bot.engine.monitor import MarketMonitor
+from bot.engine.rehearsing import Rehearser
 from bot.engine.runner import EngineRunner
 from bot.engine.sending import Surroundings
 from bot.kit.backoff import Backoff
@@ -137,14 +139,24 @@ class TradingDesk:
         """In starting order; drained the other way round, so trading is let go first."""
         # First, so that it is the last to end.
         kept: Sequence[Service] = () if self._recorder is None else (self._recorder,)
+        clock = self._running.clock
         signed: Sequence[Service] = ()
         if self._running.settings.trading_mode != "paper":
-            signed = (OrderPathKeeper(self._running.parts.exchange),)
-        clock = self._running.clock
+            signed = (OrderPathKeeper(self._running.parts.exchange), self._rehearser())
         halts = HaltWatch(self, clock)
         doubt = DoubtWatch(self.tenure.gate, clock, self.submit)
         memory = MemoryKeeper(clock)
         return (*kept, memory, *signed, self.runner, self.monitor, halts, doubt, self.activation)
+
+    def _rehearser(self) -> Rehearser:
+        return Rehearser(
+            self.engine,
+            self.runner,
+            self.groups,
+            stage_of(self._running, self.store),
+            self._running.clock,
+            every_us=self._running.settings.trading.rehearse_every_ms * 1_000,
+        )
 
     def _messages_of(self, notice: Notice) -> Sequence[OutgoingMessage]:
         facts = dict(notice.facts)

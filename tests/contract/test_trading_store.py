@@ -523,3 +523,13 @@ async def test_scopes_do_not_see_each_other(bench):
     assert await other.open_groups() == []
     assert (await other.load(NOW)).brackets == ()
     assert await other.fill_cursor_us() is None
+
+
+async def test_a_rehearsed_commit_writes_nothing(bench):
+    if not isinstance(bench.store, SqlTradingStore):
+        pytest.skip("only a store with rows makes them in vain")
+    before = await bench.store.load(NOW)
+    bench.store.rehearse((bracket(), intent(), fill(), progress()))
+    assert await bench.store.load(NOW) == before
+    await commit(bench, bracket(), intent())
+    assert len((await bench.store.load(NOW)).orders) == 1, "the real one finds nothing in its way"

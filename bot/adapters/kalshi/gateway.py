@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from bot.adapters.kalshi.budget import Cost, Lane, Priority
 from bot.adapters.kalshi.history import KalshiHistory
-from bot.adapters.kalshi.rehearsal import StreamRehearsal
 from bot.adapters.kalshi.rest import CREATE_ORDER_PATH, Call, CallCounter, Reply, RestClient
 from bot.adapters.kalshi.settings import Hosts, RestSettings, StreamSettings
 from bot.adapters.kalshi.signing import Signer
@@ -432,8 +431,6 @@ class KalshiFeed:
         tapes: TapeMaker | None = None,
     ) -> None:
         """``tapes`` keeps what every connection hears and says."""
-        self._clock = clock
-        self._settings = settings
         self._socket = StreamSocket(
             hosts.stream_url, settings, signer=signer, clock=clock, random=random, tapes=tapes
         )
@@ -455,10 +452,6 @@ class KalshiFeed:
     async def watch(self, tickers: Sequence[MarketTicker]) -> None:
         """See :meth:`MarketFeed.watch`."""
         await self._socket.watch(tickers)
-
-    def rehearsal(self, listener: FeedListener) -> StreamRehearsal:
-        """A stream that nobody sends, read as this one is, for a listener of its own."""
-        return StreamRehearsal(listener, self._clock, self._settings)
 
     def refresh(self, tickers: Sequence[MarketTicker]) -> None:
         """See :meth:`MarketFeed.refresh`. The snapshot is asked for within seconds."""

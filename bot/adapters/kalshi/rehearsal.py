@@ -17,7 +17,8 @@ from bot.kit.clock import Clock
 from bot.ports.exchange import FeedListener
 
 TICKER = MarketTicker("REHEARSAL-00-T0")
-_BID, _ASK = "0.9500", "0.9600"
+_BID, _ASK = "0.3000", "0.5000"
+"""The ask is the same price on either leg, whichever was asked for."""
 _CHANGE = (
     b'{"type":"orderbook_delta","sid":%d,"seq":%d,"msg":{"market_ticker":"%b",'
     b'"market_id":"00000000-0000-0000-0000-000000000000","clock":%d,"price_dollars":"%b",'

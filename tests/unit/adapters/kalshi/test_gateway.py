@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from bot.adapters.kalshi.budget import Cost, Lane
 from bot.adapters.kalshi.gateway import KalshiExchange
 from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.kalshi.settings import RestSettings, hosts_of
@@ -397,3 +398,43 @@ async def test_read_only_sends_no_write_of_any_kind(server: ScriptedServer) -> N
             with pytest.raises(ExchangeUnavailable, match="read only"):
                 await write()
     assert [seen.method for seen in server.seen] == ["GET"]
+
+
+async def test_a_rehearsed_order_is_not_sent_and_uses_nothing_up(server: ScriptedServer) -> None:
+    async with opened(server) as exchange:
+        await exchange.warm()
+        made = exchange.refresh_signatures()
+        budget = exchange._rest.budget
+        for _ in range(100):
+            exchange.rehearse_order(INTENT, OrderGroupId("g1"))
+        await asyncio.sleep(0.05)
+        assert server.seen == []
+        assert made == 4
+        assert exchange.refresh_signatures() == 0, "every signature is still there"
+        assert exchange.signed_inline == 0
+        assert budget.take_now(Cost(lane=Lane.WRITE, tokens=10_000))
+        assert exchange.counter.take() == (0, 0)
+
+
+async def test_a_rehearsed_request_is_the_real_one_but_for_its_signature(
+    server: ScriptedServer,
+) -> None:
+    server.answers(answer(json.dumps(CREATED).encode()))
+    written: list[bytes] = []
+    async with opened(server) as exchange:
+        await exchange.warm()
+        exchange.refresh_signatures()
+        rest = exchange._rest
+        made = rest._create_request
+
+        def noted(signed, body):
+            written.append(made(signed, body))
+            return written[-1]
+
+        rest._create_request = noted
+        exchange.rehearse_order(INTENT, None)
+        await exchange.create_order(INTENT, order_group_id=None)
+    rehearsed, real = (one.partition(b"KALSHI-ACCESS-KEY") for one in written)
+    assert rehearsed[0] == real[0]
+    assert rehearsed[2].partition(b"Content-Length")[2] == real[2].partition(b"Content-Length")[2]
+    assert b"ACCESS-SIGNATURE: none" in rehearsed[2]

@@ -1,0 +1,122 @@
+"""Rehearsals: often enough, never in anybody's way, and without an order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.domain.orders import OrderIntent
+from bot.engine.inbox import EngineInbox
+from bot.engine.rehearsing import Rehearser, Stage
+from bot.engine.runner import EngineRunner
+from tests.fakes.loop_clock import LoopClock
+from tests.support.hands import Hands, placing
+from tests.support.rehearsed import trace
+from tests.support.trading import Desk
+
+
+class Bench:
+    """A leading engine with a quote, the hands it would use, and what was rehearsed."""
+
+    def __init__(self, every_us: int = 4_000) -> None:
+        self.desk = Desk()
+        self.desk.lead()
+        self.desk.engine.world.strategies = ()
+        self.desk.quote()
+        self.hands = Hands()
+        self.runner = EngineRunner(self.desk.engine, self.hands.executor, EngineInbox())
+        self.reads = 0
+        self.is_broken = False
+        self.rows: list[object] = []
+        self.requests: list[OrderIntent] = []
+        stage = Stage(
+            read=self.read,
+            make_rows=self.rows.extend,
+            make_request=lambda intent, _: self.requests.append(intent),
+        )
+        self.rehearser = Rehearser(
+            self.desk.engine,
+            self.runner,
+            self.hands.groups,
+            stage,
+            LoopClock(),
+            every_us=every_us,
+        )
+
+    def read(self) -> None:
+        self.reads += 1
+        if self.is_broken:
+            raise LookupError("a defect")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.runner.run()), group.create_task(self.rehearser.run())]
+            yield
+            for task in tasks:
+                task.cancel()
+
+
+async def test_while_nothing_happens_the_whole_way_is_gone_and_nothing_is_sent_or_stored() -> None:
+    bench = Bench()
+    before = trace(bench.desk.engine.world)
+    async with bench.running():
+        await asyncio.sleep(1)
+    assert 200 <= bench.rehearser.times <= 250
+    assert len(bench.requests) == bench.reads == bench.rehearser.times
+    assert len(bench.rows) == 3 * bench.reads
+    assert bench.hands.exchange.calls == []
+    assert bench.hands.store.commits == []
+    assert bench.hands.reported == []
+    assert trace(bench.desk.engine.world) == before
+
+
+async def test_nobody_is_kept_waiting() -> None:
+    bench = Bench()
+    bench.hands.store.stalled.clear()
+    async with bench.running():
+        await asyncio.sleep(0)
+        bench.hands.executor.take(placing(bench.desk.engine.rehearse(()).intent))
+        await asyncio.sleep(1)
+        assert bench.reads == 0
+        bench.hands.store.stalled.set()
+        await asyncio.sleep(1)
+    assert bench.reads > 100
+
+
+async def test_a_slow_rehearsal_is_followed_by_a_longer_pause() -> None:
+    bench = Bench()
+    clock, took_us = bench.rehearser._clock, 10_000
+
+    class Slow:
+        """Time passes while somebody looks at it."""
+
+        looks = 0
+
+        def monotonic_us(self) -> int:
+            self.looks += 1
+            return clock.monotonic_us() + self.looks * took_us
+
+    bench.rehearser._clock = Slow()
+    async with bench.running():
+        await asyncio.sleep(4)
+    assert 9 <= bench.rehearser.times <= 11, "a fortieth of the time"
+
+
+async def test_a_defect_ends_the_rehearsals_and_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.is_broken = True
+    async with bench.running():
+        await asyncio.sleep(1)
+        assert bench.reads == 1
+        assert "rehearsals ended" in caplog.text
+
+
+async def test_who_wants_none_has_none() -> None:
+    bench = Bench(every_us=0)
+    async with bench.running():
+        await asyncio.sleep(1)
+    assert bench.reads == 0
