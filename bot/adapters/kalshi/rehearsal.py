@@ -14,6 +14,7 @@ from bot.adapters.kalshi.settings import StreamSettings
 from bot.adapters.kalshi.socket import Talk
 from bot.domain.ids import MarketTicker
 from bot.kit.clock import Clock
+from bot.kit.loop_breaker import LoopBreaker
 from bot.ports.exchange import FeedListener
 
 TICKER = MarketTicker("REHEARSAL-00-T0")
@@ -52,7 +53,8 @@ class StreamRehearsal:
         session = FeedSession(settings.session)
         session.watch([TICKER], clock.now_us())
         line = _Nowhere()
-        self._talk = Talk(session, listener, clock, settings, None)
+        breaker = LoopBreaker(threshold=1, cooldown_us=0)
+        self._talk = Talk(session, listener, clock, settings, None, breaker=breaker)
         self._talk.connected(line)
         self._numbers = count(2)
         self._sid = self._subscribe(line)

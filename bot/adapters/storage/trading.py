@@ -134,8 +134,12 @@ class SqlTradingStore:
 
     def rehearse(self, records: Sequence[Record]) -> None:
         """Make the rows of a commit and throw them away: no statement is run."""
+        entry = entry_in(records)
+        if entry is not None:
+            self._writes.entry(Epoch(0), entry[0], to_json(entry[1]))
+            return
         for record in records:
-            self._writes.of(Epoch(0), record).values()
+            self._writes.of(Epoch(0), record)
 
     async def save_halt(
         self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
