@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bot.adapters.kalshi.order_path import OrderPathKeeper
 from bot.adapters.recording.recorder import FrameRecorder
+from bot.adapters.storage.database import Database
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.draining import DoubtWatch, EntriesOff
 from bot.app.lifecycle import Tenure
@@ -178,6 +179,23 @@ def _buttons_of(proposal: str) -> tuple[tuple[MessageButton, ...], ...]:
     )
 
 
+class StoreReadier:
+    """Makes the database ready for orders while the leadership begins."""
+
+    name = "store readier"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self) -> None:
+        """Once, then stay."""
+        await self._database.prepare_writes()
+        await asyncio.Event().wait()
+
+    async def drain(self) -> None:
+        """Nothing to finish."""
+
+
 class HaltWatch:
     """Finds a halt that somebody wrote into the database, before an entry runs into it."""
 
@@ -247,7 +265,6 @@ class Activation:
         async with together() as group:
             fencing = group.create_task(self._fence(is_clean=is_clean), name="fence")
             looking = group.create_task(desk.other_bot.find(), name="look for other bots")
-            group.create_task(self._running.parts.database.prepare_writes(), name="prepare writes")
             await self._begin_unhalted()
         fenced, rival = fencing.result(), looking.result()
         if rival is not None:
