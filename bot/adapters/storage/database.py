@@ -193,6 +193,11 @@ class Database:
                 raise
             raise said from fault
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether a :meth:`write` would find its connection there."""
+        return self._direct.is_connected
+
     async def prepare_writes(self) -> None:
         """Be ready for the first :meth:`write`, so that no order has to wait for that.
 

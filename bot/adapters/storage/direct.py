@@ -94,6 +94,11 @@ class SqliteDirect:
             await self._submit(_nothing)
             raise
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection is there."""
+        return self._connection is not None
+
     async def prepare(self) -> None:
         """Be ready for the first write.
 
@@ -212,6 +217,11 @@ class PostgresDirect:
                 await self._drop()
                 raise
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection is there."""
+        return self._driver is not None and not self._driver.is_closed()
+
     async def prepare(self) -> None:
         """Be ready for the first write. Raises as :meth:`write` does."""
         async with self._turn:
@@ -224,7 +234,7 @@ class PostgresDirect:
             await held.close()
 
     async def _connected(self) -> Any:
-        if self._driver is not None and not self._driver.is_closed():
+        if self.is_connected:
             return self._driver
         if self._held is not None:
             await self._drop()

@@ -4,7 +4,7 @@ The fence is the database's: a trigger refuses a row whose epoch is not the
 scope's current lease, so nothing here has to remember to ask.
 """
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Table, func, select, text, update
@@ -41,6 +41,7 @@ from bot.domain.records import (
     StoredOrder,
     StoredState,
 )
+from bot.kit.begun import Begun
 from bot.kit.times import HOUR_US
 from bot.ports.messages import AuditEntry, OutgoingMessage
 from bot.ports.trading import StoredGroup
@@ -76,18 +77,30 @@ class SqlTradingStore:
         self._folded: dict[ClientOrderId, Decision] = {}
         """By entry: what the next commit writes rows for."""
 
-    async def commit(
+    def commit(
+        self,
+        epoch: Epoch,
+        records: Sequence[Record],
+        messages: Sequence[OutgoingMessage],
+        now_us: int,
+    ) -> Coroutine[Any, Any, None]:
+        """See ``TradingStore.commit``. An entry's decision is one row at first (``folding``).
+
+        Its write begins in the call, where it can.
+        """
+        entry = entry_in(records) if not messages and len(self._folded) < _FOLDED_MAX else None
+        if entry is None:
+            return self._commit(epoch, records, messages, now_us)
+        writing = self._commit_entry(epoch, *entry)
+        return Begun(writing) if self._database.is_prepared else writing
+
+    async def _commit(
         self,
         epoch: Epoch,
         records: Sequence[Record],
         messages: Sequence[OutgoingMessage],
         now_us: int,
     ) -> None:
-        """See ``TradingStore.commit``. An entry's decision is one row at first (``folding``)."""
-        entry = entry_in(records) if not messages and len(self._folded) < _FOLDED_MAX else None
-        if entry is not None:
-            await self._commit_entry(epoch, *entry)
-            return
         folded = dict(self._folded)
         unwritten = missing(folded.values(), records)
         writes = [
