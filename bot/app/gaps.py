@@ -30,11 +30,15 @@ class UnknownSeries(BotError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapQuestion:
-    """Which gaps: at most the ``hours`` finished last, or from ``since_us`` on; one series."""
+    """Which gaps: at most the ``hours`` finished last, or from ``since_us`` on; one series.
+
+    ``detail_hours`` leaves single markets and the stream out of what is older.
+    """
 
     hours: int | None = None
     since_us: int | None = None
     series: str | None = None
+    detail_hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +103,11 @@ async def answer(
     hours = await find_gaps(store, facts, first_hour=first, last_hour=last, series=series)
     if not (hours.expected and hours.first_hour and hours.last_hour):
         return GapAnswer(hours=hours, markets=_NO_MARKETS)
+    first_hour = _detailed(question, hours.first_hour, hours.last_hour)
     markets = await find_market_gaps(
-        store, facts, first_hour=hours.first_hour, last_hour=hours.last_hour, series=series
+        store, facts, first_hour=first_hour, last_hour=hours.last_hour, series=series
     )
-    begin_us, end_us = parse_rfc3339(hours.first_hour), parse_rfc3339(hours.last_hour) + HOUR_US
+    begin_us, end_us = parse_rfc3339(first_hour), parse_rfc3339(hours.last_hour) + HOUR_US
     ticks = _NO_TICKS
     if series is None:
         ticks = await find_tick_gaps(SqlStreamReads(database), facts, begin_us, end_us)
@@ -118,6 +123,13 @@ def _window(question: GapQuestion, now_us: int) -> tuple[str | None, str | None]
         return None, None
     # The running hour is not over: nothing is missing from it yet.
     return hour_key(since_us), hour_key(now_us - HOUR_US)
+
+
+def _detailed(question: GapQuestion, first_hour: str, last_hour: str) -> str:
+    if question.detail_hours is None:
+        return first_hour
+    earliest_us = parse_rfc3339(last_hour) - (question.detail_hours - 1) * HOUR_US
+    return max(first_hour, hour_key(earliest_us))
 
 
 def _known(asked: str, known: set[SeriesTicker]) -> SeriesTicker:

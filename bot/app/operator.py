@@ -11,10 +11,10 @@ from typing import TypedDict
 
 from bot import __version__
 from bot.adapters.storage.collection import SqlCollectionStore
-from bot.adapters.storage.gaps import SqlGapStore
 from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.backups import make_backup
+from bot.app.data_desk import DataDesk
 from bot.app.loops import loop_views
 from bot.app.panic import word_of_panic
 from bot.app.reasons import funnel_of, opinion_of
@@ -22,7 +22,7 @@ from bot.app.replies import EngineReply
 from bot.app.roster import InstanceRoll
 from bot.app.running import Running
 from bot.app.trading import TradingDesk
-from bot.collect.gaps import count_missing, find_gaps, hours_between
+from bot.collect.gaps import count_missing
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import ExchangeUnavailable, StorageUnavailable
 from bot.domain.events import (
@@ -54,6 +54,7 @@ from bot.domain.operations import (
     Outcome,
     PnlView,
     PositionView,
+    QualityView,
     Refused,
     StatusView,
     StopKind,
@@ -74,6 +75,7 @@ logger = logging.getLogger(__name__)
 
 _NO_HALT = "There is no halt to end."
 _DECISIONS_SHOWN = 10
+_ACT_TOLD_MAX = 200
 _SAVED_WITHIN_S = 10.0
 _COMPARED_WITHIN_S = 20.0
 _LOOK_S = 0.05
@@ -99,7 +101,7 @@ class BotOperator:
         self._desk = desk
         self._trading = SqlTradingStore(running.parts.database, running.scope)
         self._collection = SqlCollectionStore(running.parts.database)
-        self._gap_facts = SqlGapStore(running.parts.database)
+        self._data = DataDesk(running)
         self._roll = InstanceRoll(running)
 
     # --- acts -------------------------------------------------------------------------------
@@ -247,6 +249,14 @@ class BotOperator:
         await running.audit.record(self._act(authority, "/backup", done))
         return made
 
+    async def repair(self, authority: Authority) -> Outcome:
+        """See ``Operator.repair``. Given again, it does what is left."""
+        is_done, told = await self._data.repair()
+        await self._running.audit.record(self._act(authority, "/repair", told[:_ACT_TOLD_MAX]))
+        if is_done:
+            return Done(text=told)
+        return Refused(why=told, remedy="send /repair again for what is left")
+
     # --- reads ------------------------------------------------------------------------------
 
     def banner(self) -> Banner:
@@ -341,16 +351,11 @@ class BotOperator:
 
     async def gaps(self) -> GapsView:
         """See ``Operator.gaps``."""
-        report = await find_gaps(self._collection, self._gap_facts)
-        missing = tuple(
-            hour for gap in report.gaps for hour in hours_between(gap.first_hour, gap.last_hour)
-        )
-        return GapsView(
-            first_hour=report.first_hour,
-            last_hour=report.last_hour,
-            hours_expected=report.expected,
-            missing=missing,
-        )
+        return await self._data.gaps()
+
+    async def quality(self) -> QualityView:
+        """See ``Operator.quality``."""
+        return await self._data.quality()
 
     async def why(self, ticker: MarketTicker | None) -> WhyView:
         """See ``Operator.why``."""

@@ -7,7 +7,7 @@ nothing about access, age or confirmation: that is dispatch's.
 import asyncio
 from functools import partial
 
-from bot.console import acts, views
+from bot.console import acts, data_acts, views
 from bot.console.commands import (
     BREAKER,
     EVERYTHING,
@@ -198,10 +198,6 @@ async def _instances(call: Invocation) -> Answer:
     )
 
 
-async def _gaps(call: Invocation) -> Answer:
-    return Answer(text=views.gaps(await call.operator.gaps()), outcome="shown")
-
-
 async def _why(call: Invocation) -> Answer:
     typed = call.arguments.get("ticker")
     ticker = MarketTicker(typed.upper()) if typed else None
@@ -254,7 +250,12 @@ def _seeing() -> tuple[CommandSpec, ...]:
             arguments=(TICKER,),
             help="Why there was no trade, in general or in one market",
         ),
-        row(name="gaps", handler=_gaps, help="Hours that the collection missed"),
+        row(
+            name="gaps",
+            handler=partial(data_acts.gaps, run_prefix=RUN_PREFIX),
+            help="What the collection missed, and why",
+        ),
+        row(name="quality", handler=data_acts.quality, help="Whether what was stored makes sense"),
         row(
             name="instances",
             handler=_instances,
@@ -369,6 +370,14 @@ def _acting() -> tuple[CommandSpec, ...]:
             arguments=(INSTANCE,),
             increases_risk=True,
             help="Give the lead to another living instance",
+        ),
+        row(
+            name="repair",
+            handler=data_acts.repair,
+            asker=data_acts.ask_repair,
+            level=_TRADER,
+            increases_risk=True,
+            help="Fetch again what the exchange still has of what was missed",
         ),
         row(
             name="backup",

@@ -183,12 +183,24 @@ def gaps(view: GapsView) -> str:
         f"{len(view.missing)} of {view.hours_expected} hours missing "
         f"between {escape(view.first_hour)} and {escape(view.last_hour)}"
     )
+    rest = _gap_details(view)
     if not view.missing:
-        return f"{bold('No gaps')}: {head}"
+        return "\n".join((f"{bold('No gaps')}: {head}", *rest))
     shown = [code(hour) for hour in view.missing[-_GAPS_SHOWN_MAX:]]
     hidden = len(view.missing) - len(shown)
     more = [f"and {hidden} earlier ones"] if hidden else []
-    return "\n".join((f"{bold('Gaps')}: {head}", *shown, *more))
+    why = [f"{hours} h: {escape(reason)}" for reason, hours in view.reasons]
+    return "\n".join((f"{bold('Gaps')}: {head}", *why, *shown, *more, *rest))
+
+
+def _gap_details(view: GapsView) -> list[str]:
+    days = view.detail_hours // 24
+    lines = []
+    if view.markets_missing:
+        lines.append(f"{view.markets_missing} snapshots of single markets missing in {days} days")
+    if view.stream_gaps:
+        lines.append(f"{view.stream_gaps} gaps of the live stream in {days} days")
+    return lines
 
 
 def why(view: WhyView, now_us: int) -> str:

@@ -284,6 +284,34 @@ class GapsView:
     last_hour: str | None
     hours_expected: int
     missing: tuple[str, ...]
+    reasons: tuple[tuple[str, int], ...] = ()
+    """Each reason with its hours, the most first."""
+    markets_missing: int = 0
+    """Snapshots of single markets missing from stored hours, of the last ``detail_hours``."""
+    stream_gaps: int = 0
+    """Gaps of the live stream, of the last ``detail_hours``."""
+    detail_hours: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFinding:
+    """One rule that stored quotes break, how often, and its worst case in words."""
+
+    is_wrong: bool
+    what: str
+    count: int
+    worst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityView:
+    """Whether the newest stored hour makes sense."""
+
+    hour: str | None
+    snapshots: int
+    ticks: int
+    wrong: int
+    findings: tuple[QualityFinding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

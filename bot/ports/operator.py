@@ -22,6 +22,7 @@ from bot.domain.operations import (
     Outcome,
     PnlView,
     PositionView,
+    QualityView,
     StatusView,
     VersionView,
     WhyView,
@@ -137,7 +138,15 @@ class Operator(Protocol):
         ...
 
     async def gaps(self) -> GapsView:
-        """Missing hours of the collection."""
+        """What the collection misses, and why."""
+        ...
+
+    async def repair(self, authority: Authority) -> Outcome:
+        """Fetch again what the exchange still has of what is missing, for up to a minute."""
+        ...
+
+    async def quality(self) -> QualityView:
+        """Whether the newest stored hour makes sense."""
         ...
 
     async def why(self, ticker: MarketTicker | None) -> WhyView:

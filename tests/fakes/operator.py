@@ -25,6 +25,8 @@ from bot.domain.operations import (
     Outcome,
     PnlView,
     PositionView,
+    QualityFinding,
+    QualityView,
     Refused,
     StatusView,
     StopKind,
@@ -137,6 +139,20 @@ STATUS = StatusView(
         LoopView(name="websocket", state="closed", failures=0, rest_us=0),
     ),
 )
+QUALITY = QualityView(
+    hour="2026-11-21T06:00:00Z",
+    snapshots=340,
+    ticks=12,
+    wrong=1,
+    findings=(
+        QualityFinding(
+            is_wrong=True, what="snapshot crossed", count=1, worst="KXFED-1: bid 0.6, ask 0.4"
+        ),
+        QualityFinding(
+            is_wrong=False, what="snapshot one_sided", count=30, worst="KXFED-2: no bid"
+        ),
+    ),
+)
 NOTHING_KNOWN = StatusView(
     now_us=NOW_US,
     started_us=NOW_US,
@@ -210,6 +226,7 @@ class FakeOperator:
     acts: list[tuple[str, int]] = field(default_factory=list)
     halts_now: list[tuple[int, str]] = field(default_factory=list)
     backup_path: str = "backups/kalshi_20261121_071500.sqlite"
+    missing_hours: tuple[str, ...] = ("2026-11-20T03:00:00Z", "2026-11-20T04:00:00Z")
     instance_views: tuple[InstanceView, ...] = (INSTANCE, RELEASED)
 
     def banner(self) -> Banner:
@@ -307,8 +324,18 @@ class FakeOperator:
             first_hour="2026-11-20T00:00:00Z",
             last_hour="2026-11-21T06:00:00Z",
             hours_expected=31,
-            missing=("2026-11-20T03:00:00Z", "2026-11-20T04:00:00Z"),
+            missing=self.missing_hours,
+            reasons=(("the bot was not running", 2),) if self.missing_hours else (),
+            markets_missing=0,
+            stream_gaps=0,
+            detail_hours=168,
         )
+
+    async def repair(self, authority: Authority) -> Outcome:
+        return self._act("repair", authority, "127 rows refetched")
+
+    async def quality(self) -> QualityView:
+        return QUALITY
 
     async def why(self, ticker: MarketTicker | None) -> WhyView:
         return replace(WHY, ticker=ticker)

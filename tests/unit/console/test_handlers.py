@@ -21,7 +21,8 @@ GOLDEN = {
         "/balance - Cash, equity and exposure\n"
         "/breakers - Every breaker with its value and limit\n"
         "/why [ticker] - Why there was no trade, in general or in one market\n"
-        "/gaps - Hours that the collection missed\n"
+        "/gaps - What the collection missed, and why\n"
+        "/quality - Whether what was stored makes sense\n"
         "/instances - Who is registered, who is wanted, who leads since when\n"
         "Act\n"
         "/halt [reason] - Stop new entries at once; positions stay open\n"
@@ -37,6 +38,7 @@ GOLDEN = {
         "/acknowledge [ticker] - Accept what is not ours in a market, so that entries go on there\n"
         "/adopt - Take over from another bot found on this account: shut its order groups\n"
         "/handover [id] - Give the lead to another living instance\n"
+        "/repair - Fetch again what the exchange still has of what was missed\n"
         "/backup - Back up the trading records and send them here\n"
         "Know\n"
         "/start - Say hello\n"
@@ -74,8 +76,21 @@ GOLDEN = {
     ),
     "/gaps": (
         "Gaps: 2 of 31 hours missing between 2026-11-20T00:00:00Z and 2026-11-21T06:00:00Z\n"
+        "2 h: the bot was not running\n"
         "2026-11-20T03:00:00Z\n"
         "2026-11-20T04:00:00Z"
+    ),
+    "/repair": (
+        "Fetch again what the exchange still has?\n"
+        "2 hours, 0 single snapshots and 0 gaps of the stream: candles, public trades and "
+        "settlements of those times, and the running hour if it was not collected. Past order "
+        "books exist nowhere; missed snapshots stay missed. Nothing is traded."
+    ),
+    "/quality": (
+        "Wrong: 1 findings in 340 snapshots of 2026-11-21T06:00:00Z and the last ticks of 12 "
+        "markets\n"
+        "wrong, snapshot crossed: 1, e.g. KXFED-1: bid 0.6, ask 0.4\n"
+        "odd, snapshot one_sided: 30, e.g. KXFED-2: no bid"
     ),
     "/version": "Version 0.1.0, schema 3\nDeployment local, Python 3.11.7",
     "/whoami": "User id 11, chat id 11, level admin",
@@ -133,6 +148,8 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "balance",
         "instances",
         "gaps",
+        "repair",
+        "quality",
         "why",
         "version",
         "whoami",
@@ -157,6 +174,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "acknowledge",
         "adopt",
         "handover",
+        "repair",
         "backup",
     }
 
@@ -272,3 +290,23 @@ async def test_a_market_must_be_named(line):
     talk = Talk()
     assert body(await talk.says(TRADER, line)).startswith("Say which: ")
     assert talk.operator.acts == []
+
+
+async def test_gaps_offer_a_repair_to_those_who_may_have_it_done():
+    talk = Talk()
+    assert (await talk.says(VIEWER, "/gaps")).buttons == ()
+    shown = await talk.says(TRADER, "/gaps")
+    [[button]] = shown.buttons
+    asked = await talk.says(TRADER, "", button=button.data)
+    assert asked.buttons[0][0].label == "Fetch it"
+    assert talk.operator.acts == []
+    told = await talk.says(TRADER, "", button=asked.buttons[0][0].data)
+    assert [name for name, _ in talk.operator.acts] == ["repair"]
+    assert "127 rows refetched" in body(told)
+
+
+async def test_nothing_missing_is_nothing_to_repair():
+    talk = Talk()
+    talk.operator.missing_hours = ()
+    assert (await talk.says(TRADER, "/gaps")).buttons == ()
+    assert body(await talk.says(TRADER, "/repair")) == "Nothing is missing."

@@ -177,6 +177,14 @@ def test_gaps_show_the_newest_hours_and_count_the_rest():
     )
     assert shown.endswith("<code>2026-11-29T00:00:00Z</code>\nand 5 earlier ones")
     assert views.gaps(replace(view, missing=())).startswith("<b>No gaps</b>: 0 of 700")
+    more = replace(view, reasons=(("the bot was not running", 29),), markets_missing=4)
+    more = replace(more, stream_gaps=3, detail_hours=168)
+    lines = views.gaps(more).splitlines()
+    assert lines[1] == "29 h: the bot was not running"
+    assert lines[-2:] == [
+        "4 snapshots of single markets missing in 7 days",
+        "3 gaps of the live stream in 7 days",
+    ]
     nothing = GapsView(first_hour=None, last_hour=None, hours_expected=0, missing=())
     assert views.gaps(nothing) == "Nothing has been collected yet."
 
