@@ -14,6 +14,7 @@ from bot.alerts.catalogue import render, text_of
 from bot.alerts.policy import WINDOW_US, Digest, Throttle
 from bot.domain.alerts import AlertFacts, AlertKind
 from bot.domain.errors import StorageUnavailable
+from bot.domain.ids import brief
 from bot.domain.operations import Banner, Severity
 from bot.kit.clock import Clock
 from bot.kit.logs import redact
@@ -182,7 +183,7 @@ class Alerts:
 
     def _messages(self, kind: AlertKind, text: str) -> tuple[OutgoingMessage, ...]:
         banner = self._banner()
-        tagged = f"{text}\n{bold(banner.mode.value.upper())} | {escape(banner.instance)}"
+        tagged = f"{text}\n{bold(banner.mode.value.upper())} | {escape(brief(banner.instance))}"
         return tuple(
             OutgoingMessage(
                 channel=recipient.channel,

@@ -7,6 +7,7 @@ called unknown.
 from collections.abc import Iterable
 
 from bot.console.amounts import contracts, dollars, price, share, signed_dollars
+from bot.domain.ids import brief
 from bot.domain.money import Money
 from bot.domain.operations import (
     AccountView,
@@ -41,7 +42,7 @@ _BYTES_PER_UNIT = 1_000
 
 def tag(number: int, banner: Banner) -> str:
     """The line under every reply: command number, whose money, which process."""
-    return f"#{number} | {bold(banner.mode.upper())} | {escape(banner.instance)}"
+    return f"#{number} | {bold(banner.mode.upper())} | {escape(brief(banner.instance))}"
 
 
 def stop_line(stop: StopReason | None) -> str:

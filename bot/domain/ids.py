@@ -31,3 +31,16 @@ The lead, every halt, breaker, order and position belong to one scope.
 """
 Epoch = NewType("Epoch", int)
 """Counts leaderships of a scope. Every trading write carries the epoch it was decided under."""
+
+_UUID_BLOCKS = (8, 4, 4, 4, 12)
+
+
+def brief(instance_id: str) -> str:
+    """The first block of a UUID, as people read it in messages; any other name as it is.
+
+    Two processes of one account do not share it by chance. Commands take the whole one,
+    which ``/instances`` shows.
+    """
+    blocks = instance_id.split("-")
+    is_uuid = tuple(map(len, blocks)) == _UUID_BLOCKS
+    return blocks[0] if is_uuid else instance_id
