@@ -253,6 +253,7 @@ def _on_venue(world: World, event: VenueEvent, draft: Draft) -> None:
         case FeedConnected():
             feed.is_connected, feed.changed_us = True, world.now_us
             feed.last_frame_us = world.now_us
+            duty.ask_after_silence(world)
         case FeedLost():
             feed.is_connected, feed.changed_us = False, world.now_us
             world.markets.all_distrusted(world.now_us)

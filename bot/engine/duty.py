@@ -13,7 +13,7 @@ from bot.engine.effects import (
 from bot.engine.ledger import Valuation, peak_record
 from bot.engine.weighing import stakes
 from bot.engine.world import World
-from bot.kit.times import DAY_US, MINUTE_US
+from bot.kit.times import DAY_US, MINUTE_US, SECOND_US
 from bot.portfolio.exposure import total_exposure
 from bot.portfolio.pnl import loss_streak, tally
 from bot.risk import breakers
@@ -23,6 +23,8 @@ from bot.risk.readings import Readings
 _OLD_SNAPSHOT_US = 14 * DAY_US
 _INHERITED_PATIENCE_US = MINUTE_US
 """So long what a predecessor had on its way when it died may be looked up before it counts."""
+_SUBSCRIBED_US = 2 * SECOND_US
+"""So long after a connection the private channels may take to be on."""
 _BOOKS_PATIENCE_US = MINUTE_US
 """So long the books may take to come before positions are written down at their cost."""
 
@@ -172,13 +174,20 @@ def ask_for_account(world: World, draft: Draft) -> None:
     agrees = stance.is_reconciled and not world.doubtful and not world.ledger.unexplained
     is_calm = agrees or stance.is_paused
     every_us = settings.reconcile_every_us if is_calm else settings.reconcile_retry_us
-    if world.read_asked_us is None or world.now_us - world.read_asked_us >= every_us:
+    is_due = world.read_due_us is not None and world.now_us >= world.read_due_us
+    if is_due or world.read_asked_us is None or world.now_us - world.read_asked_us >= every_us:
         ask_now(world, "take-over" if not world.stance.is_reconciled else "regular", draft)
+
+
+def ask_after_silence(world: World) -> None:
+    """Fills and orders of a time without stream are told by nobody: compare once it is complete."""
+    if world.is_loaded:
+        world.read_due_us = world.now_us + _SUBSCRIBED_US
 
 
 def ask_now(world: World, reason: str, draft: Draft) -> None:
     """Read the account."""
-    world.read_asked_us = world.now_us
+    world.read_asked_us, world.read_due_us = world.now_us, None
     draft.ask(ReadExchange(reason=reason))
 
 

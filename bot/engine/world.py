@@ -148,6 +148,8 @@ class World:
     reconciled_us: int | None = None
     """Since when this leadership has known the account."""
     read_asked_us: int | None = None
+    read_due_us: int | None = None
+    """An extra comparison, not before this moment: the stream was away."""
     reads_awaited: list[tuple[int, int]] = field(default_factory=list)
     """Commands that wait for a read of the account, and since when."""
     doubtful: Mapping[MarketTicker, Quantity] = field(default_factory=dict)

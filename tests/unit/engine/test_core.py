@@ -15,6 +15,7 @@ from bot.domain.events import (
     EntriesCancelCommanded,
     ExchangeRead,
     ExchangeStatusRead,
+    FeedConnected,
     FeedHeard,
     FeedLost,
     FillReported,
@@ -672,6 +673,24 @@ def test_silence_of_fifteen_seconds_trips_and_thirty_good_ones_clear() -> None:
         desk.wait(1)
     assert desk.engine.world.stance.may_enter
     assert desk.store.breakers["websocket_silence"].tripped is False
+
+
+def test_what_was_filled_while_the_stream_was_away_is_found_as_soon_as_it_is_back() -> None:
+    desk = leading()
+    desk.quote()
+    intent = desk.accept()
+    desk.put(FeedLost(received_us=desk.now_us, reason="reset"))
+    desk.execute(intent, intent.quantity, tell=False)
+    desk.put(FeedConnected(received_us=desk.now_us))
+    desk.wait()
+    assert not desk.is_asking(), "the private channels may not be on yet"
+    desk.wait()
+    assert desk.is_asking()
+    desk.read()
+    assert desk.store.positions[TICKER].quantity == intent.quantity
+    assert [one.purpose for one in desk.outgoing] == [Purpose.TAKE_PROFIT]
+    desk.wait(3)
+    assert not desk.is_asking()
 
 
 def test_five_losses_in_a_row_trip_also_across_a_restart() -> None:
