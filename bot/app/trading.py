@@ -35,6 +35,7 @@ from bot.domain.events import (
     RoleChanged,
     StateLoaded,
 )
+from bot.domain.ids import Epoch
 from bot.domain.records import HaltRecord
 from bot.engine import views
 from bot.engine.core import Engine
@@ -259,11 +260,12 @@ class Activation:
 
     async def _activate(self) -> None:
         desk, tenure = self._desk, self._desk.tenure
-        is_clean = tenure.acquisition.previous.clean_release
-        self._become(Role.ACTIVATING, is_clean=is_clean)
+        previous = tenure.acquisition.previous
+        clean = previous.epoch if previous.clean_release else None
+        self._become(Role.ACTIVATING, is_clean=previous.clean_release)
         # Nobody trades meanwhile: what does not depend on one another is asked together.
         async with together() as group:
-            fencing = group.create_task(self._fence(is_clean=is_clean), name="fence")
+            fencing = group.create_task(self._fence(clean), name="fence")
             looking = group.create_task(desk.other_bot.find(), name="look for other bots")
             await self._begin_unhalted()
         fenced, rival = fencing.result(), looking.result()
@@ -295,11 +297,11 @@ class Activation:
         while not is_so():  # noqa: ASYNC110 - the engine is a value, it signals nothing
             await asyncio.sleep(_LOOK_S)
 
-    async def _fence(self, *, is_clean: bool) -> int:
+    async def _fence(self, clean: Epoch | None) -> int:
         """Trigger the older epochs' groups before anything else, however long it takes."""
         for wait_s in _RETRY.waits(self._running.parts.means.random):
             with contextlib.suppress(BotError):
-                return await self._desk.groups.fence_predecessors(is_clean=is_clean)
+                return await self._desk.groups.fence_predecessors(clean=clean)
             logger.warning("api error", extra={"task": "fence predecessors"})
             await asyncio.sleep(wait_s)
         raise AssertionError("the waits never end")

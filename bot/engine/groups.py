@@ -76,10 +76,6 @@ class OrderGroups:
                 self._groups[key] = await self._create(purpose, exchange_index)
             return self._groups[key]
 
-    def adopt(self, group: StoredGroup) -> None:
-        """Go on with a group of a predecessor that released properly."""
-        self._groups[group.purpose, group.exchange_index] = group.order_group_id
-
     def is_in_use(self, group: OrderGroupId) -> bool:
         """Whether orders are sent with it now; not once we decided to trigger it."""
         return group in self._groups.values()
@@ -143,23 +139,31 @@ class OrderGroups:
         await self._shut(group)
         await self._store.mark_triggered(self._epoch, group)
 
-    async def fence_predecessors(self, *, is_clean: bool) -> int:
+    async def fence_predecessors(self, *, clean: Epoch | None) -> int:
         """Trigger what older epochs left open and return how many groups that were.
 
-        After a clean release the predecessor's resting take-profits are wanted,
-        so its exit groups are adopted; after any other end they are triggered
-        too and the exits placed anew.
+        ``clean`` is the epoch before ours if it released properly: its resting
+        take-profits are wanted, so its exit groups become ours. Those of any other
+        epoch are triggered too and the exits placed anew: a leadership that ended
+        while it took over may have triggered them already, or be about to.
         """
         triggered = 0
         for group in await self._store.open_groups():
-            if group.epoch >= self._epoch:
+            if group.epoch > self._epoch:
                 continue
-            if is_clean and group.purpose is Purpose.TAKE_PROFIT:
-                self.adopt(group)
-                continue
-            await self.trigger(group.order_group_id)
-            triggered += 1
+            is_exit = group.purpose is Purpose.TAKE_PROFIT
+            if is_exit and group.epoch in {clean, self._epoch}:
+                await self._take_over(group)
+            elif group.epoch < self._epoch:
+                await self.trigger(group.order_group_id)
+                triggered += 1
         return triggered
+
+    async def _take_over(self, group: StoredGroup) -> None:
+        """Go on with it, and have our successor know that it was ours."""
+        if group.epoch != self._epoch:
+            await self._store.add_group(self._epoch, group, self._clock.now_us())
+        self._groups[group.purpose, group.exchange_index] = group.order_group_id
 
     async def _shut(self, group: OrderGroupId) -> None:
         try:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from bot.domain.ids import Epoch, InstanceId, Scope
 from bot.domain.leadership import Acquisition, Candidate, InstanceRow, LeaseRow, Reading
+from bot.domain.orders import Purpose
 from bot.engine.groups import OrderGroups
 from bot.kit.clock import Clock
 from bot.leadership.elector import Elector
@@ -30,6 +31,7 @@ class Defence(StrEnum):
     ORDER_LIMIT = "an order call is given up after order_timeout_s"
     DATABASE_FENCE = "the database refuses a stale epoch"
     VENUE_FENCE = "a successor triggers the older epochs' entry groups"
+    OWN_EXITS = "only exits of the leadership that released are adopted"
     OWN_OBSERVATION = "death is what was watched, not the age of a row"
     SEEN_ROW = "the lease is taken only as it was seen"
     DRAIN_FIRST = "the lease is released after the drain"
@@ -131,8 +133,29 @@ class ReleasesFirst(Elector):
 class LeavesGroups(OrderGroups):
     """Takes over without a word to the exchange."""
 
-    async def fence_predecessors(self, *, is_clean: bool) -> int:
+    async def fence_predecessors(self, *, clean: Epoch | None) -> int:
         return 0
+
+
+class AdoptsAnything(OrderGroups):
+    """Takes any exit group for wanted once the last leadership released properly."""
+
+    async def fence_predecessors(self, *, clean: Epoch | None) -> int:
+        triggered = 0
+        for group in await self._store.open_groups():
+            if clean is not None and group.purpose is Purpose.TAKE_PROFIT:
+                self._groups[group.purpose, group.exchange_index] = group.order_group_id
+            elif group.epoch < self._epoch:
+                await self.trigger(group.order_group_id)
+                triggered += 1
+        return triggered
+
+
+def groups_without(removed: Removed) -> type[OrderGroups]:
+    """The order groups of one leadership."""
+    if Defence.VENUE_FENCE in removed:
+        return LeavesGroups
+    return AdoptsAnything if Defence.OWN_EXITS in removed else OrderGroups
 
 
 class WeakLeaseStore(MemoryLeaseStore):

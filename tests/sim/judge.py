@@ -13,6 +13,7 @@ from bot.app.lifecycle import Role
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Quantity
 from bot.domain.orders import OrderStatus, Purpose
+from bot.domain.records import BreakerRecord
 from bot.engine.world import World as EngineWorld
 from bot.kit.times import SECOND_US
 from bot.leadership.lease import LeaseTerms
@@ -136,10 +137,17 @@ def _in_the_end(site: Site, storm: Storm) -> Iterator[str]:
     world = leader.desk.engine.world
     yield from _of_orders_in_doubt(site)
     yield from _of_positions(site, world)
-    halt = site.database.trading.stored_halt
-    mine = world.stance.halt
-    if halt is not None and mine is not None and halt.halted != mine.halted:
-        yield "I14 the leader and the database disagree about the halt"
+    yield from _of_groups(site)
+
+
+def _of_groups(site: Site) -> Iterator[str]:
+    """Signals are small, so no group ever reaches its limit."""
+    stored = (one for _, records in site.database.trading.commits for one in records)
+    if any(
+        isinstance(one, BreakerRecord) and one.name == "order_group" and one.tripped
+        for one in stored
+    ):
+        yield "I16 a group that the bot shut is taken for one that the exchange tripped"
 
 
 def _of_orders_in_doubt(site: Site) -> Iterator[str]:

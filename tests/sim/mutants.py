@@ -41,6 +41,7 @@ CAUGHT: tuple[Mutant, ...] = (
     _caught(0, "I3", Defence.DATABASE_FENCE),
     _caught(69, TWO_TRADERS, Defence.OWN_OBSERVATION),
     _caught(121, "I4", Defence.VENUE_FENCE),
+    _caught(158, "I16", Defence.OWN_EXITS),
     _caught(1, "I13", Defence.GENERATIONS),
     _caught(12, "I2", Defence.EPOCH_BY_TIME),
     _caught(24, "I10", Defence.RESTORED_SAFE),

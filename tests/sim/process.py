@@ -12,7 +12,6 @@ from bot.domain.events import FillReported
 from bot.domain.ids import InstanceId
 from bot.domain.leadership import Candidate
 from bot.domain.orders import Fill, OrderIntent
-from bot.engine.groups import OrderGroups
 from bot.kit.tasks import Service
 from bot.kit.times import SECOND_US
 from bot.leadership.elector import Elector, Means
@@ -21,10 +20,10 @@ from tests.sim.database import SCOPE, Database
 from tests.sim.defences import (
     Defence,
     EarlyGate,
-    LeavesGroups,
     ReleasesFirst,
     Removed,
     WeakGate,
+    groups_without,
     terms_without,
 )
 from tests.sim.desk import Desk, Outsides
@@ -209,7 +208,7 @@ class Process:
             clock=self.host.clock,
             random=self.random,
             gate=gate,
-            groups=LeavesGroups if Defence.VENUE_FENCE in removed else OrderGroups,
+            groups=groups_without(removed),
         )
         self.desk = desk = Desk(tenure, out)
         desk.monitor.listed = list(self.site.observer.tickers)

@@ -9,17 +9,18 @@ from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
-from bot.domain.ids import MarketTicker, OrderId
+from bot.domain.ids import MarketTicker, OrderGroupId, OrderId
 from bot.domain.listing import Listing
 from bot.domain.market import MarketStatus
-from bot.domain.money import Money, Price, Quantity
-from bot.domain.orders import BookSide, OrderIntent, Purpose, TimeInForce
+from bot.domain.money import Money, Price, Quantity, complement
+from bot.domain.orders import BookSide, OrderIntent, OrderStatus, Purpose, TimeInForce
 from bot.kit.clock import Clock
 from bot.kit.times import HOUR_US, SECOND_US
 from bot.venue.accounts import AccountId, AccountTerms
-from bot.venue.events import OwnFill, VenueEvent
+from bot.venue.events import GroupChanged, OrderChanged, OwnFill, VenueEvent
+from bot.venue.groups import GroupChange
 from bot.venue.markets import MarketResult, MarketTerms
-from bot.venue.orders import OrderReceipt, OrderRequest
+from bot.venue.orders import OrderReceipt, OrderRequest, OrderView
 from bot.venue.results import Outcome, Refusal
 from bot.venue.venue import Venue
 from tests.fakes.trading import MemoryTradingStore
@@ -45,7 +46,15 @@ class Floor:
         """Since this epoch fenced its predecessors, no entry of theirs may be taken."""
         self.ours: Counter[MarketTicker] = Counter()
         """What our own orders have bought and not sold: signed contracts."""
+        self.by_hand: Counter[tuple[MarketTicker, BookSide]] = Counter()
+        """What a person bought (``BID``) and sold there in all."""
         self.heard: Callable[[VenueEvent], None] = lambda _: None
+        self.groups_tripped = 0
+        """Groups that the venue cancelled on their limit."""
+        self.groups_shut: set[OrderGroupId] = set()
+        """Groups that the bot asked to trigger."""
+        self.silent: set[str] = set()
+        """Orders of ours that the stream tells nothing of: only asking finds them."""
         self._clock, self._random, self._store = clock, random, store
         self._issued = 0
         self._bids = {ticker: random.randrange(6_000, 9_400, 100) for ticker in TICKERS}
@@ -68,8 +77,20 @@ class Floor:
         for event in outcome.events:
             if isinstance(event, OwnFill) and event.account == OURS:
                 self._judge_fill(event)
-            self.heard(event)
+            if isinstance(event, GroupChanged) and event.change is GroupChange.TRIGGERED:
+                self.groups_tripped += event.order_group_id not in self.groups_shut
+            if not self._is_silent(event):
+                self.heard(event)
         return outcome.result
+
+    def _is_silent(self, event: VenueEvent) -> bool:
+        match event:
+            case OwnFill():
+                return event.client_order_id in self.silent
+            case OrderChanged():
+                return event.order.client_order_id in self.silent
+            case _:
+                return False
 
     def now_us(self) -> int:
         """The venue's time is everybody's."""
@@ -111,12 +132,17 @@ class Floor:
 
     def take(self, intent: OrderIntent, request: OrderRequest) -> object:
         """An order of the bot's arrives; the venue's answer. Judged if it is accepted."""
+        # A market is bid in once: a lost answer freezes it until the order is found.
+        others = self._resting(intent.ticker, Purpose.ENTRY)
         result = self.do(self.venue.create_order(OURS, request, self._clock.now_us()))
         if isinstance(result, Refusal):
             self.happened["orders refused"] += 1
             return result
+        if others and intent.purpose is Purpose.ENTRY:
+            self.broken.append(f"twice: entry {intent.client_order_id} while one rests")
         self.happened["orders taken"] += 1
         self._judge_order(intent)
+        self._judge_offer(intent)
         return result
 
     # --- truth ------------------------------------------------------------------------------
@@ -136,10 +162,22 @@ class Floor:
         assert view is not None
         return view.status is MarketStatus.ACTIVE and self.venue.reads.is_trading_active()
 
+    def best_bid(self, ticker: MarketTicker, side: BookSide) -> Price | None:
+        """What others pay now for YES (``BID``) or NO."""
+        view = self.venue.reads.market(ticker)
+        assert view is not None
+        if side is BookSide.BID:
+            return view.yes_bid
+        return None if view.yes_ask is None else complement(view.yes_ask)
+
     def is_by_hand(self, ticker: MarketTicker) -> bool:
         """Whether a person has just traded there, so that we may not know yet."""
         at_us = self._person_us.get(ticker)
         return at_us is not None and self._clock.now_us() - at_us < _PERSON_WINDOW_US
+
+    def was_by_hand(self, ticker: MarketTicker) -> bool:
+        """Whether a person ever traded there."""
+        return ticker in self._person_us
 
     def _listing(self, ticker: MarketTicker) -> Listing:
         view = self.venue.reads.market(ticker)
@@ -156,6 +194,16 @@ class Floor:
 
     # --- judging ----------------------------------------------------------------------------
 
+    def _resting(self, ticker: MarketTicker, purpose: Purpose) -> list[OrderView]:
+        """Orders of ours that rest."""
+        every = self.venue.reads.orders(OURS, ticker=ticker, status=OrderStatus.RESTING)
+        intents = self._store.tables.intents
+        return [
+            one
+            for one in every
+            if (mine := one.client_order_id) in intents and intents[mine].purpose is purpose  # type: ignore[index]
+        ]
+
     def _judge_order(self, intent: OrderIntent) -> None:
         mine = intent.client_order_id
         if mine not in self._store.tables.intents:
@@ -167,6 +215,16 @@ class Floor:
         self._signals.add(str(intent.signal_id))
         if intent.epoch < self.fenced_epoch:
             self.broken.append(f"I4 entry {mine} of epoch {intent.epoch} was taken, fenced")
+
+    def _judge_offer(self, intent: OrderIntent) -> None:
+        """What rests to take a profit is never more than what is held, not for a moment."""
+        ticker = intent.ticker
+        if intent.purpose is not Purpose.TAKE_PROFIT or self.is_by_hand(ticker):
+            return
+        resting = self._resting(ticker, Purpose.TAKE_PROFIT)
+        offered, held = sum(one.remaining for one in resting), abs(self.positions().get(ticker, 0))
+        if offered > held:
+            self.broken.append(f"sign: {offered} of {ticker} are for sale, held are {held}")
 
     def judge_departure(self, intent: OrderIntent) -> None:
         """An order leaves the process."""
@@ -181,6 +239,8 @@ class Floor:
         signed = event.fill.quantity if event.fill.side is BookSide.BID else -event.fill.quantity
         before = after - signed
         is_entry = intent is not None and intent.purpose is Purpose.ENTRY
+        if intent is None:
+            self.by_hand[event.fill.ticker, event.fill.side] += event.fill.quantity
         self._count_ours(event.fill.ticker, signed, after, is_entry=is_entry)
         if intent is None or intent.purpose is Purpose.ENTRY or self.is_by_hand(event.fill.ticker):
             return

@@ -2,10 +2,11 @@
 
 from collections import Counter
 
-from bot.domain.orders import BookSide, OrderStatus, Purpose
+from bot.domain.orders import BookSide, OrderStatus
 from bot.domain.records import BracketState
 from tests.sim.trading.floor import OURS
 from tests.sim.trading.storm import Storm
+from tests.sim.trading.watch import offered
 
 _BARE = (BracketState.PENDING_ENTRY, BracketState.PARTIAL, BracketState.OPEN)
 _NOT_KNOWN = (OrderStatus.SUBMITTING, OrderStatus.UNKNOWN, OrderStatus.CANCELING)
@@ -67,29 +68,19 @@ def _orders(storm: Storm) -> list[str]:
     return found
 
 
-def _selling(storm: Storm) -> Counter[str]:
-    """What rests of ours to leave positions, by market."""
-    selling, intents = Counter[str](), storm.store.tables.intents
-    for one in storm.floor.venue.reads.orders(OURS, status=OrderStatus.RESTING):
-        intent = intents.get(one.client_order_id)  # type: ignore[arg-type]
-        if intent is not None and intent.purpose is not Purpose.ENTRY:
-            selling[one.ticker] += one.remaining
-    return selling
-
-
 def _exits(storm: Storm) -> list[str]:
     """What rests to take a profit is never more than what is held."""
     held = storm.floor.positions()
     return [
         f"sign: {quantity} of {ticker} are for sale, held are {held.get(ticker, 0)}"
-        for ticker, quantity in _selling(storm).items()
+        for ticker, quantity in offered(storm.floor, storm.store).items()
         if quantity > abs(held.get(ticker, 0))
     ]
 
 
 def _take_profits(storm: Storm) -> list[str]:
     """Every strategy here wants one: it rests, or the position is being left."""
-    selling = _selling(storm)
+    selling = offered(storm.floor, storm.store)
     return [
         f"protection: {one.ticker} is {one.state}, no take-profit rests"
         for one in storm.store.tables.brackets.values()

@@ -16,63 +16,28 @@ from bot.domain.events import (
     StateLoaded,
     TimeAdvanced,
 )
-from bot.domain.ids import Epoch, InstanceId, Scope
-from bot.domain.orders import BookSide, OrderIntent
-from bot.domain.records import HaltRecord, Record
-from bot.engine.executor import EffectExecutor
-from bot.engine.groups import GroupSettings, OrderGroups
+from bot.domain.ids import Epoch, InstanceId
+from bot.engine.groups import GroupSettings
 from bot.engine.inbox import EngineInbox
 from bot.engine.runner import EngineRunner
 from bot.engine.sending import Surroundings
-from bot.engine.settings import EngineSettings
 from bot.kit.clock import Clock
-from bot.ports.messages import AuditEntry, OutgoingMessage
-from tests.fakes.trading import MemoryTradingStore
+from tests.sim.trading.defences import (
+    NOTHING,
+    Removed,
+    engine_without,
+    executor_without,
+    groups_without,
+    wire_without,
+)
 from tests.sim.trading.floor import Floor
 from tests.sim.trading.folded import FoldedStore
+from tests.sim.trading.store import SlowStore
 from tests.sim.trading.stream import Stream
-from tests.sim.trading.wire import Wire
 from tests.support.hands import HeardReplies, SwitchGate
-from tests.support.rehearsed import RehearsedEngine
-from tests.support.trading import Eager
 
 _LOOK_S = 0.05
 _DRAIN_S = 8.0
-
-
-class SlowStore(MemoryTradingStore):
-    """The store of all processes: takes its time, and may be away."""
-
-    def __init__(self, random: Random) -> None:
-        super().__init__(leader=None)
-        self.after_commit: Callable[[], None] = lambda: None
-        self._random = random
-
-    async def commit(
-        self,
-        epoch: Epoch,
-        records: tuple[Record, ...],
-        messages: tuple[OutgoingMessage, ...],
-        now_us: int,
-    ) -> None:
-        await super().commit(epoch, records, messages, now_us)
-        if any(isinstance(one, OrderIntent) for one in records):
-            self.after_commit()
-        # It is durable and nobody knows yet: a kill here leaves an intent that was never sent.
-        await asyncio.sleep(self._random.uniform(0, 0.01))
-
-    async def save_halt(
-        self, halt: HaltRecord, act: AuditEntry | None = None, *, ends: HaltRecord | None = None
-    ) -> HaltRecord:
-        held = await super().save_halt(halt, act, ends=ends)
-        await asyncio.sleep(self._random.uniform(0, 0.01))
-        return held
-
-    async def _reach(self) -> None:
-        await asyncio.sleep(self._random.uniform(0, 0.02))
-        if self.is_away:
-            await asyncio.sleep(0.5)
-            raise StorageUnavailable("the database is away")
 
 
 class Process:
@@ -87,24 +52,19 @@ class Process:
         share: Callable[[], float],
         epoch: int,
         *,
-        is_fenced: bool = True,
+        removed: Removed = NOTHING,
     ) -> None:
         self.epoch = Epoch(epoch)
-        self._is_fenced = is_fenced
         self.gate = SwitchGate()
         self.replies = HeardReplies()
         self.is_dead = False
         self._floor, self._shared, self._clock = floor, store, clock
         self._store = FoldedStore(store)
         self._inbox = EngineInbox()
-        self.engine = RehearsedEngine(
-            EngineSettings(),
-            (Eager(side=BookSide.BID), Eager(side=BookSide.ASK)),
-            Scope("demo:main:0"),
-            InstanceId(f"i{epoch}"),
-        )
-        wire = Wire(floor, random, share)
-        self.groups = OrderGroups(wire, self._store, clock, self.epoch, GroupSettings())  # type: ignore[arg-type]
+        self.engine = engine_without(removed, InstanceId(f"i{epoch}"))
+        self.wire = wire = wire_without(removed, floor, random, share)
+        made = groups_without(removed)
+        self.groups = made(wire, self._store, clock, self.epoch, GroupSettings())  # type: ignore[arg-type]
         around = Surroundings(
             exchange=wire,  # type: ignore[arg-type]
             store=self._store,  # type: ignore[arg-type]
@@ -115,7 +75,9 @@ class Process:
             replies=self.replies,
             messages_of=lambda _: (),
         )
-        self.runner = EngineRunner(self.engine, EffectExecutor(around, self.submit), self._inbox)
+        self.runner = EngineRunner(
+            self.engine, executor_without(removed, around, self.submit), self._inbox
+        )
         self.stream = Stream(floor, random, share, self.submit, self.runner)
         self._task: asyncio.Task[None] | None = None
 
@@ -201,9 +163,10 @@ class Process:
     async def _activate(self, *, is_clean: bool) -> None:
         """As the application does it: fence, load, reconcile, lead."""
         self._become(Role.ACTIVATING, is_clean=is_clean)
-        while self._is_fenced:
+        while True:
             with contextlib.suppress(BotError):
-                await self.groups.fence_predecessors(is_clean=is_clean)
+                clean = Epoch(self.epoch - 1) if is_clean else None
+                await self.groups.fence_predecessors(clean=clean)
                 break
             await asyncio.sleep(0.3)
         self._floor.fenced_epoch = max(self._floor.fenced_epoch, self.epoch)

@@ -14,26 +14,26 @@ from bot.domain.events import (
     UnhaltCommanded,
 )
 from bot.domain.records import HaltRecord
+from tests.sim.trading.defences import NOTHING, Removed, store_without
 from tests.sim.trading.floor import TICKERS, Floor
 from tests.sim.trading.loop import VirtualClock, VirtualLoop
-from tests.sim.trading.process import Process, SlowStore
+from tests.sim.trading.process import Process
+from tests.sim.trading.watch import Watch
 
 STORM_S, CALM_S, STILL_S = 150.0, 150.0, 15.0
 _FAULTS = 0.25
 """Share of calls and private frames that something happens to."""
-_WINDOW_S = 20
-"""So long a position may be without a way out while a bot leads and the market is open."""
 _ACTOR = "tg:1"
 
 
 class Storm:
     """One history, decided by its seed."""
 
-    def __init__(self, seed: int, loop: VirtualLoop, *, is_fenced: bool = True) -> None:
+    def __init__(self, seed: int, loop: VirtualLoop, removed: Removed = NOTHING) -> None:
         self.clock = VirtualClock(loop)
         names = ("floor", "store", "storm", "wire")
         floor, store, self._random, self._wire = (Random(f"{seed} {name}") for name in names)
-        self.store = SlowStore(store)
+        self.store = store_without(removed, store)
         self.store.stored_halt = HaltRecord(halted=False, reason="", set_by="t", changed_us=1)
         self.floor = Floor(self.clock, floor, self.store)
         self.floor.heard = self._broadcast
@@ -41,10 +41,10 @@ class Storm:
         self._ending: list[Process] = []
         """Dead or dying; a frozen one may still do harm."""
         self._is_calm = False
-        self._is_fenced = is_fenced
+        self._removed = removed
         self._commands = 0
         self._epoch = 0
-        self._unprotected: dict[str, int] = {}
+        self._watcher = Watch(self.floor, self.store)
         self._kill_armed: Callable[[], None] | None = None
         self.store.after_commit = self._on_commit
         self._releasing = False
@@ -71,11 +71,16 @@ class Storm:
             for one in living[1:]:
                 one.cancel()
 
-    async def end(self) -> None:
-        """Nothing runs any more."""
+    async def end(self) -> list[str]:
+        """Nothing runs any more; what broke in a process meanwhile."""
         self.leader.kill()
+        crashes: list[str] = []
         for process in self.processes:
-            await process.gone()
+            try:
+                await process.gone()
+            except Exception as failure:  # noqa: BLE001 - whatever it is, it is the finding
+                crashes.append(_crash(failure))
+        return crashes
 
     def start(self, *, is_clean: bool) -> None:
         """The next leadership."""
@@ -88,7 +93,7 @@ class Storm:
             self._wire,
             self._share,
             self._epoch,
-            is_fenced=self._is_fenced,
+            removed=self._removed,
         )
         self.processes.append(process)
         process.start(is_clean=is_clean)
@@ -104,6 +109,8 @@ class Storm:
         self._is_calm = True
         self._kill_armed = None
         self.store.is_away = False
+        self.leader.wire.swallows_next, self.leader.wire.overtake = False, None
+        self.floor.silent.clear()
         self.floor.switch(is_active=True)
         while self._releasing or self.leader.is_dead:  # noqa: ASYNC110 - a hand-over ends it
             await asyncio.sleep(0.1)
@@ -129,6 +136,8 @@ class Storm:
             (3, self._store_away),
             (1, self._settle),
             (6, self._by_hand),
+            (3, self._swallow),
+            (3, self._overtake),
         )
         async with asyncio.TaskGroup() as group:
             while True:
@@ -192,6 +201,19 @@ class Storm:
     def _by_hand(self, _: asyncio.TaskGroup) -> None:
         self.floor.trade_by_hand(self._random.choice(TICKERS))
 
+    def _swallow(self, _: asyncio.TaskGroup) -> None:
+        self.leader.wire.swallows_next = True
+
+    def _overtake(self, _: asyncio.TaskGroup) -> None:
+        """Its next entry is still on the way when a successor has taken over."""
+        overtaken = self.leader
+
+        def take_over() -> None:
+            if overtaken is self.leader and not self._releasing and not self._is_calm:
+                self._kill_and_restart()
+
+        overtaken.wire.overtake = take_over
+
     # --- people -----------------------------------------------------------------------------
 
     async def _people(self) -> None:
@@ -246,33 +268,10 @@ class Storm:
             for process in self.processes:
                 failure = process.failure()
                 if failure is not None:
-                    self.floor.broken.append(
-                        f"crash: {failure!r} {getattr(failure, 'exceptions', '')}"
-                    )
+                    self.floor.broken.append(_crash(failure))
                     return
-            self._judge_protection()
+            self._watcher.look(self.leader)
 
-    def _judge_protection(self) -> None:
-        """Ours, in an open market, under a leader: a bracket that is no orphan watches it."""
-        if not self.leader.is_leading:
-            self._unprotected.clear()
-            return
-        held = self.floor.positions()
-        for ticker in TICKERS:
-            bracket = self.leader.engine.world.desk.in_market(ticker)
-            is_ours = (
-                self.floor.ours[ticker] != 0 and held.get(ticker, 0) * self.floor.ours[ticker] > 0
-            )
-            is_safe = bracket is not None and not bracket.orphan_reason
-            if (
-                not is_ours
-                or is_safe
-                or not self.floor.is_open(ticker)
-                or self.floor.is_by_hand(ticker)
-            ):
-                self._unprotected.pop(ticker, None)
-                continue
-            self._unprotected[ticker] = self._unprotected.get(ticker, 0) + 1
-            if self._unprotected[ticker] == _WINDOW_S:
-                what = bracket.orphan_reason if bracket is not None else "no bracket"
-                self.floor.broken.append(f"protection: {ticker} held for {_WINDOW_S} s: {what}")
+
+def _crash(failure: BaseException) -> str:
+    return f"crash: {failure!r} {getattr(failure, 'exceptions', '')}"

@@ -21,6 +21,7 @@ from bot.domain.orders import (
     OrderAck,
     OrderIntent,
     OrderStatus,
+    Purpose,
     Settlement,
     VenuePosition,
 )
@@ -34,6 +35,9 @@ _TIMEOUT_S = 3.0
 _LATE_MAX_S = 8.0
 """Later than that nothing arrives: a connection that was given up is torn down."""
 _READ_TRIES = 3
+_LATE, _ANSWER_LOST, _ANSWERED = 0.3, 0.5, 0.8
+"""From here on a call is late, its answer is lost, all is well; below, the call is lost."""
+_OVERTAKEN_AFTER_S = 0.05
 
 
 class Wire:
@@ -43,6 +47,10 @@ class Wire:
         self._floor = floor
         self._random = random
         self._share = share
+        self.swallows_next = False
+        """The next entry arrives and rests, and neither an answer nor a frame says so."""
+        self.overtake: Callable[[], None] | None = None
+        """The next entry is late, and this is done while it is on its way."""
 
     # --- writes -----------------------------------------------------------------------------
 
@@ -62,9 +70,24 @@ class Wire:
             expires_us=intent.expires_us,
             order_group_id=order_group_id,
         )
+        fate = self._fate_of(intent)
         # It leaves in the call, as the order path does it.
-        sent = self._send(lambda: self._floor.take(intent, request), may_be_late=True)
+        sent = self._send(lambda: self._floor.take(intent, request), may_be_late=True, fate=fate)
         return self._acknowledged(sent)
+
+    def _fate_of(self, intent: OrderIntent) -> float | None:
+        """What somebody lies in wait for; ``None`` leaves it to chance."""
+        if intent.purpose is not Purpose.ENTRY:
+            return None
+        if self.swallows_next:
+            self.swallows_next = False
+            self._floor.silent.add(intent.client_order_id)
+            return _ANSWER_LOST
+        if self.overtake is not None:
+            asyncio.get_running_loop().call_later(_OVERTAKEN_AFTER_S, self.overtake)
+            self.overtake = None
+            return _LATE
+        return None
 
     async def _acknowledged(self, sent: Awaitable[object]) -> OrderAck:
         receipt = _accepted(await self._written(sent))
@@ -91,6 +114,7 @@ class Wire:
         return _accepted(await self._read_or_none(sent)).order_group_id
 
     async def trigger_order_group(self, group: OrderGroupId) -> None:
+        self._floor.groups_shut.add(group)
         venue, now_us = self._floor.venue, self._floor.now_us
         sent = self._send(lambda: self._floor.do(venue.trigger_group(OURS, group, now_us())))
         _accepted(await self._read_or_none(sent))
@@ -155,20 +179,23 @@ class Wire:
 
     # --- the way ----------------------------------------------------------------------------
 
-    def _send(self, act: Callable[[], T], *, may_be_late: bool = False) -> "asyncio.Future[T]":
+    def _send(
+        self, act: Callable[[], T], *, may_be_late: bool = False, fate: float | None = None
+    ) -> "asyncio.Future[T]":
         """Put a call on its way; the future is its answer, which may never come."""
         loop, random = asyncio.get_running_loop(), self._random
         answer: asyncio.Future[T] = loop.create_future()
-        fate = random.random() / max(self._share(), 1e-9)
+        if fate is None:
+            fate = random.random() / max(self._share(), 1e-9)
         there_s, back_s = random.uniform(0.005, 0.08), random.uniform(0.005, 0.08)
-        if fate < 0.3:
+        if fate < _LATE:
             return answer  # lost on the way there
-        if fate < 0.5:
+        if fate < _ANSWER_LOST:
             there_s = random.uniform(0.1, _LATE_MAX_S if may_be_late else _TIMEOUT_S)
 
         def arrive() -> None:
             result = act()
-            if not 0.5 <= fate < 0.8:  # else lost on the way back
+            if not _ANSWER_LOST <= fate < _ANSWERED:  # else lost on the way back
                 loop.call_later(back_s, _settle, answer, result)
 
         loop.call_later(there_s, arrive)

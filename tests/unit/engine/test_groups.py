@@ -11,9 +11,11 @@ from bot.domain.errors import (
     RequestRefused,
     StorageUnavailable,
 )
+from bot.domain.ids import Epoch
 from bot.domain.orders import Purpose
-from bot.engine.groups import GroupSettings
+from bot.engine.groups import GroupSettings, OrderGroups
 from bot.ports.trading import StoredGroup
+from tests.fakes.loop_clock import LoopClock
 from tests.support.hands import EPOCH, Hands
 
 
@@ -136,10 +138,36 @@ async def test_after_a_clean_release_the_exits_are_adopted_and_entries_triggered
         "old-entry": stored("old-entry", 6),
         "old-exit": stored("old-exit", 6, Purpose.TAKE_PROFIT),
     }
-    assert await hands.groups.fence_predecessors(is_clean=True) == 1
+    assert await hands.groups.fence_predecessors(clean=Epoch(6)) == 1
     assert hands.exchange.groups == {"old-entry": True, "old-exit": False}
+    assert hands.store.groups["old-exit"].epoch == EPOCH, "our successor may adopt it as well"
     assert await hands.groups.group_for(Purpose.TAKE_PROFIT, 0) == "old-exit"
     assert await hands.groups.group_for(Purpose.ENTRY, 0) not in {"old-entry", None}
+
+
+async def test_exits_of_before_a_take_over_that_broke_off_are_triggered_not_adopted() -> None:
+    """Epoch 6 began to trigger what 5 had left, and was told to go; its request may be late."""
+    hands = Hands()
+    hands.exchange.groups = {"x5": False}
+    hands.store.groups = {"x5": stored("x5", 5, Purpose.TAKE_PROFIT)}
+    assert await hands.groups.fence_predecessors(clean=Epoch(6)) == 1
+    assert hands.exchange.groups == {"x5": True}
+    assert await hands.groups.group_for(Purpose.TAKE_PROFIT, 0) != "x5"
+
+
+async def test_an_adoption_that_broke_off_is_gone_on_with() -> None:
+    hands = Hands()
+    hands.exchange.groups = {"x6": False, "y6": False}
+    hands.store.groups = {
+        "x6": stored("x6", 6, Purpose.TAKE_PROFIT),
+        "y6": stored("y6", 6),
+    }
+    hands.exchange.faults["trigger_order_group"] = [ExchangeUnavailable("down")]
+    with pytest.raises(ExchangeUnavailable):
+        await hands.groups.fence_predecessors(clean=Epoch(6))
+    again = OrderGroups(hands.exchange, hands.store, LoopClock(), EPOCH, GroupSettings())
+    assert await again.fence_predecessors(clean=Epoch(6)) == 1
+    assert await again.group_for(Purpose.TAKE_PROFIT, 0) == "x6"
 
 
 async def test_after_an_unclean_end_everything_older_is_triggered_and_nothing_of_ours() -> None:
@@ -150,7 +178,7 @@ async def test_after_an_unclean_end_everything_older_is_triggered_and_nothing_of
         "e5": stored("e5", 5),
         "x6": stored("x6", 6, Purpose.TAKE_PROFIT),
     }
-    assert await hands.groups.fence_predecessors(is_clean=False) == 2
+    assert await hands.groups.fence_predecessors(clean=None) == 2
     assert hands.exchange.groups == {mine: False, "e5": True, "x6": True}
 
 
@@ -160,7 +188,7 @@ async def test_a_predecessors_group_that_cannot_be_triggered_stops_the_activatio
     hands.store.groups = {"e6": stored("e6", EPOCH - 1)}
     hands.exchange.faults["trigger_order_group"] = [ExchangeUnavailable("down")]
     with pytest.raises(ExchangeUnavailable):
-        await hands.groups.fence_predecessors(is_clean=True)
+        await hands.groups.fence_predecessors(clean=Epoch(EPOCH - 1))
     hands.store.is_away = True
     with pytest.raises(StorageUnavailable):
-        await hands.groups.fence_predecessors(is_clean=True)
+        await hands.groups.fence_predecessors(clean=Epoch(EPOCH - 1))
