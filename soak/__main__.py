@@ -28,7 +28,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=_minutes, default=30.0, help="trouble (30)")
     parser.add_argument("--seed", type=int, default=1, help="which trouble (1)")
     parser.add_argument("--json", action="store_true", help="facts instead of lines")
-    parser.add_argument("--keep", type=Path, help="leave database and logs in this new folder")
+    parser.add_argument(
+        "--keep", type=Path, help="leave database, logs and memory.csv in this new folder"
+    )
     given = parser.parse_args()
     if given.keep is not None and given.keep.exists():
         parser.error(f"--keep: {given.keep} exists already; name another folder")
@@ -72,7 +74,7 @@ def told(report: Report) -> str:
     """The report in lines."""
     faults = ", ".join(f"{count} {name}" for name, count in report.faults.items())
     memory = ", ".join(
-        f"{name} {size:.0f} MB" + _growth(report.growth_mb_per_hour.get(name))
+        f"{name} {size:.0f} MB" + _growth(report.growth_mb.get(name))
         for name, size in report.memory_mb.items()
     )
     trouble = f"{sum(report.faults.values())} faults, {report.kills} kills, {report.halts} halts"
@@ -88,8 +90,8 @@ def told(report: Report) -> str:
     return "\n".join([*lines, f"{equal}; no outcome unknown; 0 violations"])
 
 
-def _growth(slope: float | None) -> str:
-    return "" if slope is None else f" ({slope:+.0f} MB an hour)"
+def _growth(grown: float | None) -> str:
+    return "" if grown is None else f" ({grown:+.0f} MB in one life)"
 
 
 if __name__ == "__main__":

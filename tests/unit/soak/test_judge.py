@@ -15,14 +15,18 @@ def moment(second: int) -> str:
     return f"2026-11-29T12:00:{second:02d}Z"
 
 
+def noon(second: int) -> int:
+    return (1_795_953_600 + second) * SECOND
+
+
 class Scene:
     """Answers as ``Plant`` does: one entry bought 5 contracts, 5 are for sale, all is equal."""
 
     def __init__(self) -> None:
         self.tables: dict[str, list[tuple[Any, ...]]] = {
             "order_intents": [
-                ("in", "s1", "entry", "executed", 500),
-                ("out", None, "take_profit", "resting", 0),
+                ("in", "s1", "entry", "executed", 500, noon(1)),
+                ("out", None, "take_profit", "resting", 0, noon(2)),
             ],
             "open_intents": [],
             "positions": [(T, 500)],
@@ -98,7 +102,14 @@ async def test_nothing_is_wrong_where_all_is_equal(scene: Scene) -> None:
 
 
 async def test_an_order_that_is_filled_in_part_rests(scene: Scene) -> None:
-    scene.tables["order_intents"][1] = ("out", None, "take_profit", "partially_filled", 100)
+    scene.tables["order_intents"][1] = (
+        "out",
+        None,
+        "take_profit",
+        "partially_filled",
+        100,
+        noon(2),
+    )
     scene.orders[1]["fill_count_fp"] = "1.00"
     assert await verdict(scene) == ""
     scene.orders[1]["status"] = "canceled"
@@ -108,7 +119,7 @@ async def test_an_order_that_is_filled_in_part_rests(scene: Scene) -> None:
 async def test_what_the_bot_believes_is_compared_with_what_is(scene: Scene) -> None:
     scene.held = "4.00"
     scene.tables["fills"] = []
-    scene.tables["order_intents"][1] = ("out", None, "take_profit", "canceled", 0)
+    scene.tables["order_intents"][1] = ("out", None, "take_profit", "canceled", 0, noon(2))
     scene.kept = {"is_trusted": True, "bids": [["0.9000", "2.00"]]}
     scene.tables["open_intents"] = [("x",)]
     said = await verdict(scene)
@@ -125,7 +136,7 @@ async def test_a_book_that_is_not_trusted_is_a_difference(scene: Scene) -> None:
 
 
 async def test_a_second_order_of_a_signal_and_an_order_without_intent(scene: Scene) -> None:
-    scene.tables["order_intents"].append(("again", "s1", "entry", "canceled", 0))
+    scene.tables["order_intents"].append(("again", "s1", "entry", "canceled", 0, noon(5)))
     scene.orders.append(scene.order("again", "v3", "canceled", at=5))
     scene.orders.append(scene.order("stray", "v4", "canceled", at=6))
     said = await verdict(scene)
@@ -135,15 +146,31 @@ async def test_a_second_order_of_a_signal_and_an_order_without_intent(scene: Sce
 
 async def test_an_entry_within_a_halt_or_of_an_older_group_after_a_newer(scene: Scene) -> None:
     scene.tables["order_intents"] += [
-        ("b", "s2", "entry", "canceled", 0),
-        ("c", "s3", "entry", "canceled", 0),
+        ("b", "s2", "entry", "canceled", 0, noon(5)),
+        ("c", "s3", "entry", "canceled", 0, noon(6)),
     ]
     scene.orders.append(scene.order("b", "v3", "canceled", at=5, group="g2"))
     scene.orders.append(scene.order("c", "v4", "canceled", at=6, group="g1"))
-    noon_us = 1_795_953_600 * SECOND
-    said = await verdict(scene, Halt(noon_us + 4 * SECOND, noon_us + 6 * SECOND))
+    said = await verdict(scene, Halt(noon(4), noon(6)))
     assert "an entry after a halt was saved: v3" in said
+    assert "v4" not in said.partition("an entry after a halt")[2].partition("\n")[0]
     assert "an order of an old epoch after a take-over: v4" in said
+
+
+async def test_an_entry_that_was_on_its_way_when_the_halt_was_saved_is_no_fault(
+    scene: Scene,
+) -> None:
+    scene.tables["order_intents"].append(("b", "s2", "entry", "executed", 0, noon(3)))
+    scene.orders.append(scene.order("b", "v3", "canceled", at=9))
+    assert "after a halt" not in await verdict(scene, Halt(noon(4), noon(50)))
+    scene.orders[-1]["created_time"] = moment(40)
+    assert "an entry after a halt was saved: v3" in await verdict(scene, Halt(noon(4), noon(50)))
+
+
+async def test_an_entry_decided_after_a_halt_ended_did_not_leave_within_it(scene: Scene) -> None:
+    scene.tables["order_intents"].append(("b", "s2", "entry", "executed", 0, noon(30)))
+    scene.orders.append(scene.order("b", "v3", "canceled", at=45))
+    assert "after a halt" not in await verdict(scene, Halt(noon(4), noon(20)))
 
 
 async def test_an_exit_that_turns_a_position_round(scene: Scene) -> None:

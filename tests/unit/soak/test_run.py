@@ -10,9 +10,12 @@ def test_growth_is_judged_over_a_life_that_is_long_enough() -> None:
         memory.add(second, {"bot": (1, 100 + max(0, second - 120) / 36), "exchange": (2, 50.0)})
     memory.add(1_300, {"bot": (3, 90.0)})
     growth = memory.growth()
-    assert 99 < growth["bot"] < 101
+    assert 27 < growth["bot"] < 29, "from 120-180 s to the last minute, 100 MB an hour"
     assert growth["exchange"] == 0
     assert memory.newest() == {"bot": 90.0, "exchange": 50.0}
+    assert memory.rows()[0] == "process,pid,second,mb"
+    assert memory.rows()[-1] == "bot,3,1300,90.0"
+    assert len(memory.rows()) == 242
 
 
 def test_the_warm_up_and_short_lives_say_nothing() -> None:
