@@ -7,8 +7,10 @@ Handlers are plain functions from the exchange and a call to a reply; they raise
 import base64
 import binascii
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -24,6 +26,7 @@ from bot.simulator.limits import DEFAULT_COST, Bucket
 from bot.venue.accounts import AccountId
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 _PAGE_DEFAULT = 100
 _PAGE_MAX = 1_000
@@ -178,6 +181,33 @@ def page(
     kept = ordered[:limit]
     more = len(ordered) > limit
     return kept, _encode_cursor(key(kept[-1])) if more else ""
+
+
+def page_of_sorted(
+    items: Sequence[T],
+    key: Callable[[T], SortKey],
+    chosen: Callable[[T], V | None],
+    place: tuple[str, int],
+) -> tuple[Sequence[V], str]:
+    """The same for items in ascending key order, without looking at those beyond the page.
+
+    ``chosen`` gives what is shown of an item, ``None`` for one that is not wanted; ``place``
+    is cursor and limit.
+    """
+    cursor, limit = place
+    after = _decode_cursor(cursor)
+    start = 0 if after is None else bisect_right(items, after, key=key)
+    kept: list[V] = []
+    last: SortKey | None = None
+    for item in islice(items, start, None):
+        shown = chosen(item)
+        if shown is None:
+            continue
+        if len(kept) == limit:
+            return kept, _encode_cursor(last) if last is not None else ""
+        kept.append(shown)
+        last = key(item)
+    return kept, ""
 
 
 def _encode_cursor(key: SortKey) -> str:

@@ -6,7 +6,7 @@ what it matched itself.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
@@ -105,6 +105,7 @@ class Catalog:
         self.markets: dict[MarketTicker, MarketInfo] = {}
         self._of_event: dict[EventTicker, list[MarketTicker]] = {}
         self._of_id: dict[str, MarketTicker] = {}
+        self._newest_first: list[MarketInfo] = []
 
     def add_series(self, series: Series) -> None:
         """List a series, or replace its description."""
@@ -127,6 +128,14 @@ class Catalog:
     def markets_of(self, event: EventTicker) -> Iterator[MarketInfo]:
         """The markets of an event."""
         return (self.markets[ticker] for ticker in self._of_event.get(event, ()))
+
+    def newest_first(self) -> Sequence[MarketInfo]:
+        """Every market, the last created first, then by ticker."""
+        if len(self._newest_first) != len(self.markets):
+            self._newest_first = sorted(
+                self.markets.values(), key=lambda info: (-info.created_us, info.ticker)
+            )
+        return self._newest_first
 
     def ticker_of_id(self, market_id: str) -> MarketTicker | None:
         """The market with this UUID."""

@@ -1,7 +1,5 @@
 """The public endpoints: exchange, series, events, markets, books, trades."""
 
-from collections.abc import Iterator
-
 from bot.domain.ids import MarketTicker
 from bot.domain.market import MarketStatus
 from bot.kit.times import DAY_US, format_rfc3339
@@ -11,7 +9,17 @@ from bot.simulator.bodies import (
     market_body,
     trade_body,
 )
-from bot.simulator.calls import Call, Query, Reply, Route, SortKey, market_or_404, ok, page
+from bot.simulator.calls import (
+    Call,
+    Query,
+    Reply,
+    Route,
+    SortKey,
+    market_or_404,
+    ok,
+    page,
+    page_of_sorted,
+)
 from bot.simulator.catalog import MarketInfo
 from bot.simulator.errors import details_only, failed_validation, nested
 from bot.simulator.exchange import SHARDS, Exchange
@@ -121,13 +129,18 @@ def markets(exchange: Exchange, call: Call) -> Reply:
     query = Query("GetMarkets", call.query)
     limit = query.limit()
     wanted = _MarketFilter(query)
-    chosen = [pair for pair in _live_views(exchange) if wanted.accepts(*pair)]
-    found, cursor = page(chosen, _market_key, query.text("cursor"), limit)
+
+    def chosen(info: MarketInfo) -> tuple[MarketInfo, MarketView] | None:
+        view = _live_view(exchange, info)
+        return (info, view) if view is not None and wanted.accepts(info, view) else None
+
+    place = query.text("cursor"), limit
+    found, cursor = page_of_sorted(exchange.catalog.newest_first(), _market_key, chosen, place)
     return ok({"markets": [market_body(*pair) for pair in found], "cursor": cursor})
 
 
-def _market_key(pair: tuple[MarketInfo, MarketView]) -> SortKey:
-    return -pair[0].created_us, pair[0].ticker
+def _market_key(info: MarketInfo) -> SortKey:
+    return -info.created_us, info.ticker
 
 
 def cutoff_us(exchange: Exchange) -> int:
@@ -140,11 +153,9 @@ def is_historical(exchange: Exchange, view: MarketView) -> bool:
     return view.settled_us is not None and view.settled_us < cutoff_us(exchange)
 
 
-def _live_views(exchange: Exchange) -> Iterator[tuple[MarketInfo, MarketView]]:
-    for info in exchange.catalog.markets.values():
-        view = exchange.listed(info.ticker)
-        if view is not None and not is_historical(exchange, view):
-            yield info, view
+def _live_view(exchange: Exchange, info: MarketInfo) -> MarketView | None:
+    view = exchange.listed(info.ticker)
+    return None if view is None or is_historical(exchange, view) else view
 
 
 class _MarketFilter:

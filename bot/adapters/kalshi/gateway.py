@@ -59,6 +59,8 @@ from bot.ports.recording import TapeMaker
 T = TypeVar("T")
 
 _PAGE_LIMIT = "1000"
+_IN_A_THREAD_FROM = 100_000
+"""Bytes of a listing."""
 _EVENT_PAGE_LIMIT = "200"
 # The venue's live tier reaches back weeks; only older questions need its cutoff.
 _SURELY_LIVE_US = DAY_US
@@ -166,7 +168,11 @@ class KalshiExchange:
         """See :meth:`ExchangeReads.market_page`."""
         params = requests.market_params(query, cursor, limit)
         reply = await self._public("/markets", params)
-        return markets.read_market_page(reply.body, query.series_ticker, reply.server_us)
+        told = reply.body, query.series_ticker, reply.server_us
+        if len(reply.body) < _IN_A_THREAD_FROM:
+            return markets.read_market_page(*told)
+        # A whole page would hold up quotes and orders for tens of milliseconds.
+        return await asyncio.to_thread(markets.read_market_page, *told)
 
     async def market(self, ticker: MarketTicker) -> ListedMarket:
         """See :meth:`ExchangeReads.market`."""

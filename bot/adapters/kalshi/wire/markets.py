@@ -5,6 +5,7 @@ The page itself is strict: an answer without its list is never an empty list.
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -29,10 +30,16 @@ from bot.domain.quotes import BookSnapshot
 from bot.ports.exchange import ExchangeStatus, ListedMarket, MarketPage, Quarantined
 
 _NULL = msgspec.Raw(b"null")
+# A listing repeats itself: the same few thousand prices, the times of an event's markets.
+_quoted_price = lru_cache(maxsize=16_384)(quoted_price)
+_traded_price = lru_cache(maxsize=16_384)(traded_price)
+_count_of = lru_cache(maxsize=16_384)(count_of)
+_instant_of = lru_cache(maxsize=16_384)(instant_of)
+_optional_instant = lru_cache(maxsize=16_384)(optional_instant)
 _REASON_LENGTH_MAX = 300
 
 
-class _PriceRange(msgspec.Struct):
+class _PriceRange(msgspec.Struct, frozen=True):
     start: str
     end: str
     step: str
@@ -44,7 +51,7 @@ class _Market(msgspec.Struct):
     status: str
     open_time: str
     close_time: str
-    price_ranges: list[_PriceRange]
+    price_ranges: tuple[_PriceRange, ...]
     yes_bid_dollars: str
     yes_ask_dollars: str
     volume_fp: str
@@ -232,18 +239,18 @@ def _market(wire: _Market, series: SeriesTicker | None) -> Market:
         status=_status(wire.status),
         exchange_index=wire.exchange_index,
         grid=_grid(wire.price_ranges),
-        open_us=instant_of(wire.open_time),
-        close_us=instant_of(wire.close_time),
-        expected_expiration_us=optional_instant(wire.expected_expiration_time),
-        updated_us=optional_instant(wire.updated_time),
-        yes_bid=quoted_price(wire.yes_bid_dollars),
-        yes_ask=quoted_price(wire.yes_ask_dollars),
-        yes_bid_size=count_of(wire.yes_bid_size_fp),
-        yes_ask_size=count_of(wire.yes_ask_size_fp),
-        last_price=traded_price(wire.last_price_dollars),
-        volume=count_of(wire.volume_fp),
-        volume_24h=count_of(wire.volume_24h_fp),
-        open_interest=count_of(wire.open_interest_fp),
+        open_us=_instant_of(wire.open_time),
+        close_us=_instant_of(wire.close_time),
+        expected_expiration_us=_optional_instant(wire.expected_expiration_time),
+        updated_us=_optional_instant(wire.updated_time),
+        yes_bid=_quoted_price(wire.yes_bid_dollars),
+        yes_ask=_quoted_price(wire.yes_ask_dollars),
+        yes_bid_size=_count_of(wire.yes_bid_size_fp),
+        yes_ask_size=_count_of(wire.yes_ask_size_fp),
+        last_price=_traded_price(wire.last_price_dollars),
+        volume=_count_of(wire.volume_fp),
+        volume_24h=_count_of(wire.volume_24h_fp),
+        open_interest=_count_of(wire.open_interest_fp),
         strike_type=wire.strike_type or None,
         floor_strike=number_text(wire.floor_strike),
         cap_strike=number_text(wire.cap_strike),
@@ -260,7 +267,8 @@ def _status(text: str) -> MarketStatus:
         raise InvalidMessage(f"unknown market status {text!r}") from error
 
 
-def _grid(ranges: list[_PriceRange]) -> PriceGrid:
+@lru_cache(maxsize=256)
+def _grid(ranges: tuple[_PriceRange, ...]) -> PriceGrid:
     if not ranges:
         raise InvalidMessage("a market without price_ranges")
     try:
