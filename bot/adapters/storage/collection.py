@@ -17,6 +17,7 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.snapshot_rows import (
     SNAPSHOT_BYTES,
     insert_snapshots,
+    prepared,
     prune_snapshots,
     snapshots_of,
 )
@@ -144,8 +145,9 @@ class SqlCollectionStore:
     ) -> int:
         """See the port."""
         items = [asdict(item) | {"cycle_id": cycle.cycle_id} for item in quarantined]
+        rows = await prepared(snapshots)
         async with self._database.begin() as connection:
-            new = await insert_snapshots(connection, self._database.dialect, snapshots)
+            new = await insert_snapshots(connection, self._database.dialect, rows)
             if items:
                 await connection.execute(INSERT_QUARANTINE, items)
             advanced = await connection.execute(ADVANCE_CYCLE, _counts(cycle) | {"new": new})

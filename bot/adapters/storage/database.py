@@ -325,6 +325,12 @@ def _sqlite_engine(address: Address, synchronous: Synchronous, *, is_writer: boo
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()
 
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def roll_back(connection: Any, _record: object, _fault: object) -> None:
+        # Who was cancelled in the middle of a statement leaves its cursor open. Closed like that,
+        # the file stays locked until the cursor is collected, however long that takes.
+        connection.run_async(lambda driver: asyncio.shield(driver.rollback()))
+
     @event.listens_for(engine.sync_engine, "begin")
     def begin_transaction(connection: Any) -> None:
         connection.exec_driver_sql(begin)

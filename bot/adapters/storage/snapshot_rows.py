@@ -150,7 +150,7 @@ _PRUNE_TEMPLATES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class SnapshotRows:
     """A page, ready for the driver: rows in key order, each payload and template once."""
 
     snapshots: list[tuple[object, ...]]
@@ -158,16 +158,19 @@ class _Rows:
     templates: dict[bytes, str]
 
 
+async def prepared(snapshots: Sequence[Snapshot]) -> SnapshotRows:
+    """A page as rows; no transaction should be open meanwhile."""
+    if len(snapshots) < _IN_A_THREAD_FROM:
+        return _rows_of(snapshots)
+    return await asyncio.to_thread(_rows_of, snapshots)
+
+
 async def insert_snapshots(
-    connection: AsyncConnection, dialect: Dialect, snapshots: Sequence[Snapshot]
+    connection: AsyncConnection, dialect: Dialect, rows: SnapshotRows
 ) -> int:
     """Store a page; returns how many rows are new. Rows of a market and hour that exist stay."""
-    if not snapshots:
+    if not rows.snapshots:
         return 0
-    if len(snapshots) < _IN_A_THREAD_FROM:
-        rows = _rows_of(snapshots)
-    else:
-        rows = await asyncio.to_thread(_rows_of, snapshots)
     if dialect == "postgresql":
         return await _insert_arrays(connection, rows)
     return await _insert_one_by_one(connection, rows)
@@ -215,7 +218,7 @@ async def _delete_listed(
     return done.scalars().all() if done.returns_rows else ()
 
 
-async def _insert_one_by_one(connection: AsyncConnection, rows: _Rows) -> int:
+async def _insert_one_by_one(connection: AsyncConnection, rows: SnapshotRows) -> int:
     payloads = [(one.digest, one.held, one.template_digest) for one in rows.payloads.values()]
     if payloads:
         await connection.exec_driver_sql(_TEMPLATE, list(rows.templates.items()))
@@ -228,7 +231,7 @@ async def _insert_one_by_one(connection: AsyncConnection, rows: _Rows) -> int:
     return new
 
 
-async def _insert_arrays(connection: AsyncConnection, rows: _Rows) -> int:
+async def _insert_arrays(connection: AsyncConnection, rows: SnapshotRows) -> int:
     payloads = list(rows.payloads.values())
     if payloads:
         await connection.execute(_SHARE_PAYLOADS)
@@ -260,8 +263,8 @@ async def _insert_templates(connection: AsyncConnection, templates: dict[bytes, 
         await connection.execute(_TEMPLATES, {"digests": missing, "bodies": bodies})
 
 
-def _rows_of(snapshots: Sequence[Snapshot]) -> _Rows:
-    rows = _Rows([], {}, {})
+def _rows_of(snapshots: Sequence[Snapshot]) -> SnapshotRows:
+    rows = SnapshotRows([], {}, {})
     # In key order two writers of the same markets wait for each other instead of deadlocking.
     for snapshot in sorted(snapshots, key=_market_of):
         split = split_payload(snapshot.payload_json)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.urls import parse_address
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
 from tests.support.blackhole import BlackHole
 from tests.support.postgres import Server
@@ -276,3 +277,37 @@ async def refusing_pooler() -> AsyncIterator[int]:
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_write_that_is_cancelled_anywhere_leaves_the_file_unlocked(
+    sqlite_url: str,
+) -> None:
+    # The traceback of a cancelled task keeps its cursor: that alone must not keep the lock.
+    kept: list[object] = []
+    for pause in range(120):
+        database = await Database.open(sqlite_url)
+
+        async def write(database: Database = database) -> None:
+            while True:
+                async with database.begin() as connection:
+                    await connection.execute(
+                        text(
+                            "INSERT INTO status (key, value, updated_at_utc) VALUES ('a', 'b', 'c')"
+                            " ON CONFLICT (key) DO UPDATE SET value = excluded.value RETURNING key"
+                        )
+                    )
+
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(write())
+            for _ in range(pause):
+                await asyncio.sleep(0)
+            writing.cancel()
+        with pytest.raises(asyncio.CancelledError) as gone:
+            await writing
+        kept.append(gone)
+        await database.close()
+        path = parse_address(sqlite_url).path
+        with closing(sqlite3.connect(path, timeout=0.5, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+    assert len(kept) == 120
