@@ -1,10 +1,16 @@
 """What was decided about entries, each judged again from what was written down with it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bot.adapters.storage.queries import SqlQueries
 from bot.app.basics import open_existing_database
+from bot.app.progress import OnAdvance
+from bot.app.recordings import recordings_dir
+from bot.app.replay import Outcome, Replayed, replay
 from bot.app.settings import BotSettings
+from bot.app.trading_settings import strategies
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Quantity, format_quantity
 from bot.domain.operations import Decision
@@ -23,11 +29,14 @@ class JudgedDecision:
     decision: Decision
     again: str
     """``equal``, ``not sized``, or what differs."""
+    replayed: Replayed | None = None
+    """What living through it again from raw frames gave, where that was asked for."""
 
     @property
     def differs(self) -> bool:
         """Whether today's rules, or this record, say something else."""
-        return self.again not in (EQUAL, NOT_SIZED)
+        is_other = self.replayed is not None and self.replayed.outcome is Outcome.DIFFERENT
+        return is_other or self.again not in (EQUAL, NOT_SIZED)
 
     @property
     def line(self) -> str:
@@ -36,6 +45,7 @@ class JudgedDecision:
         return (
             f"{format_seconds(one.at_us)}  {one.ticker}  {one.verdict}"
             f"  {format_quantity(one.quantity or Quantity(0))}  {one.reason}  [{self.again}]"
+            + (f"  [replay {self.replayed.text}]" if self.replayed is not None else "")
         )
 
     @property
@@ -49,6 +59,8 @@ class JudgedDecision:
             "quantity_e2": one.quantity,
             "reason": one.reason,
             "judged_again": self.again,
+            "replayed": None if self.replayed is None else self.replayed.outcome.value,
+            "replay_detail": "" if self.replayed is None else self.replayed.detail,
             "case": dict(one.case),
         }
 
@@ -61,6 +73,20 @@ async def read_decisions(
     async with open_existing_database(settings) as database:
         found = await SqlQueries(database, settings.scope).decisions(last, market)
     return [JudgedDecision(decision=one, again=_again(one)) for one in found]
+
+
+def replayed(
+    settings: BotSettings, judged: Sequence[JudgedDecision], given: Path | None, bar: OnAdvance
+) -> list[JudgedDecision]:
+    """The same decisions, each lived through again from the recordings in a folder.
+
+    Raises:
+        ConfigurationFault: there are none.
+        RecordingDamaged: one of them cannot be read.
+    """
+    root = recordings_dir(settings, given)
+    told = replay([one.decision for one in judged], root, strategies(settings), bar)
+    return [replace(one, replayed=again) for one, again in zip(judged, told, strict=True)]
 
 
 def _again(decision: Decision) -> str:

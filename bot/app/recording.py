@@ -1,7 +1,8 @@
 """Keeps what the engine goes by: the stream's frames, and the listings it was told."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from bot import __version__
 from bot.adapters.recording.recorder import FrameRecorder
 from bot.adapters.recording.shelf import Shelf, ShelfSettings
 from bot.app.settings import BotSettings
@@ -18,6 +19,8 @@ from bot.ports.recording import Tape, TapeMaker
 
 LISTING = "listing"
 """The note that holds a market's terms, as the engine was told them."""
+STRATEGIES = "strategies"
+"""In the first note of such a file: which strategies looked at them, with what parameters."""
 _ID_DIGITS = 8
 _MEBIBYTE = 1 << 20
 
@@ -64,12 +67,20 @@ def recorder_of(
     return FrameRecorder(shelf_of(settings), clock, instance, told)
 
 
+def listing_tape(settings: BotSettings, tapes: TapeMaker, clock: Clock) -> "ListingTape":
+    """Keeps the listings, and what looks at them."""
+    facts = {STRATEGIES: settings.trading.strategies, "version": __version__}
+    return ListingTape(tapes, clock, facts)
+
+
 class ListingTape:
     """Keeps the listings among the engine's events: a strategy sees them beside the book."""
 
-    def __init__(self, tapes: TapeMaker, clock: Clock) -> None:
+    def __init__(self, tapes: TapeMaker, clock: Clock, facts: Mapping[str, object]) -> None:
+        """``facts`` are plain values that hold for all of a file."""
         self._tape: Tape = tapes.tape()
         self._clock = clock
+        self._facts = facts
         self._kept: dict[MarketTicker, Listing] = {}
 
     def hear(self, event: MarketsListed) -> None:
@@ -77,7 +88,7 @@ class ListingTape:
         now_us = self._clock.now_us()
         is_new_file = self._tape.wants_turn(now_us)
         if is_new_file:
-            self._tape.turn(now_us, {})
+            self._tape.turn(now_us, self._facts)
         news = self._news(event.listings, event.received_us, is_new_file=is_new_file)
         self._tape.keep(lambda: news)
 

@@ -14,7 +14,7 @@ from bot.app.draining import DoubtWatch, EntriesOff
 from bot.app.lifecycle import Tenure
 from bot.app.memory import MemoryKeeper
 from bot.app.other_bot import OtherBot
-from bot.app.recording import ListingTape
+from bot.app.recording import listing_tape
 from bot.app.rehearsal import stage_of
 from bot.app.replies import ReplyBoard
 from bot.app.running import Running
@@ -118,7 +118,7 @@ class TradingDesk:
         )
         self.monitor.read_by(self.runner)
         if recorder is not None:
-            self.monitor.listed = ListingTape(recorder, means.clock).hear
+            self.monitor.listed = listing_tape(settings, recorder, means.clock).hear
         self.other_bot = OtherBot(running, tenure, exchange, self.store, self.groups)
         self.activation = Activation(running, self)
 

@@ -1,14 +1,15 @@
 """Commands about stored data: status, decisions, migrate, instances."""
 
 import asyncio
+from pathlib import Path
 
 import click
 
 from bot.app import admin
-from bot.app.decisions import read_decisions
+from bot.app.decisions import read_decisions, replayed
 from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode
-from bot.cli.options import json_option, show, with_settings
+from bot.cli.options import json_option, progress_bar, show, with_settings
 
 
 @click.command()
@@ -25,15 +26,38 @@ def status(settings: BotSettings, *, as_json: bool) -> int:
     "--last", type=click.IntRange(1, 100_000), default=20, show_default=True, help="So many."
 )
 @click.option("--ticker", metavar="TICKER", help="Only this market.")
+@click.option("--replay", is_flag=True, help="Live through each again from the recorded frames.")
+@click.option(
+    "--recordings",
+    "given",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where they are (default: recorder.dir, this bot's scope).",
+)
 @json_option
 @with_settings
-def decisions(settings: BotSettings, *, last: int, ticker: str | None, as_json: bool) -> int:
+def decisions(
+    settings: BotSettings,
+    *,
+    last: int,
+    ticker: str | None,
+    replay: bool,
+    given: Path | None,
+    as_json: bool,
+) -> int:
     """List what was decided about entries, and judge each again from its stored inputs.
 
     In brackets what that gives: equal, or the difference. Exits 1 if there is one:
     the limits of that time are part of the inputs, so then the rules have changed.
+    With --replay the recorded frames are read up to the decision, and the strategy
+    has to wish the same again; a moment that no recording holds is no difference.
     """
+    if given is not None and not replay:
+        raise click.UsageError("--recordings is for --replay")
     told = asyncio.run(read_decisions(settings, last=last, ticker=ticker))
+    if replay and told:
+        with progress_bar("replay") as bar:
+            told = replayed(settings, told, given, bar)
     if as_json:
         show({"decisions": [one.facts for one in told]}, as_json=True)
     else:

@@ -10,8 +10,9 @@ from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 from bot.domain.events import Role
-from bot.domain.ids import Epoch, InstanceId, MarketTicker
+from bot.domain.ids import Epoch, InstanceId, MarketTicker, StrategyId
 from bot.domain.money import Money, Price, Quantity
+from bot.domain.orders import BookSide
 
 
 class TradeMode(StrEnum):
@@ -334,6 +335,18 @@ class Decision:
     """``None`` for an opinion that was not sized."""
     case: Mapping[str, object] = field(default_factory=dict)
     """What it was sized and checked by; empty where it did not come so far."""
+    signal: "SignalFacts | None" = None
+    """What was wanted; ``None`` for an opinion that was not a wish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalFacts:
+    """The wish behind a decision, as it is stored."""
+
+    strategy_id: StrategyId
+    side: BookSide
+    price: Price
+    inputs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

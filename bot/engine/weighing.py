@@ -7,6 +7,7 @@ import msgspec
 from bot.domain.ids import EventTicker, MarketTicker
 from bot.domain.money import Money, Price, Quantity, cost
 from bot.domain.orders import own_price
+from bot.domain.quotes import Quote
 from bot.domain.signals import Signal
 from bot.engine.markets import MarketNow
 from bot.engine.standing import Standing, money_limits
@@ -45,10 +46,12 @@ class Weighed(msgspec.Struct, kw_only=True):
     expires_us: int
     by: SizingCase
     view: RiskView
+    quote: Quote | None
+    close_us: int
 
     def case(self, limits: RiskLimits) -> dict[str, object]:
         """What it follows from, to be written down."""
-        return case_record(self.by, self.view, limits)
+        return case_record(self.by, self.view, limits, self.quote, self.close_us)
 
 
 def weighed(
@@ -76,7 +79,16 @@ def weighed(
     denial = checked(view, limits, size.decided_by)
     if denial is None and expires_us < world.now_us + _EXPIRY_MIN_US:
         denial = Denial(EXPIRY, "closes before the entry could expire safely")
-    return Weighed(price=price, size=size, denial=denial, expires_us=expires_us, by=by, view=view)
+    return Weighed(
+        price=price,
+        size=size,
+        denial=denial,
+        expires_us=expires_us,
+        by=by,
+        view=view,
+        quote=quote,
+        close_us=market.close_us,
+    )
 
 
 def standing_of(world: World) -> Standing | None:

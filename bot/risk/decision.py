@@ -13,6 +13,7 @@ import msgspec
 
 from bot.domain.market import FeeTerms
 from bot.domain.money import Money, Price, Quantity, format_quantity
+from bot.domain.quotes import Quote
 from bot.kit.values import from_plain, to_plain
 from bot.risk.checks import Denial, RiskView, first_denial
 from bot.risk.limits import RiskLimits
@@ -48,7 +49,47 @@ def checked(view: RiskView, limits: RiskLimits, decided_by: str) -> Denial | Non
     return denial
 
 
-def case_record(case: SizingCase, view: RiskView, limits: RiskLimits) -> dict[str, object]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The market as the strategy saw it: the top of its book, since when, and its close."""
+
+    bid: Price | None
+    ask: Price | None
+    bid_size: Quantity
+    ask_size: Quantity
+    quote_us: int
+    close_us: int
+
+
+def seen(quote: Quote, close_us: int) -> Seen:
+    """What is written down of a quote."""
+    return Seen(
+        bid=quote.bid,
+        ask=quote.ask,
+        bid_size=quote.bid_size,
+        ask_size=quote.ask_size,
+        quote_us=quote.received_us,
+        close_us=close_us,
+    )
+
+
+def seen_by(record: Mapping[str, object]) -> Seen | None:
+    """What the strategy saw, where the record says so.
+
+    Raises:
+        ValueError: the record is not one that this version wrote.
+    """
+    plain = record.get("seen")
+    return None if plain is None else from_plain(Seen, plain)
+
+
+def case_record(
+    case: SizingCase,
+    view: RiskView,
+    limits: RiskLimits,
+    quote: Quote | None = None,
+    close_us: int = 0,
+) -> dict[str, object]:
     """The case as plain values, cheap enough for the way of an order."""
     offer = case.offer
     return {
@@ -63,6 +104,7 @@ def case_record(case: SizingCase, view: RiskView, limits: RiskLimits) -> dict[st
         "contract_caps": case.contract_caps,
         "view": msgspec.structs.asdict(view),
         "limits": _plain(limits),
+        "seen": None if quote is None else to_plain(seen(quote, close_us)),
     }
 
 
@@ -88,6 +130,7 @@ class _Stored:
     contract_caps: tuple[tuple[str, Quantity], ...]
     view: RiskView
     limits: RiskLimits
+    seen: Seen | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +147,8 @@ def judge_again(record: Mapping[str, object]) -> Judgement:
     Raises:
         ValueError: the record is not one that this version wrote.
     """
-    stored = from_plain(_Stored, dict(record))
+    # Records of earlier versions do not say what was seen.
+    stored = from_plain(_Stored, {"seen": None, **record})
     offered = stored.offer
     case = SizingCase(
         offer=Offer(

@@ -11,9 +11,10 @@ from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.trading_rows import breaker_of
-from bot.domain.ids import MarketTicker, Scope
-from bot.domain.money import Quantity
-from bot.domain.operations import Decision
+from bot.domain.ids import MarketTicker, Scope, StrategyId
+from bot.domain.money import Price, Quantity
+from bot.domain.operations import Decision, SignalFacts
+from bot.domain.orders import BookSide
 from bot.domain.records import BracketState, BreakerRecord
 from bot.ports.messages import Channel
 
@@ -96,6 +97,12 @@ class SqlQueries:
                 reason=row["reason"],
                 quantity=Quantity(row["quantity_e2"]),
                 case=json.loads(row["case_json"]),
+                signal=SignalFacts(
+                    strategy_id=StrategyId(row["strategy_id"]),
+                    side=BookSide(row["side"]),
+                    price=Price(row["price_e4"]),
+                    inputs=tuple(json.loads(row["inputs_json"]).items()),
+                ),
             )
             for row in rows
         ]

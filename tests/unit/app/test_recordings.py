@@ -110,7 +110,7 @@ def written(tape: MemoryTape) -> list[Listing]:
 
 def test_listings_are_kept_when_they_change_and_all_of_them_in_a_new_file() -> None:
     tapes, clock = MemoryTapes(), ManualClock(START_US)
-    keeper = ListingTape(tapes, clock)
+    keeper = ListingTape(tapes, clock, {})
     (tape,) = tapes.made
     first, second = a_listing(), a_listing(OTHER)
 
