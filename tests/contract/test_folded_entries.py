@@ -1,7 +1,10 @@
 """An order waits for one row; its signal and bracket are never lost for that, whoever dies when."""
 
+import asyncio
+import sys
 from dataclasses import dataclass
 from random import Random
+from signal import SIGKILL
 
 import msgspec
 import pytest
@@ -215,3 +218,33 @@ def _known(state: StoredState) -> tuple[object, ...]:
         for one in state.orders
     ]
     return sorted(state.brackets, key=lambda one: one.bracket_id), orders, state.last_snapshot
+
+
+_DIES = """
+import asyncio, os, signal, sys
+from bot.adapters.storage.database import Database
+from bot.adapters.storage.trading import SqlTradingStore
+from tests.support.decisions import NOW, entry
+
+async def main():
+    database = await Database.open(sys.argv[1])
+    await database.prepare_writes()
+    store = SqlTradingStore(database, sys.argv[2])
+    for number in range(3):
+        await store.commit(7, entry(number), (), NOW)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_a_process_that_was_killed_had_committed_is_there(database, store):
+    url = str(database.address.url.render_as_string(hide_password=False))
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _DIES, url, SCOPE)
+    assert await process.wait() == -SIGKILL
+    await grant_lease(database, epoch=8)
+    state = await store.load(NOW)
+    opened = [entry(number)[1] for number in range(3)]
+    assert sorted(state.brackets, key=lambda one: one.bracket_id) == opened
+    await commit(store, snapshot(), epoch=8)
+    assert await counts(database) == [3, 3, 3, 3]
