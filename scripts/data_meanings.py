@@ -336,7 +336,8 @@ TABLES: dict[str, dict[str, str]] = {
         "gap_id": "running number of the row",
         "stream": "scope and shard, as `paper:main:0 0/1`",
         "market_no": "the market, see `market_numbers`; 0: every one that was watched",
-        "reason": "`restart`, `disconnected`, `sequence`, `backpressure`, `database` or `rotated`",
+        "reason": "`restart`, `disconnected`, `sequence`, `backpressure`, `database` or "
+        "`unwatched`",
         "from_us": "the last moment of which everything is there",
         "to_us": "the first moment of which it is again; empty: not yet",
         "lost": "records known to be lost; often nobody can know",

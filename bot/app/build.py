@@ -76,12 +76,12 @@ def feed_of(
     means: Means,
     signer: Signer,
     *,
-    wants_private: bool,
+    session: SessionSettings,
     tapes: TapeMaker | None = None,
 ) -> KalshiFeed:
-    """The live stream; ``wants_private`` adds our own fills and orders, ``tapes`` keep it."""
+    """The live stream; ``session`` says what of it, ``tapes`` keep it."""
     stream = StreamSettings(
-        session=SessionSettings(wants_private=wants_private),
+        session=session,
         failure_threshold=settings.exchange.ws_failure_threshold,
         failure_cooldown_s=settings.exchange.ws_cooldown_s,
     )

@@ -11,6 +11,7 @@ from bot.app.backups import make_backup
 from bot.app.build import collect_settings
 from bot.app.room import retention_settings
 from bot.app.running import Running
+from bot.app.stream import keep_stream
 from bot.collect.cycle_report import CycleReport
 from bot.collect.gap_reasons import OUTAGE_WORDS
 from bot.collect.gaps import GapCheck, GapReport
@@ -69,6 +70,7 @@ class Chores:
             daily_summary=self.summarise,
             nightly_backup=self._back_up,
             clean_up=self._clean_up,
+            stream_upkeep=self._keep_stream,
             retention=self._remove_old,
         )
         times = JobSettings(nightly_backup=Daily(self._running.settings.backup.hour_utc))
@@ -192,6 +194,9 @@ class Chores:
         removed = await self._retention.run()
         if removed:
             logger.info("old snapshots removed", extra={"snapshots": removed})
+
+    async def _keep_stream(self, _slot_us: int) -> None:
+        logger.info("stream tables kept", extra=await keep_stream(self._running))
 
     async def _on_failure(self, failure: JobFailure) -> None:
         if failure.job not in _HANDLED_ELSEWHERE:

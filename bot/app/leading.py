@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 
+from bot.adapters.kalshi.settings import SessionSettings
 from bot.adapters.paper.exchange import PaperExchange
 from bot.adapters.paper.feed import PaperFeed
 from bot.adapters.paper.settings import PaperSettings
@@ -23,6 +24,7 @@ from bot.app.portal import PageBackend, PageMessages
 from bot.app.recording import recorder_of
 from bot.app.running import Running
 from bot.app.settings import BotSettings
+from bot.app.stream import StreamCollector, StreamParts, stream_parts
 from bot.app.trading import TradingDesk
 from bot.app.watch import OperatorWatch
 from bot.collect.exchange_watch import ExchangeWatch
@@ -32,6 +34,7 @@ from bot.console.dispatch import Console
 from bot.console.worker import CommandDesk, CommandWorker
 from bot.domain.errors import ConfigurationFault
 from bot.kit.tasks import Service
+from bot.marketdata.backpressure import Drop
 from bot.ports.exchange import Exchange, MarketFeed
 from bot.ports.recording import TapeMaker
 
@@ -53,9 +56,11 @@ class Leading:
         running = self._running
         async with contextlib.AsyncExitStack() as stack:
             desk = None
+            stream = None if self._is_brief else stream_parts(running)
             if running.settings.mode == "trade":
                 recorder = self._recorder()
                 exchange, feed = self._market(recorder)
+                feed = feed if stream is None else stream.tap.beside(feed)
                 desk = TradingDesk(running, tenure, exchange, feed, recorder)
                 running.standing.open_positions = desk.open_positions
             operator = BotOperator(running, desk)
@@ -66,11 +71,15 @@ class Leading:
                 return
             chores = Chores(running, operator, tenure.epoch).service()
             watches = (OperatorWatch(running, operator), self._exchange_watch())
+            # First of all services, so that it is drained last: it stores until trading is let go.
             if desk is None:
-                yield (*console, *watches, _Confirmation(running, tenure), chores)
+                storing, collecting = _collecting(running, stream)
+                confirmation = _Confirmation(running, tenure)
+                yield (*storing, *console, *watches, confirmation, *collecting, chores)
             else:
+                storing = () if stream is None else (stream.keeper(Drop(), running.clock),)
                 after = _After(desk.activation.done, chores)
-                yield (*console, *watches, after, *desk.services())
+                yield (*storing, *console, *watches, after, *desk.services())
 
     def _exchange_watch(self) -> ExchangeWatch:
         parts = self._running.parts
@@ -86,7 +95,8 @@ class Leading:
         settings, parts = running.settings, running.parts
         assert parts.signer is not None  # settings refuse mode trade without a key
         is_paper = settings.trading_mode == "paper"
-        feed = feed_of(settings, parts.means, parts.signer, wants_private=not is_paper, tapes=tapes)
+        session = SessionSettings(wants_private=not is_paper)
+        feed = feed_of(settings, parts.means, parts.signer, session=session, tapes=tapes)
         running.loops["websocket"] = feed.breaker
         if not is_paper:
             return parts.exchange, feed
@@ -154,6 +164,16 @@ class Leading:
             )
         )
         return (messages, outbound, worker, inbound)
+
+
+def _collecting(
+    running: Running, stream: StreamParts | None
+) -> tuple[Sequence[Service], Sequence[Service]]:
+    """Mode collect's services of the stream: those that store it, and that read it."""
+    if stream is None:
+        return (), ()
+    collector = StreamCollector(running, stream)
+    return (stream.keeper(collector.pressure, running.clock),), (collector,)
 
 
 class _Confirmation:

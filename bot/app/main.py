@@ -10,8 +10,7 @@ import contextlib
 import logging
 import os
 import platform
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import TypeVar
 
 from bot.adapters.kalshi.gateway import KalshiExchange
@@ -29,6 +28,7 @@ from bot.app.build import (
 )
 from bot.app.clocks import require_clock
 from bot.app.deploy_check import log_deployment
+from bot.app.fast_loop import fast_loop_factory
 from bot.app.key_check import key_fault
 from bot.app.leading import Leading, access_settings, telegram_settings
 from bot.app.lifecycle import Lifecycle, stop_on_signals
@@ -103,16 +103,8 @@ def run_managed(settings: BotSettings, pulse: Pulse | None = None) -> int:
 
 def run_on_fast_loop(main: Coroutine[object, object, T]) -> T:
     """Run on uvloop where it exists."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=fast_loop_factory()) as runner:
         return runner.run(main)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop  # noqa: PLC0415 - not on every platform
-
-    return uvloop.new_event_loop
 
 
 async def _managed(settings: BotSettings, pulse: Pulse | None) -> int:

@@ -12,6 +12,7 @@ Dollars = Annotated[Decimal, Field(ge=0, decimal_places=6)]
 UnitPrice = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+StreamChannel = Literal["ticker", "trade", "orderbook_delta", "market_lifecycle_v2"]
 
 
 class _Section(BaseModel):
@@ -130,6 +131,32 @@ class RecorderSection(_Section):
     keep_days: Annotated[float, Field(gt=0)] = 14
     min_free_mb: Annotated[int, Field(ge=0)] = 512
     """Recording stops, with an alert, while the disk has less; trading goes on."""
+
+
+class StreamSection(_Section):
+    """The live stream in the database: ticks, trades, order books, lifecycle events."""
+
+    enabled: bool | None = None
+    """By default in mode trade, where the stream runs anyway; in mode collect it needs a key."""
+    channels: frozenset[StreamChannel] = frozenset(
+        ("ticker", "trade", "orderbook_delta", "market_lifecycle_v2")
+    )
+    """What mode collect subscribes to; mode trade needs all of them."""
+    max_active_tickers: Annotated[int, Field(ge=1, le=100_000)] = 5_000
+    round_robin: bool = True
+    """Whether markets above the limit take turns, else those first by name are watched."""
+    refresh_s: Annotated[float, Field(ge=1)] = 60
+    shard_count: Count = 1
+    shard_id: Annotated[int, Field(ge=0)] = 0
+    shard_key: Literal["event", "market"] = "event"
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 200
+    flush_s: Seconds = 1
+    queue_max: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    backpressure: Literal["drop", "block", "throttle", "resubscribe"] = "drop"
+    dedup: bool = True
+    heartbeat_s: Seconds = 60
+    retention_days: Annotated[float, Field(ge=0)] = 0
+    """Ticks and books older than this are dropped; 0 keeps them for ever."""
 
 
 class LeadershipSection(_Section):

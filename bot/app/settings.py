@@ -32,6 +32,7 @@ from bot.app.sections import (
     Mode,
     RecorderSection,
     Secrets,
+    StreamSection,
     TelegramSection,
     TradingSection,
     WebSection,
@@ -68,6 +69,21 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("PORT", "web.port"),
     ("SERVICE_HEALTH_PORT", "web.port"),
     ("RECORDER_ENABLED", "recorder.enabled"),
+    ("KALSHI_WS_ENABLE", "stream.enabled"),
+    ("KALSHI_WS_CHANNELS", "stream.channels"),
+    ("MAX_ACTIVE_TICKERS", "stream.max_active_tickers"),
+    ("WS_ACTIVE_ROUND_ROBIN", "stream.round_robin"),
+    ("WS_SUB_REFRESH_SECONDS", "stream.refresh_s"),
+    ("WS_SHARD_COUNT", "stream.shard_count"),
+    ("WS_SHARD_ID", "stream.shard_id"),
+    ("WS_SHARD_KEY", "stream.shard_key"),
+    ("WS_DB_BATCH_SIZE", "stream.batch_size"),
+    ("WS_DB_FLUSH_SECONDS", "stream.flush_s"),
+    ("WS_QUEUE_MAXSIZE", "stream.queue_max"),
+    ("WS_QUEUE_BACKPRESSURE", "stream.backpressure"),
+    ("WS_TICK_DEDUP_ENABLE", "stream.dedup"),
+    ("WS_HEARTBEAT_SECONDS", "stream.heartbeat_s"),
+    ("TICKS_RETENTION_DAYS", "stream.retention_days"),
     ("RECORDER_DIR", "recorder.dir"),
     ("RECORDER_BUDGET_MB", "recorder.budget_mb"),
     ("RECORDER_KEEP_DAYS", "recorder.keep_days"),
@@ -94,6 +110,7 @@ _LISTS = {
     "telegram.trader_ids",
     "telegram.viewer_ids",
     "telegram.alert_chat_ids",
+    "stream.channels",
 }
 
 
@@ -121,6 +138,7 @@ class BotSettings(BaseSettings):
     trading: TradingSection = TradingSection()
     backup: BackupSection = BackupSection()
     recorder: RecorderSection = RecorderSection()
+    stream: StreamSection = StreamSection()
     leadership: LeadershipSection = LeadershipSection()
     telegram: TelegramSection = TelegramSection()
     web: WebSection = WebSection()
@@ -139,6 +157,12 @@ class BotSettings(BaseSettings):
     def is_recording(self) -> bool:
         """Whether raw frames are kept: a bot that trades should be able to show what it saw."""
         chosen = self.recorder.enabled
+        return self.mode == "trade" if chosen is None else chosen
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether what the stream says is stored in the database."""
+        chosen = self.stream.enabled
         return self.mode == "trade" if chosen is None else chosen
 
     @property
@@ -298,6 +322,7 @@ def _inconsistencies(settings: BotSettings) -> list[str]:
         faults.append("trading.live and trading.read_only exclude one another; drop one of them")
     if settings.dry_run and settings.mode != "trade":
         faults.append("a dry run is for mode trade, whose orders it holds back; add --mode trade")
+    faults.extend(_stream_faults(settings))
     if settings.trading_mode == "live":
         faults.extend(_live_faults(settings))
     if settings.mode == "analyze" and not (secrets.openai_api_key or secrets.anthropic_api_key):
@@ -311,6 +336,32 @@ def _address_faults(settings: BotSettings) -> list[str]:
     except ConfigurationFault as fault:
         return list(fault.faults)
     return []
+
+
+def _stream_faults(settings: BotSettings) -> list[str]:
+    section = settings.stream
+    faults = []
+    if section.shard_id >= section.shard_count:
+        faults.append(
+            f"stream.shard_id: {section.shard_id} must be below stream.shard_count"
+            f" {section.shard_count}; set WS_SHARD_ID and WS_SHARD_COUNT"
+        )
+    if section.batch_size > section.queue_max:
+        faults.append(
+            f"stream.batch_size: {section.batch_size} must not be above stream.queue_max"
+            f" {section.queue_max}; set WS_DB_BATCH_SIZE or WS_QUEUE_MAXSIZE"
+        )
+    if settings.mode == "trade" and settings.is_streaming and section.backpressure != "drop":
+        faults.append(
+            f"stream.backpressure: {section.backpressure} would hold up the stream that is traded"
+            " on; in mode trade leave WS_QUEUE_BACKPRESSURE at drop"
+        )
+    if settings.mode == "collect" and settings.is_streaming and not settings.secrets.kalshi_key_id:
+        faults.append(
+            "KALSHI_WS_ENABLE needs KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY(_PATH): "
+            "Kalshi's live feed is signed"
+        )
+    return faults
 
 
 def _live_faults(settings: BotSettings) -> list[str]:

@@ -70,8 +70,7 @@ class PublicTrade:
     received_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickerUpdate:
+class TickerUpdate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The venue's summary of one market (WebSocket ``ticker``)."""
 
     ticker: MarketTicker

@@ -19,6 +19,7 @@ _CLEAN_UP_DELAY_US = 30 * MINUTE_US
 _RETENTION_DELAY_US = 33 * MINUTE_US
 _EVENING = Daily(20)
 _NIGHT = Daily(2)
+_EARLY = Daily(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class JobFunctions:
     daily_summary: JobFunction | None = None
     nightly_backup: JobFunction | None = None
     clean_up: JobFunction | None = None
+    stream_upkeep: JobFunction | None = None
     retention: JobFunction | None = None
 
 
@@ -87,6 +89,7 @@ def leader_jobs(functions: JobFunctions, settings: JobSettings) -> tuple[JobSpec
         ("account_snapshot", functions.account_snapshot, snapshots, 30, 0, 60),
         ("daily_summary", functions.daily_summary, settings.daily_summary, 600, 21_600, 300),
         ("nightly_backup", functions.nightly_backup, settings.nightly_backup, 600, 21_600, 7_200),
+        ("stream_upkeep", functions.stream_upkeep, _EARLY, 600, 21_600, 3_600),
         ("clean_up", functions.clean_up, Every(HOUR_US, _CLEAN_UP_DELAY_US), 600, 0, 600),
         ("retention", functions.retention, Every(HOUR_US, _RETENTION_DELAY_US), 600, 0, 1_500),
     )

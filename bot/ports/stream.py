@@ -40,8 +40,8 @@ class GapReason(StrEnum):
     """More came than could be stored."""
     DATABASE = "database"
     """More came than could wait while the database was away."""
-    ROTATED = "rotated"
-    """An open market that was not watched, because the limit of watched markets is lower."""
+    UNWATCHED = "unwatched"
+    """A market was let go: it closed, a filter left it out, or others had their turn."""
 
 
 class GapEnd(StrEnum):
@@ -110,6 +110,8 @@ class StreamBatch:
     lifecycle: list[MarketLifecycle] = field(default_factory=list)
     gaps: list[StreamGap] = field(default_factory=list)
     """New ones, and known ones that have changed."""
+    prepared: object = None
+    """What a store has made of it ahead: the store's own business."""
 
     def __len__(self) -> int:
         few = len(self.trades) + len(self.starts) + len(self.lifecycle) + len(self.gaps)
@@ -118,6 +120,13 @@ class StreamBatch:
 
 class StreamStore(Protocol):
     """Where a stream is written. Made for one writer, on the loop it is used on."""
+
+    async def prepare(self, batch: StreamBatch, *, in_hurry: bool) -> None:
+        """Do what can be done ahead of ``append``, while another batch is being stored.
+
+        Without hurry other threads have their turn often.
+        """
+        ...
 
     async def append(self, batch: StreamBatch, *, may_repeat: bool) -> int:
         """Store a batch; returns how many of its ticks are new.
@@ -135,8 +144,8 @@ class StreamStore(Protocol):
         """Insert or replace rows of ``ingest_state``."""
         ...
 
-    async def open_gaps(self, stream: str) -> Sequence[StreamGap]:
-        """The gaps of a stream that have not ended."""
+    async def open_gaps(self, stream: str, since_us: int) -> Sequence[StreamGap]:
+        """The gaps of a stream that have not ended and began since then, oldest first."""
         ...
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.stream_postgres import PostgresStreamStore
@@ -97,8 +98,8 @@ async def test_ticks_come_back_as_they_were(stand) -> None:
 @pytest.mark.parametrize("may_repeat", [False, True])
 async def test_a_tick_told_twice_is_one_row(stand, may_repeat) -> None:
     first = tick()
-    again = replace(first, received_us=first.received_us + 777)
-    other = replace(first, volume=Quantity(first.volume + 100))
+    again = structs.replace(first, received_us=first.received_us + 777)
+    other = structs.replace(first, volume=Quantity(first.volume + 100))
     assert await stand.put(ticks=[first]) == 1
     assert await stand.put(ticks=[again, other], may_repeat=may_repeat) == 1
     assert await stand.put(ticks=[other, other, again], may_repeat=may_repeat) == 0
@@ -178,10 +179,11 @@ async def test_the_chain_of_a_moment_is_the_latest_that_began_by_then(stand) -> 
 
 async def test_a_gap_ends_where_it_began(stand) -> None:
     await stand.put(gaps=[gap(), gap(T0 + 5, reason=GapReason.BACKPRESSURE, stream="other")])
-    assert await stand.store.open_gaps(gap().stream) == [gap()]
+    assert await stand.store.open_gaps(gap().stream, T0) == [gap()]
+    assert await stand.store.open_gaps(gap().stream, T0 + 1) == []
     ended = gap(to_us=T0 + 9 * SECOND_US, lost=3, ended=GapEnd.RESUMED, detail="network")
     await stand.put(gaps=[ended], may_repeat=True)
-    assert await stand.store.open_gaps(gap().stream) == []
+    assert await stand.store.open_gaps(gap().stream, 0) == []
     assert [one for one in await stand.reads.gaps(*ALWAYS) if one.stream == gap().stream] == [ended]
 
 
@@ -280,8 +282,7 @@ async def test_any_tick_is_found_again(stand, told, may_repeat) -> None:
 
 
 def _facts(one):
-    plain = replace(one, received_us=0)
-    return tuple(getattr(plain, name) for name in plain.__slots__)
+    return structs.astuple(structs.replace(one, received_us=0))
 
 
 async def test_a_fault_of_the_database_is_told_in_our_words(url, stand, tmp_path) -> None:

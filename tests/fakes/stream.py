@@ -6,6 +6,8 @@ Passes ``tests/contract/test_stream_store.py``.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import FillId, MarketTicker
 from bot.domain.money import Price, Quantity
@@ -38,7 +40,7 @@ def tick(ticker: str = "KXA", at_us: int = T0, **changes) -> TickerUpdate:
         exchange_us=at_us,
         received_us=at_us + 20_000,
     )
-    return replace(plain, **changes)
+    return msgspec.structs.replace(plain, **changes)
 
 
 def trade(number: int = 1, ticker: str = "KXA", at_us: int = T0) -> PublicTrade:
@@ -115,6 +117,9 @@ class MemoryStreamStore:
         """Of every batch that was stored."""
         self.is_down = False
 
+    async def prepare(self, batch: StreamBatch, *, in_hurry: bool) -> None:
+        """Nothing is made ahead."""
+
     async def append(self, batch: StreamBatch, *, may_repeat: bool) -> int:
         self._require_up()
         before = len(self.stored_ticks)
@@ -142,9 +147,10 @@ class MemoryStreamStore:
         self._require_up()
         self.rows |= marks
 
-    async def open_gaps(self, stream: str) -> Sequence[StreamGap]:
+    async def open_gaps(self, stream: str, since_us: int) -> Sequence[StreamGap]:
         self._require_up()
-        return [one for one in self._gaps() if one.stream == stream and one.to_us is None]
+        lasting = [one for one in self._gaps() if one.to_us is None and one.from_us >= since_us]
+        return [one for one in lasting if one.stream == stream]
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -12,6 +12,7 @@ class Placement:
 
     def __init__(self, settings: SessionSettings) -> None:
         self._room_max = settings.markets_per_subscription
+        self._wants_books = settings.wants_books
         self.subscriptions = [Subscription(channel) for channel in _channels(settings)]
         self.by_ticker: dict[MarketTicker, Subscription] = {}
         """Whose book is where."""
@@ -19,6 +20,12 @@ class Placement:
     def place(self, tickers: Iterable[MarketTicker]) -> None:
         """Put new markets where there is room."""
         tickers = list(tickers)
+        if self._wants_books:
+            self._place_books(tickers)
+        for subscription in self._per_market():
+            subscription.wanted.update(tickers)
+
+    def _place_books(self, tickers: Iterable[MarketTicker]) -> None:
         books = [one for one in self.subscriptions if one.channel is Channel.BOOK]
         open_books = [one for one in books if one.wanted and len(one.wanted) < self._room_max]
         for ticker in tickers:
@@ -33,8 +40,6 @@ class Placement:
             self.by_ticker[ticker] = place
             if len(place.wanted) >= self._room_max:
                 open_books.pop()
-        for subscription in self._per_market():
-            subscription.wanted.update(tickers)
 
     def drop(self, tickers: Iterable[MarketTicker]) -> None:
         """These markets are not wanted any more."""

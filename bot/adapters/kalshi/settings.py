@@ -98,6 +98,7 @@ class SessionSettings:
 
     markets_per_subscription: int = 50
     """One lost frame distrusts the books of one subscription: smaller contains it better."""
+    wants_books: bool = True
     wants_trades: bool = True
     wants_private: bool = True
     """Own fills, own orders and order groups."""

@@ -1,17 +1,19 @@
 """``StreamStore`` on PostgreSQL: binary COPY over a connection of its own.
 
-Rows are packed while the server takes in those before them. COPY refuses a batch of
+A batch is packed ahead, while the server takes in the one before it. COPY refuses a batch of
 which one row is there already; so the keys are looked up first where that may be, and
 what two writers store at the same moment goes through a staging table.
 """
 
 # ruff: noqa: S608 - every part of a statement is a constant or a name of the schema
 
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
@@ -32,7 +34,7 @@ from bot.domain.quotes import PublicTrade
 from bot.kit.threads import give_way
 from bot.ports.stream import StreamBatch, StreamGap
 
-logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _CONNECT_S = 5.0
 _COMMAND_S = 10.0
@@ -45,7 +47,7 @@ _SESSION = (
     " SET jit = off"
 )
 # Others want the interpreter too: the trading loop waits for the end of one block, no longer.
-_BLOCK_ROWS = 64
+_BLOCK_ROWS, _HURRIED_ROWS = 8, 128
 
 _NUMBERS_OF = "SELECT ticker, market_no FROM market_numbers WHERE ticker = ANY($1::text[])"
 _NUMBER = (
@@ -74,7 +76,7 @@ _GAP = (
 _OPEN_GAPS = (
     "SELECT n.ticker, g.stream, g.market_no, g.reason, g.from_us, g.to_us, g.lost, g.ended,"
     " g.detail FROM stream_gaps g LEFT JOIN market_numbers n ON n.market_no = g.market_no"
-    " WHERE g.stream = $1 AND g.to_us IS NULL ORDER BY g.from_us, g.gap_id"
+    " WHERE g.stream = $1 AND g.from_us >= $2 AND g.to_us IS NULL ORDER BY g.from_us, g.gap_id"
 )
 _MARKS = "SELECT key, value FROM ingest_state WHERE key = ANY($1::text[])"
 _PUT_MARKS = (
@@ -85,6 +87,19 @@ _PUT_MARKS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What one store has made of a batch."""
+
+    owner: object
+    ticks: "_Rows"
+    changes: "_Rows"
+    trades: list[PublicTrade]
+    """In the order of their key: two writers of the same trades wait instead of deadlocking."""
+    few: tuple[tuple[str, list[Row]], ...]
+    """Statements, and the rows for each."""
+
+
 class PostgresStreamStore:
     """See :class:`bot.ports.stream.StreamStore`."""
 
@@ -93,16 +108,23 @@ class PostgresStreamStore:
         self._held: Any = None
         self._numbers = MarketNumbers()
 
+    async def prepare(self, batch: StreamBatch, *, in_hurry: bool) -> None:
+        """See the port. A batch with a market that has no number yet has to wait for it."""
+        with suppress(KeyError, OverflowError, struct.error):
+            batch.prepared = await self._ready(batch, _HURRIED_ROWS if in_hurry else _BLOCK_ROWS)
+
     async def append(self, batch: StreamBatch, *, may_repeat: bool) -> int:
         """See the port."""
         async with _Session(self) as driver:
-            await self._number(driver, batch)
+            ready = batch.prepared
+            if not isinstance(ready, _Ready) or ready.owner is not self:
+                ready = await self._number(driver, batch)
             if may_repeat:
-                return await self._append(driver, batch, _copy_new)
+                return await self._append(driver, batch, ready, _copy_new)
             try:
-                return await self._append(driver, batch, _copy)
+                return await self._append(driver, batch, ready, _copy)
             except asyncpg.UniqueViolationError:
-                return await self._append(driver, batch, _copy_new)
+                return await self._append(driver, batch, ready, _copy_new)
 
     async def marks(self, names: Sequence[str]) -> Mapping[str, str]:
         """See the port."""
@@ -114,10 +136,10 @@ class PostgresStreamStore:
         async with _Session(self) as driver:
             await driver.execute(_PUT_MARKS, list(marks), list(marks.values()), at_us)
 
-    async def open_gaps(self, stream: str) -> Sequence[StreamGap]:
+    async def open_gaps(self, stream: str, since_us: int) -> Sequence[StreamGap]:
         """See the port."""
         async with _Session(self) as driver:
-            found = await driver.fetch(_OPEN_GAPS, stream)
+            found = await driver.fetch(_OPEN_GAPS, stream, since_us)
             return [rows.gap_of(row[0], row[1:]) for row in map(tuple, found)]
 
     async def close(self) -> None:
@@ -145,40 +167,55 @@ class PostgresStreamStore:
         if held is not None:
             held.terminate()
 
-    async def _append(self, driver: Any, batch: StreamBatch, copy: "_Copy") -> int:
+    async def _ready(self, batch: StreamBatch, block: int = _BLOCK_ROWS) -> _Ready:
+        """Raises ``KeyError`` where a market has no number, and where one does not fit."""
         numbers = self._numbers
-        ticks = _Rows(TICKS, batch.ticks, lambda one: rows.tick_row(one, numbers[one.ticker]))
+        return _Ready(
+            owner=self,
+            trades=sorted(batch.trades, key=lambda one: one.trade_id),
+            few=(
+                (_START, [rows.start_row(one, numbers[one.ticker]) for one in batch.starts]),
+                (
+                    _LIFECYCLE,
+                    [rows.lifecycle_row(one, numbers[one.ticker]) for one in batch.lifecycle],
+                ),
+                (_GAP, [rows.gap_row(one, numbers.of_gap(one)) for one in batch.gaps]),
+            ),
+            ticks=await _packed(
+                TICKS, batch.ticks, block, lambda one: rows.packed_ticks(one, numbers)
+            ),
+            changes=await _packed(
+                CHANGES, batch.changes, block, lambda one: rows.packed_changes(one, numbers)
+            ),
+        )
+
+    async def _append(self, driver: Any, batch: StreamBatch, ready: _Ready, copy: "_Copy") -> int:
         if len(batch.ticks) == len(batch):
-            return await copy(driver, ticks)  # one statement needs no transaction
-        changes = _Rows(CHANGES, batch.changes, lambda one: rows.change_row(one, numbers[one[0]]))
+            return await copy(driver, ready.ticks)  # one statement needs no transaction
         async with driver.transaction():
-            new = await copy(driver, ticks)
-            await copy(driver, changes)
-            await self._few(driver, batch)
-            if trades := _trade_arrays(batch.trades):
-                await driver.execute(_TRADES, *trades)
+            new = await copy(driver, ready.ticks)
+            await copy(driver, ready.changes)
+            for statement, some in ready.few:
+                if some:
+                    await driver.executemany(statement, some)
+            if ready.trades:
+                arrays = zip(*rows.trade_rows(ready.trades), strict=True)
+                await driver.execute(_TRADES, *map(list, arrays))
         return new
 
-    async def _few(self, driver: Any, batch: StreamBatch) -> None:
-        numbers = self._numbers
-        few: tuple[tuple[str, list[Row]], ...] = (
-            (_START, [rows.start_row(one, numbers[one.ticker]) for one in batch.starts]),
-            (_LIFECYCLE, [rows.lifecycle_row(one, numbers[one.ticker]) for one in batch.lifecycle]),
-            (_GAP, [rows.gap_row(one, numbers.of_gap(one)) for one in batch.gaps]),
-        )
-        for statement, some in few:
-            if some:
-                await driver.executemany(statement, some)
-
-    async def _number(self, driver: Any, batch: StreamBatch) -> None:
+    async def _number(self, driver: Any, batch: StreamBatch) -> _Ready:
         """Know the number of every market of a batch. Numbers are never given back."""
         unknown = self._numbers.unknown(batch)
-        for is_new in (False, True):
-            if unknown and is_new:
-                await driver.execute(_NUMBER, unknown)
-            if unknown:
-                self._numbers.learn(await driver.fetch(_NUMBERS_OF, unknown))
-                unknown = self._numbers.unknown(batch)
+        if unknown:
+            self._numbers.learn(await driver.fetch(_NUMBERS_OF, unknown))
+            unknown = self._numbers.unknown(batch)
+        if unknown:
+            await driver.execute(_NUMBER, unknown)
+            self._numbers.learn(await driver.fetch(_NUMBERS_OF, unknown))
+        try:
+            return await self._ready(batch)
+        except (OverflowError, struct.error):
+            return await self._ready(rows.storable(batch))
 
 
 class _Session:
@@ -209,25 +246,26 @@ class _Session:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Records that become rows of one table a block at a time."""
+    """Rows of one table as tuples of binary COPY."""
 
     shape: RowShape
-    records: Sequence[Any]
-    row_of: Callable[[Any], Row]
+    packed: list[bytes]
 
-    def blocks(self) -> Iterator[list[Row]]:
-        """The rows, with a pause after each block in which other threads have their turn."""
-        for start in range(0, len(self.records), _BLOCK_ROWS):
-            yield rows.fitting(self.row_of, self.records[start : start + _BLOCK_ROWS])
-            give_way()
+    async def copied(self) -> AsyncIterator[bytes]:
+        """What COPY reads."""
+        yield b"".join((COPY_HEAD, *self.packed, COPY_TAIL))
 
-    async def packed(self) -> AsyncIterator[bytes]:
-        """As binary COPY."""
-        yield COPY_HEAD
-        pack = self.shape.pack
-        for block in self.blocks():
-            yield b"".join([pack(row) for row in block])
-        yield COPY_TAIL
+
+async def _packed(
+    shape: RowShape, records: Sequence[T], block: int, pack: Callable[[Sequence[T]], list[bytes]]
+) -> _Rows:
+    """Made block by block; between two, other threads have their turn, and so has the socket."""
+    packed: list[bytes] = []
+    for start in range(0, len(records), block):
+        packed += pack(records[start : start + block])
+        give_way()
+        await asyncio.sleep(0)
+    return _Rows(shape, packed)
 
 
 _Copy: TypeAlias = Callable[[Any, _Rows], Awaitable[int]]
@@ -235,30 +273,32 @@ _Copy: TypeAlias = Callable[[Any, _Rows], Awaitable[int]]
 
 async def _copy(driver: Any, source: _Rows) -> int:
     """Raises ``UniqueViolationError`` where a row is there already; nothing is stored then."""
-    if not source.records:
+    if not source.packed:
         return 0
     shape = source.shape
     tag = await driver.copy_to_table(
-        shape.table, source=source.packed(), columns=shape.columns, format="binary"
+        shape.table, source=source.copied(), columns=shape.columns, format="binary"
     )
     return _count(tag)
 
 
 async def _copy_new(driver: Any, source: _Rows) -> int:
     """Only the rows that are not there."""
-    shape = source.shape
-    given = {shape.key_of(row): row for block in source.blocks() for row in block}
-    if not given:
+    if not source.packed:
         return 0
+    shape = source.shape
+    given = dict(zip(map(shape.key_of, source.packed), source.packed, strict=True))
     stamps = [key[0] for key in given]
     there = await driver.fetch(
         _look_up(shape), *map(list, zip(*given, strict=True)), min(stamps), max(stamps)
     )
     for key in there:
         del given[tuple(key)]
-    fresh = _Rows(shape, list(given.values()), _itself)
+    fresh = _Rows(shape, list(given.values()))
     try:
-        async with driver.transaction():
+        if not driver.is_in_transaction():
+            return await _copy(driver, fresh)
+        async with driver.transaction():  # a savepoint: what is refused must not end it all
             return await _copy(driver, fresh)
     except asyncpg.UniqueViolationError:
         # Another writer stored some of them in this very moment.
@@ -275,7 +315,7 @@ async def _copy_staged(driver: Any, source: _Rows) -> int:
             f" (LIKE {shape.table}) ON COMMIT DELETE ROWS"
         )
         await driver.copy_to_table(
-            f"stage_{shape.table}", source=source.packed(), columns=shape.columns, format="binary"
+            f"stage_{shape.table}", source=source.copied(), columns=shape.columns, format="binary"
         )
         tag = await driver.execute(
             f"INSERT INTO {shape.table} ({names}) SELECT {names} FROM stage_{shape.table}"
@@ -297,16 +337,6 @@ def _look_up(shape: RowShape) -> str:
     )
 
 
-def _itself(row: Row) -> Row:
-    return row
-
-
 def _count(tag: str) -> int:
     """What a command says it did, as in ``COPY 200`` and ``INSERT 0 3``."""
     return int(tag.rpartition(" ")[2])
-
-
-def _trade_arrays(trades: Sequence[PublicTrade]) -> list[list[Any]]:
-    # In the order of the key: two writers of the same trades wait instead of deadlocking.
-    table = rows.fitting(rows.trade_row, sorted(trades, key=lambda one: one.trade_id))
-    return [list(column) for column in zip(*table, strict=True)]

@@ -54,6 +54,13 @@ _GAPS = text(
     " ORDER BY g.from_us, g.gap_id"
 )
 
+_MARK = text("SELECT value FROM ingest_state WHERE key = :name")
+_PUT_MARK = text(
+    "INSERT INTO ingest_state (key, value, updated_at_us) VALUES (:name, :value, :at)"
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value,"
+    " updated_at_us = excluded.updated_at_us"
+)
+
 # SQLite: the oldest few thousand at a time, so that nobody waits long for the one writer's turn.
 _OLDEST_TICKS = text(
     "DELETE FROM market_ticks WHERE exchange_us < :before AND exchange_us <= coalesce((SELECT"
@@ -148,6 +155,24 @@ class SqlStreamUpkeep:
                     gone = (await connection.execute(statement, few)).rowcount
                 counts[name] += gone
         return counts
+
+
+class SqlIngestMarks:
+    """Single rows of ``ingest_state``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def mark(self, name: str) -> str | None:
+        """The mark, if it was ever made."""
+        async with self._database.read() as connection:
+            found: str | None = await connection.scalar(_MARK, {"name": name})
+        return found
+
+    async def put_mark(self, name: str, value: str, at_us: int) -> None:
+        """Insert or replace it."""
+        async with self._database.begin() as connection:
+            await connection.execute(_PUT_MARK, {"name": name, "value": value, "at": at_us})
 
 
 async def _first(

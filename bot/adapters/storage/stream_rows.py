@@ -7,11 +7,13 @@ writing an empty side: a bid of 0, an ask of $1, a last price of 0.
 import json
 import logging
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 from zlib import crc32
 
+import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import Table
 
 from bot.adapters.storage import tables_stream as tables
@@ -20,12 +22,19 @@ from bot.domain.ids import MarketTicker
 from bot.domain.money import PAYOUT, Price, Quantity, parse_price
 from bot.domain.quotes import BookLevel, PublicTrade, TickerUpdate
 from bot.ports.exchange import MarketLifecycle
-from bot.ports.stream import BookChange, BookStart, GapEnd, GapReason, Origin, StreamGap
+from bot.ports.stream import (
+    BookChange,
+    BookStart,
+    GapEnd,
+    GapReason,
+    Origin,
+    StreamBatch,
+    StreamGap,
+)
 
 logger = logging.getLogger(__name__)
 
 Row: TypeAlias = tuple[Any, ...]
-T = TypeVar("T")
 
 EVERY_MARKET = 0
 """The number of no market: a gap of everything."""
@@ -36,14 +45,18 @@ _SIGNED_32 = 1 << 31
 _LARGEST = (1 << 63) - 1
 _EMPTY_ASK = int(PAYOUT)
 # Per tuple: the number of columns; per column: its width, then its value (PostgreSQL, COPY).
-_content = struct.Struct("<3h4q").pack
 _tick = struct.Struct("!h" + "iq" * 6 + "ii" * 2 + "ih" * 3).pack
+_tick_key = struct.Struct("!6xq" + "12x" * 5 + "4xi4xi").unpack_from
 _change = struct.Struct("!h" + "iq" * 4 + "ii" * 2 + "ih" + "i?").pack
+_change_key = struct.Struct("!6xq" + "12x" * 3 + "4xi4xi").unpack_from
 _change_unstamped = struct.Struct("!h" + "iq" * 2 + "i" + "iq" + "ii" * 2 + "ih" + "i?").pack
-
-
-class DoesNotFit(Exception):
-    """A number of the venue's that no column is wide enough for."""
+_change_unstamped_key = struct.Struct("!6xq" + "12x" + "4x" + "12x" + "4xi4xi").unpack_from
+_UNSTAMPED = slice(26, 30)
+_NO_VALUE = b"\xff" * 4
+# Numbers have one shortest form in MessagePack: the same content is the same bytes, for ever.
+_encode = msgspec.msgpack.Encoder().encode
+_CONTENT = slice(1, 8)
+"""Of a tick's fields: all but its market and its stamps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,72 +67,105 @@ class RowShape:
     columns: tuple[str, ...]
     key: tuple[str, str, str]
     """The columns that tell rows apart; the first is what partitions go by."""
-    key_of: Callable[[Row], Row]
-    pack: Callable[[Row], bytes]
-    """A row as a tuple of binary COPY."""
-
-
-def pack_tick(row: Row) -> bytes:
-    """A row of ``market_ticks``."""
-    a, b, c, d, e, f, g, h, i, j, k = row
-    return _tick(11, 8, a, 8, b, 8, c, 8, d, 8, e, 8, f, 4, g, 4, h, 2, i, 2, j, 2, k)
-
-
-def pack_change(row: Row) -> bytes:
-    """A row of ``book_deltas``; a change may come without the venue's stamp."""
-    a, b, stamp, d, e, f, g, h = row
-    if stamp is None:
-        return _change_unstamped(8, 8, a, 8, b, -1, 8, d, 4, e, 4, f, 2, g, 1, h)
-    return _change(8, 8, a, 8, b, 8, stamp, 8, d, 4, e, 4, f, 2, g, 1, h)
+    key_of: Callable[[bytes], Row]
+    """Of a row as a tuple of binary COPY."""
 
 
 def _columns(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns)
 
 
+def change_key(packed: bytes) -> Row:
+    """The key of a packed change, which may have no stamp."""
+    if packed[_UNSTAMPED] == _NO_VALUE:
+        return _change_unstamped_key(packed)
+    return _change_key(packed)
+
+
 TICKS = RowShape(
     table="market_ticks",
     columns=_columns(tables.market_ticks),
     key=("exchange_us", "market_no", "digest"),
-    key_of=lambda row: (row[0], row[6], row[7]),
-    pack=pack_tick,
+    key_of=_tick_key,
 )
 CHANGES = RowShape(
     table="book_deltas",
     columns=_columns(tables.book_deltas),
     key=("snapshot_us", "market_no", "change_no"),
-    key_of=lambda row: (row[0], row[4], row[5]),
-    pack=pack_change,
+    key_of=change_key,
 )
 
 
-def tick_row(tick: TickerUpdate, market_no: int) -> Row:
-    """A row of ``market_ticks``. When we received it is no part of the digest.
+def tick_rows(ticks: Iterable[TickerUpdate], numbers: Mapping[str, int]) -> list[Row]:
+    """Rows of ``market_ticks``. When we received a tick is no part of its digest.
 
     Raises:
-        DoesNotFit: a number is too large for its column.
+        KeyError: a market has no number.
+        OverflowError: a number is larger than any database's.
     """
-    price, bid = tick.last_price or 0, tick.yes_bid or 0
-    ask = _EMPTY_ASK if tick.yes_ask is None else tick.yes_ask
-    volume, interest = tick.volume, tick.open_interest
-    bid_size, ask_size = tick.yes_bid_size, tick.yes_ask_size
-    try:
-        content = _content(price, bid, ask, volume, interest, bid_size, ask_size)
-    except struct.error as fault:
-        raise DoesNotFit from fault
-    return (
-        tick.exchange_us,
-        tick.received_us,
-        volume,
-        interest,
-        bid_size,
-        ask_size,
-        market_no,
-        crc32(content) - _SIGNED_32,
-        price,
-        bid,
-        ask,
-    )
+    # Written out, and names looked up once: it is most of what a stored tick costs us.
+    rows: list[Row] = []
+    add, encode, checksum = rows.append, _encode, crc32
+    for facts in map(astuple, ticks):
+        ticker, bid, ask, bid_size, ask_size, price, volume, interest, at_us, received_us = facts
+        add(
+            (
+                at_us,
+                received_us,
+                volume,
+                interest,
+                bid_size,
+                ask_size,
+                numbers[ticker],
+                checksum(encode(facts[_CONTENT])) - _SIGNED_32,
+                price or 0,
+                bid or 0,
+                ask or _EMPTY_ASK,
+            )
+        )
+    return rows
+
+
+def packed_ticks(ticks: Iterable[TickerUpdate], numbers: Mapping[str, int]) -> list[bytes]:
+    """The same rows as tuples of binary COPY.
+
+    Raises:
+        KeyError: a market has no number.
+        OverflowError, struct.error: a number is too large for its column.
+    """
+    packed: list[bytes] = []
+    add, pack, encode, checksum = packed.append, _tick, _encode, crc32
+    for facts in map(astuple, ticks):
+        ticker, bid, ask, bid_size, ask_size, price, volume, interest, at_us, received_us = facts
+        digest = checksum(encode(facts[_CONTENT])) - _SIGNED_32
+        add(
+            pack(
+                11,
+                8,
+                at_us,
+                8,
+                received_us,
+                8,
+                volume,
+                8,
+                interest,
+                8,
+                bid_size,
+                8,
+                ask_size,
+                4,
+                numbers[ticker],
+                4,
+                digest,
+                2,
+                price or 0,
+                2,
+                bid or 0,
+                2,
+                ask or _EMPTY_ASK,
+            )
+        )
+    return packed
 
 
 def tick_of(ticker: str, row: Sequence[Any]) -> TickerUpdate:
@@ -139,11 +185,24 @@ def tick_of(ticker: str, row: Sequence[Any]) -> TickerUpdate:
     )
 
 
-def change_row(change: BookChange, market_no: int) -> Row:
-    """A row of ``book_deltas``; raises ``DoesNotFit``."""
-    _check(change.change)
-    _, snapshot_us, change_no, is_bid, price, size, received_us, exchange_us = change
-    return (snapshot_us, received_us, exchange_us, size, market_no, change_no, price, is_bid)
+def change_rows(changes: Iterable[BookChange], numbers: Mapping[str, int]) -> list[Row]:
+    """Rows of ``book_deltas``; raises ``KeyError`` where a market has no number."""
+    return [
+        (start_us, received_us, at_us, size, numbers[ticker], number, price, is_bid)
+        for ticker, start_us, number, is_bid, price, size, received_us, at_us in changes
+    ]
+
+
+def packed_changes(changes: Iterable[BookChange], numbers: Mapping[str, int]) -> list[bytes]:
+    """The same rows as tuples of binary COPY; raises as :func:`packed_ticks`."""
+    packed: list[bytes] = []
+    for ticker, start_us, number, is_bid, price, size, received_us, at_us in changes:
+        ends = (4, numbers[ticker], 4, number, 2, price, 1, is_bid)
+        if at_us is None:
+            packed.append(_change_unstamped(8, 8, start_us, 8, received_us, -1, 8, size, *ends))
+        else:
+            packed.append(_change(8, 8, start_us, 8, received_us, 8, at_us, 8, size, *ends))
+    return packed
 
 
 def change_of(ticker: str, row: Sequence[Any]) -> BookChange:
@@ -206,31 +265,36 @@ def gap_of(ticker: str | None, row: Sequence[Any]) -> StreamGap:
     )
 
 
-def trade_row(trade: PublicTrade) -> Row:
-    """A row of ``market_trades``."""
-    _check(trade.quantity)
+def trade_rows(trades: Iterable[PublicTrade]) -> list[Row]:
+    """Rows of ``market_trades``."""
+    return [_trade_row(trade) for trade in trades]
+
+
+def _trade_row(trade: PublicTrade) -> Row:
     terms = (trade.ticker, trade.price, trade.quantity, trade.taker_side.value, trade.is_block)
     return (trade.trade_id, *terms, trade.executed_us, trade.received_us)
 
 
-def fitting(make: Callable[[T], Row], records: Sequence[T]) -> list[Row]:
-    """Rows of records. One that does not fit is left out: it would take its batch with it."""
-    try:
-        return [make(record) for record in records]
-    except DoesNotFit:
-        return [row for record in records for row in _fitting(make, record)]
+def storable(batch: StreamBatch) -> StreamBatch:
+    """The same without what no column can hold, of which one would take all the others with it."""
+    return replace(
+        batch,
+        ticks=[one for one in batch.ticks if _fits(one, _sizes_of(one))],
+        changes=[one for one in batch.changes if _fits(one, (one.change,))],
+        trades=[one for one in batch.trades if _fits(one, (one.quantity,))],
+        prepared=None,
+    )
 
 
-def _fitting(make: Callable[[T], Row], record: T) -> Iterator[Row]:
-    try:
-        yield make(record)
-    except DoesNotFit:
+def _fits(record: object, numbers: Sequence[int]) -> bool:
+    is_fitting = all(-_LARGEST <= number <= _LARGEST for number in numbers)
+    if not is_fitting:
         logger.warning("record does not fit its table", extra={"record": repr(record)})
+    return is_fitting
 
 
-def _check(number: int) -> None:
-    if not -_LARGEST <= number <= _LARGEST:
-        raise DoesNotFit
+def _sizes_of(tick: TickerUpdate) -> tuple[int, ...]:
+    return (tick.volume, tick.open_interest, tick.yes_bid_size, tick.yes_ask_size)
 
 
 def _levels_json(levels: Iterable[BookLevel]) -> str:

@@ -10,6 +10,8 @@ worth a sync of the disk that an order would have to wait for.
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from bot.adapters.storage.faults import translated
@@ -19,14 +21,14 @@ from bot.adapters.storage.stream_rows import (
     TICKS,
     Row,
     RowShape,
-    change_row,
-    fitting,
+    change_rows,
     gap_of,
     gap_row,
     lifecycle_row,
     start_row,
-    tick_row,
-    trade_row,
+    storable,
+    tick_rows,
+    trade_rows,
 )
 from bot.ports.stream import StreamBatch, StreamGap
 
@@ -38,6 +40,8 @@ _PRAGMAS = (
     "foreign_keys = ON",
 )
 _ASKED_AT_ONCE = 500
+_ROWS_IN_ONE = 50
+"""Times the columns this stays below the parameters that any SQLite takes (999)."""
 
 _NUMBER = "INSERT INTO market_numbers (ticker) VALUES (?)"
 _START = "INSERT INTO book_snapshots VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -55,7 +59,7 @@ _GAP = (
 _OPEN_GAPS = (
     "SELECT n.ticker, g.stream, g.market_no, g.reason, g.from_us, g.to_us, g.lost, g.ended,"
     " g.detail FROM stream_gaps g LEFT JOIN market_numbers n ON n.market_no = g.market_no"
-    " WHERE g.stream = ? AND g.to_us IS NULL ORDER BY g.from_us, g.gap_id"
+    " WHERE g.stream = ? AND g.from_us >= ? AND g.to_us IS NULL ORDER BY g.from_us, g.gap_id"
 )
 _MARK = "SELECT value FROM ingest_state WHERE key = ?"
 _PUT_MARK = (
@@ -65,13 +69,24 @@ _PUT_MARK = (
 )
 
 
-def _insert(shape: RowShape) -> str:
-    marks = ", ".join("?" for _ in shape.columns)
-    names = ", ".join(shape.columns)
-    return f"INSERT INTO {shape.table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"
+@cache
+def _insert(shape: RowShape, count: int) -> str:
+    """A statement for so many rows at once: most of what one costs is the statement."""
+    row = f"({', '.join('?' for _ in shape.columns)})"
+    names, values = ", ".join(shape.columns), ", ".join([row] * count)
+    return f"INSERT INTO {shape.table} ({names}) VALUES {values} ON CONFLICT DO NOTHING"
 
 
-_TICK, _CHANGE = _insert(TICKS), _insert(CHANGES)
+def _insert_rows(connection: sqlite3.Connection, shape: RowShape, some: list[Row]) -> int:
+    """How many of the rows are new."""
+    new, grouped = 0, len(some) - len(some) % _ROWS_IN_ONE
+    if grouped:
+        groups = (some[start : start + _ROWS_IN_ONE] for start in range(0, grouped, _ROWS_IN_ONE))
+        flat = (tuple(chain.from_iterable(group)) for group in groups)
+        new += connection.executemany(_insert(shape, _ROWS_IN_ONE), flat).rowcount
+    if grouped < len(some):
+        new += connection.executemany(_insert(shape, 1), some[grouped:]).rowcount
+    return new
 
 
 class SqliteStreamStore:
@@ -82,11 +97,24 @@ class SqliteStreamStore:
         self._held: sqlite3.Connection | None = None
         self._numbers = MarketNumbers()
 
+    async def prepare(self, batch: StreamBatch, *, in_hurry: bool) -> None:
+        """See the port. Everything here is done by one thread: nothing is gained ahead."""
+
     async def append(self, batch: StreamBatch, *, may_repeat: bool) -> int:
         """See the port. Conflicts are ignored always: it costs nothing here."""
+        try:
+            return self._append(batch)
+        except OverflowError:
+            return self._append(storable(batch))
+
+    def _append(self, batch: StreamBatch) -> int:
         with self._writing() as connection:
-            fresh = self._number(connection, batch)
-            new = self._store(connection, batch, fresh)
+            try:
+                return self._store(connection, batch, self._numbers)
+            except KeyError:
+                # Nothing has been written yet: a market of the batch has no number here.
+                fresh = self._number(connection, batch)
+                new = self._store(connection, batch, fresh)
         self._numbers = fresh
         return new
 
@@ -101,10 +129,10 @@ class SqliteStreamStore:
         with self._writing() as connection:
             connection.executemany(_PUT_MARK, [(*pair, at_us) for pair in marks.items()])
 
-    async def open_gaps(self, stream: str) -> Sequence[StreamGap]:
+    async def open_gaps(self, stream: str, since_us: int) -> Sequence[StreamGap]:
         """See the port."""
         with self._using() as connection:
-            found = connection.execute(_OPEN_GAPS, (stream,)).fetchall()
+            found = connection.execute(_OPEN_GAPS, (stream, since_us)).fetchall()
         return [gap_of(row[0], row[1:]) for row in found]
 
     async def close(self) -> None:
@@ -116,15 +144,16 @@ class SqliteStreamStore:
     def _store(
         self, connection: sqlite3.Connection, batch: StreamBatch, numbers: MarketNumbers
     ) -> int:
+        # All rows before the first write: a missing number must be known by then.
+        ticks, changes = tick_rows(batch.ticks, numbers), change_rows(batch.changes, numbers)
         some: tuple[tuple[str, list[Row]], ...] = (
-            (_CHANGE, fitting(lambda one: change_row(one, numbers[one.ticker]), batch.changes)),
             (_START, [start_row(one, numbers[one.ticker]) for one in batch.starts]),
             (_LIFECYCLE, [lifecycle_row(one, numbers[one.ticker]) for one in batch.lifecycle]),
             (_GAP, [gap_row(one, numbers.of_gap(one)) for one in batch.gaps]),
-            (_TRADE, fitting(trade_row, batch.trades)),
+            (_TRADE, trade_rows(batch.trades)),
         )
-        ticks = fitting(lambda one: tick_row(one, numbers[one.ticker]), batch.ticks)
-        new = connection.executemany(_TICK, ticks).rowcount if ticks else 0
+        new = _insert_rows(connection, TICKS, ticks)
+        _insert_rows(connection, CHANGES, changes)
         for statement, values in some:
             if values:
                 connection.executemany(statement, values)

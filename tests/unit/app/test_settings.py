@@ -195,3 +195,71 @@ def test_how_the_platform_deploys_is_read_from_its_variables(
     monkeypatch.setenv("RAILWAY_DEPLOYMENT_DRAINING_SECONDS", "30s")
     (fault,) = faults_of()
     assert "RAILWAY_DEPLOYMENT_DRAINING_SECONDS" in fault
+
+
+def test_the_stream_is_stored_where_it_runs_anyway() -> None:
+    key = {"secrets.kalshi_key_id": "k", "secrets.kalshi_private_key": "p"}
+    assert not load_settings().is_streaming
+    assert load_settings(None, {"mode": "trade"} | key).is_streaming
+    assert not load_settings(None, {"mode": "trade", "stream.enabled": False} | key).is_streaming
+
+
+def test_the_stream_is_set_by_its_documented_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "KALSHI_API_KEY_ID": "k",
+        "KALSHI_PRIVATE_KEY": "p",
+        "KALSHI_WS_ENABLE": "1",
+        "KALSHI_WS_CHANNELS": "ticker,market_lifecycle_v2",
+        "MAX_ACTIVE_TICKERS": "9",
+        "WS_ACTIVE_ROUND_ROBIN": "0",
+        "WS_SUB_REFRESH_SECONDS": "30",
+        "WS_SHARD_COUNT": "4",
+        "WS_SHARD_ID": "3",
+        "WS_SHARD_KEY": "market",
+        "WS_DB_BATCH_SIZE": "500",
+        "WS_DB_FLUSH_SECONDS": "0.5",
+        "WS_QUEUE_MAXSIZE": "5000",
+        "WS_QUEUE_BACKPRESSURE": "throttle",
+        "WS_TICK_DEDUP_ENABLE": "0",
+        "WS_HEARTBEAT_SECONDS": "15",
+        "TICKS_RETENTION_DAYS": "90",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    section = load_settings().stream
+    assert section.enabled
+    assert section.channels == {"ticker", "market_lifecycle_v2"}
+    assert (section.max_active_tickers, section.round_robin, section.refresh_s) == (9, False, 30)
+    assert (section.shard_count, section.shard_id, section.shard_key) == (4, 3, "market")
+    assert (section.batch_size, section.flush_s, section.queue_max) == (500, 0.5, 5_000)
+    assert (section.backpressure, section.dedup) == ("throttle", False)
+    assert (section.heartbeat_s, section.retention_days) == (15, 90)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"WS_SHARD_COUNT": "2", "WS_SHARD_ID": "2"}, "2 must be below stream.shard_count 2"),
+        ({"WS_QUEUE_BACKPRESSURE": "ignore"}, "WS_QUEUE_BACKPRESSURE"),
+        ({"WS_SHARD_KEY": "series"}, "WS_SHARD_KEY"),
+        ({"WS_DB_BATCH_SIZE": "9000", "WS_QUEUE_MAXSIZE": "8000"}, "set WS_DB_BATCH_SIZE or"),
+        ({"KALSHI_WS_CHANNELS": "ticker,fills"}, "KALSHI_WS_CHANNELS"),
+        ({"KALSHI_WS_ENABLE": "1"}, "KALSHI_WS_ENABLE needs KALSHI_API_KEY_ID"),
+        (
+            {
+                "BOT_MODE": "trade",
+                "KALSHI_API_KEY_ID": "k",
+                "KALSHI_PRIVATE_KEY": "p",
+                "WS_QUEUE_BACKPRESSURE": "block",
+            },
+            "in mode trade leave WS_QUEUE_BACKPRESSURE at drop",
+        ),
+    ],
+)
+def test_a_stream_that_cannot_be_is_refused_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    [fault] = faults_of()
+    assert told in fault
