@@ -6,13 +6,15 @@ for the missed time, and each gap gets a record of what came of it. A repair tha
 again skips what is done, so it can be interrupted at any moment.
 """
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.ids import SeriesTicker
 from bot.kit.clock import Clock
-from bot.kit.times import HOUR_US, format_seconds
+from bot.kit.metrics import Metric, emit
+from bot.kit.times import HOUR_US, format_seconds, seconds
 from bot.ports.gaps import GapStore, Repair, RepairOutcome
 
 BOOKS, CANDLES, TRADES, SETTLEMENTS = "order books", "candles", "trades", "settlements"
@@ -123,7 +125,7 @@ class Repairer:
         Raises:
             StorageUnavailable: something could not be stored.
         """
-        advance = on_advance or _ignore
+        advance, began_us = on_advance or _ignore, self._clock.monotonic_us()
         made: list[Repair] = []
         skipped = 0
         if self._hour is not None and (late := await self._hour.collect(advance)) is not None:
@@ -138,7 +140,17 @@ class Repairer:
             skipped += len(known)
         if missing:
             made.append(await self._settled(missing, advance))
-        return RepairReport(made=tuple(made), skipped=skipped)
+        report = RepairReport(made=tuple(made), skipped=skipped)
+        emit(
+            Metric.GAP_REPAIR,
+            level=logging.WARNING if report.failed else logging.INFO,
+            duration_s=seconds(self._clock.monotonic_us() - began_us),
+            gaps=len(missing),
+            rows=report.refetched,
+            skipped=skipped,
+            errors_total=len(report.failed),
+        )
+        return report
 
     async def _known(self, missing: Missing) -> set[str]:
         """What needs no second repair."""

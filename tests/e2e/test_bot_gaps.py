@@ -1,6 +1,7 @@
 """``gaps --repair`` and ``quality`` as a person runs them, against a simulated exchange."""
 
 import json
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 
 from bot.kit.clock import SystemClock
 from bot.kit.times import HOUR_US, hour_key
+from bot.simulator.faults import CallFault, FaultRule
 from bot.simulator.server import SimulatedExchange
 from bot.simulator.settings import RateLimits, SimulatorSettings
 from tests.e2e.support.bot import Home, home_of
+from tests.e2e.support.hours import wait_for_a_fresh_hour
 
-pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False)]
+pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False), pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -31,11 +34,12 @@ async def home(
         yield made
 
 
-async def test_missed_hours_are_repaired_once_and_snapshots_are_never_made_up(home: Home) -> None:
+async def one_snapshot_four_hours_ago(home: Home) -> None:
+    """As if the bot had been down in between: a cycle now, and a row of four hours ago."""
+    await wait_for_a_fresh_hour(90)
     now_us = SystemClock().now_us()
     first = await home.command("run-once", "--mode", "collect")
     assert first.code == 0, first.said
-    # As if the bot had been down in between: the same row, four hours ago.
     before = hour_key(now_us - 4 * HOUR_US)
     await home.execute(
         "INSERT INTO market_snapshots (market_id, snapshot_hour_utc, payload_json, created_at_utc,"
@@ -44,6 +48,10 @@ async def test_missed_hours_are_repaired_once_and_snapshots_are_never_made_up(ho
         " series_ticker, macro_event_type, volume_24h_e2, open_interest_e2, close_us"
         " FROM market_snapshots ORDER BY market_id LIMIT 1"
     )
+
+
+async def test_missed_hours_are_repaired_once_and_snapshots_are_never_made_up(home: Home) -> None:
+    await one_snapshot_four_hours_ago(home)
     told = await home.command("gaps", "--json")
     facts = json.loads(told.out)
     assert (told.code, facts["missing"]) == (1, 3)
@@ -76,6 +84,24 @@ async def test_the_running_hour_is_collected_by_a_repair(home: Home) -> None:
     assert "snapshots: " in repaired.out
     assert (await home.rows("SELECT outcome FROM collect_cycles")) == [("complete",)]
     assert (await home.command("gaps")).code == 0
+
+
+async def test_an_interrupted_repair_exits_130_and_the_next_one_goes_on(
+    home: Home, exchange: SimulatedExchange
+) -> None:
+    await one_snapshot_four_hours_ago(home)
+    late = FaultRule(kind=CallFault.LATENCY, count=0, delay_ms=4_500)
+    exchange.exchange.faults.arm(late)
+    running = home.start("-m", "bot", "gaps", "--repair")
+    await home.until_rows("SELECT count(*) FROM gap_repairs", lambda rows: rows[0][0] == 1)
+    done = await running.told(signal.SIGINT)
+    assert done.code == 130, done.said
+    exchange.exchange.faults.disarm()
+    told = await home.command("gaps", "--repair", "--json")
+    assert told.code == 0, told.said
+    repair = json.loads(told.out)["repair"]
+    assert repair["skipped"] == 1
+    assert {one["what"] for one in repair["made"]} == {"candles", "trades", "settlements"}
 
 
 async def test_a_series_nobody_knows_is_a_usage_error(home: Home) -> None:

@@ -314,7 +314,7 @@ class StreamSocket:
                     await self._dial(call, talk)
             except (DialFailed, OSError) as error:
                 return _text(error)
-            emit(Metric.WS_CONNECTED, reconnects=self.reconnects)
+            emit(Metric.WS_CONNECTED, reconnects=self.reconnects, state="websocket up")
             self._talk = talk
             talk.hold(is_held=self._is_held)
             reason = await talk.follow()
@@ -344,7 +344,7 @@ class StreamSocket:
             consecutive_failures=self.breaker.failures,
             backoff_s=wait_s,
             breaker="open" if is_open else "closed",
-            reason=reason,
+            reason=f"websocket: {reason}",
         )
         await asyncio.sleep(wait_s)
 

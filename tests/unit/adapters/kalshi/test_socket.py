@@ -22,6 +22,7 @@ from bot.domain.ids import MarketTicker
 from bot.domain.quotes import BookDelta, BookSnapshot
 from bot.kit.clock import SystemClock
 from bot.kit.frames import NOTE, SAID
+from bot.kit.logs import LogSettings, TextFormatter
 from bot.ports.exchange import FeedAlive, FeedDown, FeedEvent, FeedNews, FeedUp, KeptBook
 from tests.fakes.tapes import MemoryTapes
 from tests.support.blackhole import BlackHole
@@ -156,6 +157,9 @@ async def test_a_lost_connection_is_told_and_made_again(
     told = record.__dict__
     assert (told["errors_total"], told["consecutive_failures"], told["breaker"]) == (1, 1, "closed")
     assert [one.message for one in caplog.records].count("metric=ws.connected") == 2
+    told = [one for one in caplog.records if one.message.startswith("metric=ws")]
+    lines = [TextFormatter(LogSettings()).format(one) for one in told]
+    assert all("websocket" in line for line in lines), "what people grep"
     assert "key-id" not in caplog.text
 
 
