@@ -78,6 +78,8 @@ def told(report: Report) -> str:
         for name, size in report.memory_mb.items()
     )
     trouble = f"{sum(report.faults.values())} faults, {report.kills} kills, {report.halts} halts"
+    if report.restarts:
+        trouble += f", {report.restarts} starts after the watchdog"
     lines = [
         f"seed {report.seed}, {report.minutes:g} minutes: {trouble}",
         f"faults: {faults}",

@@ -30,6 +30,8 @@ _START_S = 60.0
 _STOP_S = 30.0
 _LIMIT = aiohttp.ClientTimeout(total=30)
 _PAGES_MAX = 1_000
+_STARTED_AGAIN = (70, 75)
+"""Exit codes after which a platform starts the bot anew: its watchdog, a lead it could not keep."""
 # The demo's settings, but orders go out over the wire: faults of calls are faults of orders.
 # It wants nearly everything and gives up soon, so that minutes hold the orders of days.
 _TRADING = {
@@ -78,6 +80,8 @@ class Plant:
             pace_s=_PACE_S,
         )
         self.kills = 0
+        self.restarts = 0
+        """Starts after the bot had ended as a platform knows it: on a machine that starves it."""
         self._http = http
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
@@ -90,8 +94,7 @@ class Plant:
             try:
                 await plant._start("exchange", plant.parts.exchange_command(), {})
                 await plant._until("exchange", plant._exchange_answers)
-                environment = plant.parts.bot_environment() | _TRADING
-                await plant._start("bot", plant.parts.bot_command(), environment)
+                await plant._start_bot()
                 await plant._until("bot", plant.leads)
                 yield plant
             finally:
@@ -107,6 +110,16 @@ class Plant:
                 env=process_environment() | more,
                 start_new_session=True,  # Ctrl-C is ours to pass on, in the right order
             )
+
+    async def _start_bot(self) -> None:
+        environment = dict(self.parts.bot_environment()) | _TRADING
+        await self._start("bot", self.parts.bot_command(), environment)
+
+    async def revive(self) -> None:
+        """Do what the platform does: start a bot anew that ended with a failure of its place."""
+        if self._processes["bot"].returncode in _STARTED_AGAIN:
+            self.restarts += 1
+            await self._start_bot()
 
     async def _until(self, name: str, look: Callable[[], Awaitable[bool]]) -> None:
         with contextlib.suppress(TimeoutError):
@@ -140,8 +153,13 @@ class Plant:
     # --- processes --------------------------------------------------------------------------
 
     def ended(self) -> str:
-        """Which process is gone that should not be; empty for none."""
-        gone = [name for name, one in self._processes.items() if one.returncode is not None]
+        """Which process is gone that nobody starts again; empty for none."""
+        gone = [
+            name
+            for name, one in self._processes.items()
+            if one.returncode is not None
+            and not (name == "bot" and one.returncode in _STARTED_AGAIN)
+        ]
         return ", ".join(f"{name} ended with {self._processes[name].returncode}" for name in gone)
 
     def worker(self) -> psutil.Process | None:

@@ -80,6 +80,7 @@ class Report:
     minutes: float
     faults: dict[str, int] = field(default_factory=dict)
     kills: int = 0
+    restarts: int = 0
     halts: int = 0
     orders: int = 0
     fills: int = 0
@@ -113,7 +114,8 @@ class _Soak:
     async def run(self) -> Report:
         trouble_s = self._report.minutes * 60
         await self._live(trouble_s, with_faults=True)
-        await self._mischief.end()
+        if not self._plant.ended():
+            await self._mischief.end()
         self._say("calm: no more faults")
         await self._settle()
         await self._count()
@@ -134,6 +136,7 @@ class _Soak:
                 sample_s = now_s + _SAMPLE_S
                 self._memory.add(now_s, self._plant.memory_mb())
             await self._person.look(now_s, self._clock.now_us())
+            await self._plant.revive()
             await asyncio.sleep(_LOOK_S)
 
     def _progress(self, what: str) -> None:
@@ -175,6 +178,7 @@ class _Soak:
                 self._report.problems += [f"{what} {one}".strip() for one in found]
                 return False
             await self._person.look(self._elapsed_s(), self._clock.now_us())
+            await self._plant.revive()
             await asyncio.sleep(_LOOK_S)
 
     async def _leads(self) -> list[str]:
@@ -196,6 +200,7 @@ class _Soak:
         report, plant = self._report, self._plant
         report.faults = dict(sorted(self._mischief.done.items()))
         report.kills, report.halts = plant.kills, len(self._person.halts)
+        report.restarts = plant.restarts
         [(report.orders, report.fills, report.positions_closed)] = plant.rows(
             "SELECT (SELECT count(*) FROM order_intents), (SELECT count(*) FROM fills), "
             "(SELECT count(*) FROM brackets WHERE closed_us IS NOT NULL AND entered_e2 > 0)"
