@@ -957,6 +957,20 @@ def test_signal_ids_sort_by_time_and_differ_between_epochs_and_instances() -> No
     assert ClientOrderId(f"{ids[0]}-e0") == first.entries()[0].client_order_id
 
 
+def test_the_same_trade_can_be_made_again_under_another_id() -> None:
+    desk = leading()
+    desk.quote()
+    first = desk.accept()
+    desk.venue[first.client_order_id].is_open = False  # expired
+    desk.wait(6)
+    desk.read()
+    desk.quote()
+    [second] = desk.outgoing
+    for name in ("ticker", "side", "price", "quantity"):
+        assert getattr(first, name) == getattr(second, name)
+    assert first.client_order_id != second.client_order_id
+
+
 def test_effects_put_every_order_right_behind_the_commit_of_its_intent() -> None:
     desk = leading()
     desk.bought(300)
