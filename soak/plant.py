@@ -26,7 +26,7 @@ from bot.ops.pulse import OPTION
 
 ROOT = "/trade-api/v2"
 _PACE_S = 0.25
-_START_S = 60.0
+_START_S = 240.0
 _STOP_S = 30.0
 _LIMIT = aiohttp.ClientTimeout(total=30)
 _PAGES_MAX = 1_000
