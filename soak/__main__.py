@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from soak.plant import PlantFailed
+from soak.plant import PACE_S, PlantFailed
 from soak.run import Report, soak
 
 EXIT_INTERRUPTED = 130
@@ -27,6 +27,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/soak.sh", description=__doc__)
     parser.add_argument("--minutes", type=_minutes, default=30.0, help="trouble (30)")
     parser.add_argument("--seed", type=int, default=1, help="which trouble (1)")
+    parser.add_argument(
+        "--pace",
+        type=_seconds,
+        default=PACE_S,
+        metavar="SECONDS",
+        help="between two moves of the busiest markets (0.25); more on a machine that is busy",
+    )
     parser.add_argument("--json", action="store_true", help="facts instead of lines")
     parser.add_argument(
         "--keep", type=Path, help="leave database, logs and memory.csv in this new folder"
@@ -48,10 +55,24 @@ def main() -> int:
 
 
 def _minutes(text: str) -> float:
-    minutes = float(text)
+    minutes = _number(text)
     if not 0 < minutes <= 24 * 60:
         raise argparse.ArgumentTypeError("must lie above 0 and at most a day")
     return minutes
+
+
+def _seconds(text: str) -> float:
+    seconds = _number(text)
+    if not 0.01 <= seconds <= 60:  # noqa: PLR2004 - what the simulated exchange takes
+        raise argparse.ArgumentTypeError("must lie between 0.01 and 60")
+    return seconds
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
 
 
 async def _run(given: argparse.Namespace) -> Report:
@@ -61,7 +82,7 @@ async def _run(given: argparse.Namespace) -> Report:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         home = given.keep or Path(folder)
-        return await soak(home, seed=given.seed, minutes=given.minutes, say=_say)
+        return await soak(home, seed=given.seed, minutes=given.minutes, pace_s=given.pace, say=_say)
 
 
 def _say(line: str) -> None:

@@ -25,7 +25,8 @@ from bot.kit.times import HOUR_US, MINUTE_US
 from bot.ops.pulse import OPTION
 
 ROOT = "/trade-api/v2"
-_PACE_S = 0.25
+PACE_S = 0.25
+"""The busiest markets move so often on average."""
 _START_S = 240.0
 _STOP_S = 30.0
 _LIMIT = aiohttp.ClientTimeout(total=30)
@@ -70,14 +71,14 @@ class PlantFailed(Exception):
 class Plant:
     """One simulated exchange and one supervised bot, in a directory of their own."""
 
-    def __init__(self, home: Path, seed: int, http: aiohttp.ClientSession) -> None:
+    def __init__(self, home: Path, seed: int, pace_s: float, http: aiohttp.ClientSession) -> None:
         self.home = home
         self.parts = DemoParts(
             home=home,
             exchange_port=free_port(0),
             page_port=free_port(0),
             seed=seed,
-            pace_s=_PACE_S,
+            pace_s=pace_s,
         )
         self.kills = 0
         self.restarts = 0
@@ -87,10 +88,10 @@ class Plant:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, home: Path, seed: int) -> AsyncIterator[Self]:
+    async def open(cls, home: Path, seed: int, pace_s: float = PACE_S) -> AsyncIterator[Self]:
         """Both processes run inside the block, and none after it."""
         async with aiohttp.ClientSession(timeout=_LIMIT) as http:
-            plant = cls(home, seed, http)
+            plant = cls(home, seed, pace_s, http)
             try:
                 await plant._start("exchange", plant.parts.exchange_command(), {})
                 await plant._until("exchange", plant._exchange_answers)

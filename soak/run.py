@@ -11,7 +11,7 @@ from bot.kit.clock import SystemClock
 from soak import judge
 from soak.mischief import Mischief
 from soak.person import Person
-from soak.plant import Plant
+from soak.plant import PACE_S, Plant
 
 _BETWEEN_FAULTS_S = (1.0, 4.0)
 _LOOK_S = 1.0
@@ -92,10 +92,15 @@ class Report:
 
 
 async def soak(
-    home: Path, *, seed: int, minutes: float, say: Callable[[str], None] = lambda _: None
+    home: Path,
+    *,
+    seed: int,
+    minutes: float,
+    pace_s: float = PACE_S,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Run one. Raises ``PlantFailed`` where a process does not even start."""
-    async with Plant.open(home, seed) as plant:
+    async with Plant.open(home, seed, pace_s) as plant:
         return await _Soak(plant, seed, minutes, say).run()
 
 
