@@ -15,6 +15,7 @@ from bot.adapters.kalshi.settings import (
 from bot.adapters.kalshi.signing import Signer, load_signer
 from bot.app.basics import Means
 from bot.app.settings import BotSettings
+from bot.collect.history_settings import HistorySettings
 from bot.collect.macro_filter import MACRO_SERIES
 from bot.collect.settings import CollectSettings
 from bot.collect.storage_need import GIB
@@ -117,6 +118,26 @@ def collect_settings(settings: BotSettings) -> CollectSettings:
             whole_exchange=section.whole_exchange,
             whole_every_hours=section.whole_every_hours,
             storage_budget=(section.storage_budget_gib or 0) * GIB,
+        )
+    except ValueError as error:
+        raise ConfigurationFault([str(error)]) from None
+
+
+def history_settings(settings: BotSettings) -> HistorySettings:
+    """What discovery, backfill and the closed cleanup are told."""
+    section = settings.history
+    try:
+        return HistorySettings(
+            series=collect_settings(settings).series,
+            discovery_statuses=section.discovery_statuses,
+            full_discovery_s=section.full_discovery_s,
+            heartbeat_s=section.discovery_heartbeat_s,
+            minutes_for_hour=section.minutes_for_hour,
+            minutes_for_day=section.minutes_for_day,
+            minutes_for_other=section.minutes_for_other,
+            lookback_h=section.lookback_h,
+            grace_minutes=section.grace_minutes,
+            horizons_minutes=section.horizons_minutes,
         )
     except ValueError as error:
         raise ConfigurationFault([str(error)]) from None

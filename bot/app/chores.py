@@ -9,6 +9,7 @@ from bot.adapters.storage.jobs import SqlJobRunStore
 from bot.adapters.storage.logs import SqlLogs
 from bot.app.backups import make_backup
 from bot.app.build import collect_settings
+from bot.app.past_chores import PAST_JOBS, PastChores, past_of
 from bot.app.room import retention_settings
 from bot.app.running import Running
 from bot.app.stream import keep_stream
@@ -35,7 +36,7 @@ from bot.ports.operator import Operator
 logger = logging.getLogger(__name__)
 
 _KEPT_US = 30 * DAY_US
-_HANDLED_ELSEWHERE = frozenset({"collect", "nightly_backup"})
+_HANDLED_ELSEWHERE = frozenset({"collect", "nightly_backup"}) | PAST_JOBS
 
 
 class Chores:
@@ -64,6 +65,8 @@ class Chores:
 
     def service(self) -> LeaderJobs:
         """The scheduler over these jobs; build it once for each leadership."""
+        running = self._running
+        past = PastChores(past_of(running), running.settings.history, running.alerts.tell).jobs()
         functions = JobFunctions(
             collect=self.collect,
             gap_check=self._check_gaps,
@@ -72,8 +75,18 @@ class Chores:
             clean_up=self._clean_up,
             stream_upkeep=self._keep_stream,
             retention=self._remove_old,
+            **{name: self._rounds.guarded(job) for name, job in past.items()},
         )
-        times = JobSettings(nightly_backup=Daily(self._running.settings.backup.hour_utc))
+        settings = self._running.settings
+        history = settings.history
+        usual = JobSettings()
+        times = JobSettings(
+            nightly_backup=Daily(settings.backup.hour_utc),
+            # One that is off has no function; its period says nothing.
+            discovery_s=history.discovery_s or usual.discovery_s,
+            backfill_s=history.backfill_s or usual.backfill_s,
+            closed_cleanup_s=history.closed_cleanup_s or usual.closed_cleanup_s,
+        )
         return LeaderJobs(
             leader_jobs(functions, times), self._runs, self._running.clock, self._on_failure
         )

@@ -23,6 +23,7 @@ from bot.app.build import (
     candidate_of,
     collect_settings,
     exchange_of,
+    history_settings,
     lease_terms,
     signer_of,
 )
@@ -153,6 +154,7 @@ def preflight(settings: BotSettings) -> None:
     signer_of(settings)
     lease_terms(settings)
     collect_settings(settings)
+    history_settings(settings)
     require_room(settings)
     access_settings(settings)
     telegram_settings(settings)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 Mode = Literal["collect", "analyze", "trade"]
 Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
@@ -13,6 +13,15 @@ UnitPrice = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 StreamChannel = Literal["ticker", "trade", "orderbook_delta", "market_lifecycle_v2"]
+
+
+def _period(value: int) -> int:
+    if value and not 60 <= value <= 86_400:  # noqa: PLR2004 - a minute, a day
+        raise ValueError("must be 0 (off), or between 60 and 86400 seconds")
+    return value
+
+
+Period = Annotated[int, Field(ge=0), AfterValidator(_period)]
 
 
 class _Section(BaseModel):
@@ -110,6 +119,30 @@ class CollectSection(_Section):
     """The same for the configured series."""
     retention_keeps_last: bool = True
     """Keep each market's newest snapshot that calibration can use, however old."""
+
+
+class HistorySection(_Section):
+    """Discovery of events and markets, backfill of candles and trades, and settlements.
+
+    The series are those of ``collect.series``. A period of 0 leaves that job out.
+    """
+
+    discovery_s: Period = 1_800
+    discovery_statuses: tuple[str, ...] = ("open",)
+    discovery_heartbeat_s: Count = 60
+    full_discovery_s: Annotated[int, Field(ge=0)] = 86_400
+    """Everything is listed again after so long; in between only what changed."""
+    backfill_s: Period = 900
+    minutes_for_hour: Literal[1, 60, 1440] = 1
+    minutes_for_day: Literal[1, 60, 1440] = 60
+    minutes_for_other: Literal[1, 60, 1440] = 60
+    lookback_h: Count = 72
+    """How far the first backfill of a market reaches back; `bot backfill` reads the rest."""
+    closed_cleanup_s: Period = 3_600
+    grace_minutes: Annotated[int, Field(ge=0)] = 30
+    """How long after its close a market is asked for its result."""
+    horizons_minutes: tuple[Count, ...] = (5, 15, 60, 360, 1_440, 10_080)
+    """How long before its close a market's prices enter the ledger."""
 
 
 class BackupSection(_Section):

@@ -27,6 +27,7 @@ from bot.app.sections import (
     DatabaseSection,
     Deployment,
     ExchangeSection,
+    HistorySection,
     LeadershipSection,
     LogSection,
     Mode,
@@ -61,6 +62,15 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("REST_CIRCUIT_BREAKER_SECONDS", "exchange.rest_cooldown_s"),
     ("WS_FAILURE_THRESHOLD", "exchange.ws_failure_threshold"),
     ("WS_FAILURE_COOLDOWN_SECONDS", "exchange.ws_cooldown_s"),
+    ("DISCOVERY_SECONDS", "history.discovery_s"),
+    ("DISCOVERY_EVENT_STATUSES", "history.discovery_statuses"),
+    ("DISCOVERY_HEARTBEAT_SECONDS", "history.discovery_heartbeat_s"),
+    ("BACKFILL_SECONDS", "history.backfill_s"),
+    ("CANDLE_MINUTES_FOR_HOUR", "history.minutes_for_hour"),
+    ("CANDLE_MINUTES_FOR_DAY", "history.minutes_for_day"),
+    ("CANDLE_LOOKBACK_HOURS", "history.lookback_h"),
+    ("CLOSED_CLEANUP_SECONDS", "history.closed_cleanup_s"),
+    ("CLOSED_CLEANUP_GRACE_MINUTES", "history.grace_minutes"),
     ("TELEGRAM_ADMIN_IDS", "telegram.admin_ids"),
     ("TELEGRAM_TRADER_IDS", "telegram.trader_ids"),
     ("TELEGRAM_VIEWER_IDS", "telegram.viewer_ids"),
@@ -106,6 +116,7 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("RAILWAY_VOLUME_MOUNT_PATH", "deployment.volume_path"),
 )
 _LISTS = {
+    "history.discovery_statuses",
     "telegram.admin_ids",
     "telegram.trader_ids",
     "telegram.viewer_ids",
@@ -135,6 +146,7 @@ class BotSettings(BaseSettings):
     exchange: ExchangeSection = ExchangeSection()
     database: DatabaseSection = DatabaseSection()
     collect: CollectSection = CollectSection()
+    history: HistorySection = HistorySection()
     trading: TradingSection = TradingSection()
     backup: BackupSection = BackupSection()
     recorder: RecorderSection = RecorderSection()

@@ -17,6 +17,8 @@ from bot.kit.times import DAY_US, SECOND_US
 from bot.ports.history_reads import CandlePage, CandleQuery, HistoryCutoff
 from bot.ports.market_history import Candle, KnownMarket, MarkMove
 
+# Orders that the close cancels leave the book a moment later.
+_CLOSING_US = 2 * SECOND_US
 BORDER_US = DAY_US
 """What is so near to the border between the tiers may cross it while it is being read."""
 
@@ -95,7 +97,7 @@ class CandleBackfill:
         return Lack(
             ticker=market.ticker,
             from_us=self._reading.begins_us(market) if stored_us is None else stored_us,
-            to_us=min(until_us, end_holding(market.close_us, self._minutes)),
+            to_us=min(until_us, end_holding(market.close_us + _CLOSING_US, self._minutes)),
             is_archived=market.settled_us is not None and market.settled_us < self._border_us,
         )
 

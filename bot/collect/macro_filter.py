@@ -67,7 +67,8 @@ MACRO_SERIES: tuple[SeriesTicker, ...] = tuple(
 )
 """The macro series the venue lists today, the default of the collect cycle."""
 
-_BUCKET_EDGES = (0, 500, 1_500, 3_500, 6_500, 8_500, 9_500, 10_000)
+BUCKET_EDGES = (0, 500, 1_500, 3_500, 6_500, 8_500, 9_500, 10_000)
+"""In units of $0.0001: narrow at the ends, where favourites and longshots are."""
 _BUCKET_NAMES = (
     "0.00-0.05",
     "0.05-0.15",
@@ -94,7 +95,7 @@ def probability_bucket(bid: Price | None, ask: Price | None) -> str | None:
     if bid is None or ask is None:
         return None
     twice_mid = bid + ask  # doubled, so that half a centicent needs no rounding
-    for upper, name in zip(_BUCKET_EDGES[1:], _BUCKET_NAMES, strict=True):
+    for upper, name in zip(BUCKET_EDGES[1:], _BUCKET_NAMES, strict=True):
         if twice_mid < 2 * upper:
             return name
     return _BUCKET_NAMES[-1]

@@ -17,6 +17,10 @@ JobFunction: TypeAlias = Callable[[int], Awaitable[None]]
 _GAP_CHECK_DELAY_US = 10 * MINUTE_US
 _CLEAN_UP_DELAY_US = 30 * MINUTE_US
 _RETENTION_DELAY_US = 33 * MINUTE_US
+# Apart from one another, and from the hour's own cycle.
+_DISCOVERY_DELAY_US = 4 * MINUTE_US
+_BACKFILL_DELAY_US = 7 * MINUTE_US
+_CLEANUP_DELAY_US = 41 * MINUTE_US
 _EVENING = Daily(20)
 _NIGHT = Daily(2)
 _EARLY = Daily(3)
@@ -50,6 +54,9 @@ class JobSettings:
     """The times of the schedule an operator may move."""
 
     account_snapshot_s: int = 300
+    discovery_s: int = 1_800
+    backfill_s: int = 900
+    closed_cleanup_s: int = 3_600
     daily_summary: Daily = _EVENING
     nightly_backup: Daily = _NIGHT
 
@@ -59,6 +66,11 @@ class JobSettings:
                 "jobs account_snapshot_s: set it between 10 and 86400,"
                 f" not {self.account_snapshot_s}"
             )
+        for name in ("discovery_s", "backfill_s", "closed_cleanup_s"):
+            if not 60 <= getattr(self, name) <= 86_400:  # noqa: PLR2004 - seconds of a day
+                raise ValueError(
+                    f"jobs {name}: set it between 60 and 86400, not {getattr(self, name)}"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +85,9 @@ class JobFunctions:
     clean_up: JobFunction | None = None
     stream_upkeep: JobFunction | None = None
     retention: JobFunction | None = None
+    discovery: JobFunction | None = None
+    backfill: JobFunction | None = None
+    closed_cleanup: JobFunction | None = None
 
 
 def leader_jobs(functions: JobFunctions, settings: JobSettings) -> tuple[JobSpec, ...]:
@@ -80,7 +95,8 @@ def leader_jobs(functions: JobFunctions, settings: JobSettings) -> tuple[JobSpec
 
     An hourly job missed by a short leaderless gap is made up within its hour;
     a missed day's summary or backup within six. An account snapshot is never
-    made up: it would state a past that nobody saw.
+    made up: it would state a past that nobody saw. The readers of the past begin with a
+    leadership and go on from their cursors, so a run that is cut off costs nothing.
     """
     snapshots = Every(settings.account_snapshot_s * SECOND_US)
     table: tuple[tuple[str, JobFunction | None, Trigger, int, int, int], ...] = (
@@ -92,6 +108,11 @@ def leader_jobs(functions: JobFunctions, settings: JobSettings) -> tuple[JobSpec
         ("stream_upkeep", functions.stream_upkeep, _EARLY, 600, 21_600, 3_600),
         ("clean_up", functions.clean_up, Every(HOUR_US, _CLEAN_UP_DELAY_US), 600, 0, 600),
         ("retention", functions.retention, Every(HOUR_US, _RETENTION_DELAY_US), 600, 0, 1_500),
+        _reader("discovery", functions.discovery, settings.discovery_s, _DISCOVERY_DELAY_US),
+        _reader("backfill", functions.backfill, settings.backfill_s, _BACKFILL_DELAY_US),
+        _reader(
+            "closed_cleanup", functions.closed_cleanup, settings.closed_cleanup_s, _CLEANUP_DELAY_US
+        ),
     )
     return tuple(
         JobSpec(
@@ -105,3 +126,12 @@ def leader_jobs(functions: JobFunctions, settings: JobSettings) -> tuple[JobSpec
         for name, function, trigger, grace_s, catch_up_s, limit_s in table
         if function is not None
     )
+
+
+def _reader(
+    name: str, function: JobFunction | None, period_s: int, delay_us: int
+) -> tuple[str, JobFunction | None, Trigger, int, int, int]:
+    """A periodic reader: made up when leadership begins, and over before its next slot."""
+    period_us = period_s * SECOND_US
+    trigger = Every(period_us, delay_us % period_us)
+    return (name, function, trigger, min(300, period_s), period_s - 1, period_s - 10)

@@ -26,7 +26,7 @@ _PASSIVE_COMMANDS = (
     *("status", "gaps", "collect-gaps", "migrate", "backup", "restore", "healthcheck", "doctor"),
     *("instances", "halt", "unhalt", "reset-breaker", "cancel-orders", "flatten", "apply-roles"),
     *("adopt", "decisions", "quality", "panic", "simulate", "demo", "snapshots"),
-    *("recordings", "export"),
+    *("recordings", "export", "discover", "backfill", "calibration"),
 )
 _PASSIVE_FLAGS = ("--backup", "--list", "--activate", "--deactivate-all", "--help", "-h")
 _PASSIVE = frozenset({*_PASSIVE_COMMANDS, *_PASSIVE_FLAGS, "--version"})

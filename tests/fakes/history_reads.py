@@ -129,7 +129,9 @@ class FakePast:
 
     def _has(self, event: EventRecord, statuses: set[MarketStatus]) -> bool:
         return any(
-            each.event_ticker == event.event_ticker and each.status in statuses
+            each.event_ticker == event.event_ticker
+            and each.status in statuses
+            and not self._is_archived(each)
             for each in self.records.values()
         )
 

@@ -6,6 +6,7 @@ from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
 from bot.domain.market import CENT_GRID, Market, MarketStatus
 from bot.domain.money import Price, Quantity
 from bot.ports.exchange import ListedMarket, MarketPage, MarketQuery, Quarantined
+from tests.fakes.history_reads import FakePast
 
 
 def listed(
@@ -75,6 +76,7 @@ class ScriptedListing:
         self.in_flight = 0
         self.in_flight_max = 0
         self._before = before
+        self.history = FakePast()
 
     async def market_page(
         self, query: MarketQuery, cursor: str = "", limit: int = 1000

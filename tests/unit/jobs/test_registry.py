@@ -19,6 +19,9 @@ ALL = JobFunctions(
     nightly_backup=nothing,
     clean_up=nothing,
     retention=nothing,
+    discovery=nothing,
+    backfill=nothing,
+    closed_cleanup=nothing,
 )
 
 
@@ -37,6 +40,9 @@ def test_jobs_without_a_function_are_left_out() -> None:
         ("nightly_backup", "2026-11-22T02:00:00Z"),
         ("clean_up", "2026-11-21T07:30:00Z"),
         ("retention", "2026-11-21T07:33:00Z"),
+        ("discovery", "2026-11-21T07:34:00Z"),
+        ("backfill", "2026-11-21T07:22:00Z"),
+        ("closed_cleanup", "2026-11-21T07:41:00Z"),
     ],
 )
 def test_each_job_is_due_at_its_documented_time(name, due) -> None:
@@ -75,3 +81,10 @@ def test_a_job_without_a_name_or_limits_is_refused(wrong) -> None:
 def test_an_absurd_snapshot_period_is_refused(seconds) -> None:
     with pytest.raises(ValueError, match="account_snapshot_s"):
         JobSettings(account_snapshot_s=seconds)
+
+
+@pytest.mark.parametrize("name", ["discovery_s", "backfill_s", "closed_cleanup_s"])
+@pytest.mark.parametrize("seconds", [59, 86_401])
+def test_an_absurd_period_of_a_reader_is_refused(name, seconds) -> None:
+    with pytest.raises(ValueError, match=name):
+        JobSettings(**{name: seconds})
