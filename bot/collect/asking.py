@@ -24,6 +24,8 @@ from bot.ports.history_reads import HistoryReads
 from bot.ports.market_history import MarketHistoryStore
 
 T = TypeVar("T")
+ROWS_AT_ONCE = 500
+"""Most rows of one transaction: an order's own commit waits behind it on SQLite."""
 _NOT_FOUND = 404
 _SHOWN = 3
 
@@ -107,3 +109,8 @@ class Past:
             for item in items
         ]
         await self.store.save_listing([], [], kept, now_us)
+
+
+def pieces(rows: Sequence[T]) -> list[Sequence[T]]:
+    """The rows in parts of :data:`ROWS_AT_ONCE`; of none, one empty part."""
+    return [rows[at : at + ROWS_AT_ONCE] for at in range(0, len(rows) or 1, ROWS_AT_ONCE)]

@@ -1,6 +1,6 @@
 """Reads the candles that markets lack, several markets a call, and moves their cursors.
 
-A cursor moves in the transaction of the rows it speaks of, and only for a market that
+A cursor moves in the transaction of the last rows it speaks of, and only for a market that
 the tier answered for. One that settled long ago is asked for in the archive, and live
 if it has not arrived there yet; one that nobody knows keeps its cursor and is told.
 """
@@ -8,7 +8,7 @@ if it has not arrived there yet; one that nobody knows keeps its cursor and is t
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot.collect.asking import Asking, Past, Unanswered
+from bot.collect.asking import Asking, Past, Unanswered, pieces
 from bot.collect.candle_plan import CandleCall, Lack, end_holding, last_end, next_call
 from bot.collect.cursors import candle_key, read_instant, write_instant
 from bot.domain.errors import InvalidMessage, MarkMoved
@@ -153,7 +153,11 @@ class CandleBackfill:
             MarkMove(self._key(ticker), self._marks[ticker], text) for ticker, text in after.items()
         ]
         now_us = self._past.clock.now_us()
-        self.changed += await self._past.store.save_candles(rows, moves, now_us)
+        *first, last = pieces(rows)
+        for some in first:
+            self.changed += await self._past.store.save_candles(some, [], now_us)
+        # The cursors come with the last: what they say is there.
+        self.changed += await self._past.store.save_candles(last, moves, now_us)
         self._marks |= after
         return [replace(lack, from_us=call.done_us(lack)) for lack in known]
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from bot.collect.asking import Asking, Past, Unanswered
+from bot.collect.asking import Asking, Past, Unanswered, pieces
 from bot.collect.cursors import (
     DISCOVERY,
     DISCOVERY_HEARTBEAT,
@@ -165,9 +165,10 @@ class Discovery:
     async def _store(self, page: ListingPage, asking: Asking, report: DiscoveryReport) -> None:
         await self._past.set_aside(asking, page.quarantined)
         now_us = self._past.clock.now_us()
-        report.new_markets += await self._past.store.save_listing(
-            page.events, page.markets, [], now_us
-        )
+        events = page.events
+        for markets in pieces(page.markets):
+            report.new_markets += await self._past.store.save_listing(events, markets, [], now_us)
+            events = ()
         report.events += len(page.events)
         report.markets += len(page.markets)
         if now_us - self._beat_us >= self._past.settings.heartbeat_s * SECOND_US:

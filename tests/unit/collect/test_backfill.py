@@ -127,6 +127,27 @@ async def test_it_goes_on_where_it_was() -> None:
     assert min(starts) > HOUR - 4 * HOUR_US
 
 
+async def test_many_rows_are_stored_in_parts_and_the_cursor_comes_with_the_last() -> None:
+    past = FakePast()
+    record = market(T4, open_us=HOUR - 5 * DAY_US, close_us=HOUR + DAY_US)
+    past.records[T4] = record
+    begin_min = record.open_us // MINUTE_US
+    past.held_candles = [candle(T4, end_min=begin_min + at) for at in range(1, 1_202)]
+    backfill, one = made(past)
+    await stored(past, one.store)
+    sizes: list[tuple[int, int]] = []
+    plain = one.store.save_candles
+
+    async def save(candles, moves, at_us):
+        sizes.append((len(candles), len(moves)))
+        return await plain(candles, moves, at_us)
+
+    one.store.save_candles = save
+    report = await backfill.run(await one.store.markets_of(), everything(), [CANDLES])
+    assert report.candles == 1_201
+    assert sizes == [(500, 0), (500, 0), (201, 1)]
+
+
 async def test_each_market_is_read_by_the_period_of_its_event() -> None:
     past = world()
     past.events["KXFED-26DEC"] = event("KXFED-26DEC", strike_period="day")
