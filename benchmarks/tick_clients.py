@@ -53,7 +53,7 @@ from bot.engine.effects import Notice
 from bot.engine.executor import EffectExecutor
 from bot.engine.groups import GroupSettings, OrderGroups
 from bot.engine.inbox import EngineInbox
-from bot.engine.rehearsing import Rehearser, Stage
+from bot.engine.rehearsing import Rehearser, Understudies, rehearsing_reader
 from bot.engine.runner import EngineRunner
 from bot.engine.sending import Surroundings
 from bot.engine.settings import EngineSettings
@@ -226,13 +226,17 @@ async def _bot(name: str, port: int, directory: Path, database: str) -> None:
         )
         runner = EngineRunner(engine, EffectExecutor(around, inbox.put), inbox)
         group.create_task(runner.run())
-        stage = Stage(
-            read=StreamRehearsal(FeedTranslator(_forget, _forget), clock, StreamSettings()).step,
+        understudies = Understudies(
+            gate=around.gate,
+            clock=clock,
             make_rows=store.rehearse if isinstance(store, SqlTradingStore) else _forget,
             make_request=exchange.rehearse_order,
-            understudies=(WantsTheTrigger(),),
+            strategies=(WantsTheTrigger(),),
         )
-        rehearser = Rehearser(engine, runner, groups, stage, clock, every_us=4_000)
+        reader = rehearsing_reader(engine, understudies)
+        books = FeedTranslator(_forget, _forget, reader)
+        step = StreamRehearsal(books, clock, StreamSettings()).step
+        rehearser = Rehearser(runner, step, clock, every_us=4_000)
         group.create_task(rehearser.run())
         group.create_task(OrderPathKeeper(exchange).run())
         group.create_task(_seconds(inbox, clock))

@@ -5,19 +5,33 @@ from bot.adapters.kalshi.settings import StreamSettings
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.running import Running
 from bot.app.trading_settings import strategies
-from bot.engine.rehearsing import Stage
+from bot.engine.core import Engine
+from bot.engine.rehearsing import Rehearser, Understudies, rehearsing_reader
+from bot.engine.runner import EngineRunner
+from bot.engine.sending import TradingGate
 from bot.marketdata.feed import FeedTranslator
 
 
-def stage_of(running: Running, store: SqlTradingStore) -> Stage:
-    """Books and strategies of its own; rows and requests that are made and thrown away."""
-    stream = StreamRehearsal(FeedTranslator(_forget, _forget), running.clock, StreamSettings())
-    return Stage(
-        read=stream.step,
+def rehearser_of(
+    running: Running,
+    engine: Engine,
+    runner: EngineRunner,
+    store: SqlTradingStore,
+    gate: TradingGate,
+) -> Rehearser:
+    """Rehearses the entries of this engine while ``runner`` is idle."""
+    understudies = Understudies(
+        gate=gate,
+        clock=running.clock,
         make_rows=store.rehearse,
         make_request=running.parts.exchange.rehearse_order,
-        understudies=strategies(running.settings),
+        strategies=strategies(running.settings),
     )
+    reader = rehearsing_reader(engine, understudies)
+    books = FeedTranslator(_forget, _forget, reader)
+    stream = StreamRehearsal(books, running.clock, StreamSettings())
+    every_us = running.settings.trading.rehearse_every_ms * 1_000
+    return Rehearser(runner, stream.step, running.clock, every_us=every_us)
 
 
 def _forget(_: object) -> None:

@@ -264,7 +264,7 @@ class TradingSection(_Section):
     refresh_s: Seconds = 60
     rehearse_every_ms: Annotated[int, Field(ge=0, le=1_000)] = 4
     """How often the way of an order is gone in vain while nothing happens, so that the next
-    one is quick; 0 is never. It takes at most a fortieth of one processor."""
+    one is quick; 0 is never. It takes at most 3 % of one processor."""
     # How much may be risked; percent of equity.
     order_cost_max: Dollars = Decimal(100)
     market_max_pct: Percent = Decimal(5)

@@ -15,7 +15,7 @@ from bot.app.lifecycle import Tenure
 from bot.app.memory import MemoryKeeper
 from bot.app.other_bot import OtherBot
 from bot.app.recording import listing_tape
-from bot.app.rehearsal import stage_of
+from bot.app.rehearsal import rehearser_of
 from bot.app.replies import ReplyBoard
 from bot.app.running import Running
 from bot.app.trading_settings import (
@@ -44,7 +44,6 @@ from bot.engine.executor import EffectExecutor
 from bot.engine.groups import OrderGroups
 from bot.engine.inbox import EngineInbox
 from bot.engine.monitor import MarketMonitor
-from bot.engine.rehearsing import Rehearser
 from bot.engine.runner import EngineRunner
 from bot.engine.sending import Surroundings
 from bot.kit.backoff import Backoff
@@ -144,21 +143,14 @@ class TradingDesk:
         clock = self._running.clock
         signed: Sequence[Service] = ()
         if self._running.settings.trading_mode != "paper":
-            signed = (OrderPathKeeper(self._running.parts.exchange), self._rehearser())
+            rehearser = rehearser_of(
+                self._running, self.engine, self.runner, self.store, self.tenure.gate
+            )
+            signed = (OrderPathKeeper(self._running.parts.exchange), rehearser)
         halts = HaltWatch(self, clock)
         doubt = DoubtWatch(self.tenure.gate, clock, self.submit)
         memory = MemoryKeeper(clock)
         return (*kept, memory, *signed, self.runner, self.monitor, halts, doubt, self.activation)
-
-    def _rehearser(self) -> Rehearser:
-        return Rehearser(
-            self.engine,
-            self.runner,
-            self.groups,
-            stage_of(self._running, self.store),
-            self._running.clock,
-            every_us=self._running.settings.trading.rehearse_every_ms * 1_000,
-        )
 
     def _messages_of(self, notice: Notice) -> Sequence[OutgoingMessage]:
         facts = dict(notice.facts)

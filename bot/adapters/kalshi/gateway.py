@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from bot.adapters.kalshi.budget import Cost, Lane, Priority
 from bot.adapters.kalshi.history import KalshiHistory
+from bot.adapters.kalshi.request_rehearsal import RequestRehearsal
 from bot.adapters.kalshi.rest import CREATE_ORDER_PATH, Call, CallCounter, Reply, RestClient
 from bot.adapters.kalshi.settings import Hosts, RestSettings, StreamSettings
 from bot.adapters.kalshi.signing import Signer
@@ -89,6 +90,8 @@ class KalshiExchange:
         self._clock = clock
         self._is_signed = signer is not None
         self._rest = RestClient(hosts.rest_url, settings, signer=signer, clock=clock, random=random)
+        self._hosts = hosts
+        self._rehearsal: RequestRehearsal | None = None
         self._group_shards: dict[OrderGroupId, int] = {}
         self._cutoff: limits.HistoricalCutoff | None = None
         self._cutoff_us = 0
@@ -270,8 +273,10 @@ class KalshiExchange:
 
     def rehearse_order(self, intent: OrderIntent, order_group_id: OrderGroupId | None) -> None:
         """Make the request of a create and throw it away. Nothing is sent, nothing used up."""
+        if self._rehearsal is None:
+            self._rehearsal = RequestRehearsal(self._hosts.rest_url, self._settings, self._clock)
         body = requests.create_order_body(intent, order_group_id, self._settings.subaccount)
-        self._rest.rehearse_create(body)
+        self._rehearsal.make(body)
 
     async def cancel_order(self, order_id: OrderId, ticker: MarketTicker) -> CancelAck:
         """See :meth:`ExchangeOrders.cancel_order`. The ticker routes it to the right shard."""

@@ -78,11 +78,6 @@ _CREATE = Call(
     cost=Cost(lane=Lane.WRITE),
     priority=Priority.ORDER,
 )
-_UNSIGNED: Headers = {
-    "KALSHI-ACCESS-KEY": "rehearsal",
-    "KALSHI-ACCESS-TIMESTAMP": "0",
-    "KALSHI-ACCESS-SIGNATURE": "none",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,13 +229,6 @@ class RestClient:
         request = self._create_request(self._signature(_CREATE), body)
         asked = lines.ask(lines.take(), request, self._write_deadline())
         return self._reply(_CREATE, order_fault, asked)
-
-    def rehearse_create(self, body: bytes) -> int:
-        """Put a create together and throw it away; how many bytes that were.
-
-        No signature and no budget is used, no connection looked at.
-        """
-        return len(self._create_request(_UNSIGNED, body))
 
     def write_order(self, call: Call) -> Coroutine[Any, Any, Reply]:
         """Send one order or cancel, once: now, where pace and connection allow it at once.

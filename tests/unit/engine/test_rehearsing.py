@@ -6,14 +6,28 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from bot.domain.events import HaltCommanded, OrderNotSent, QuoteChanged
+from bot.domain.ids import MarketTicker, OrderGroupId
+from bot.domain.money import Price, Quantity
 from bot.domain.orders import OrderIntent
+from bot.domain.quotes import Quote
+from bot.engine.effects import Commit, SendOrder
 from bot.engine.inbox import EngineInbox
-from bot.engine.rehearsing import Rehearser, Stage
+from bot.engine.rehearsing import Rehearser, Understudies, rehearsing_reader
 from bot.engine.runner import EngineRunner
 from tests.fakes.loop_clock import LoopClock
 from tests.support.hands import Hands, placing
 from tests.support.rehearsed import trace
 from tests.support.trading import Desk
+
+QUOTE = Quote(
+    ticker=MarketTicker("REHEARSAL-00-T0"),
+    bid=Price(3_000),
+    ask=Price(5_000),
+    bid_size=Quantity(1_000),
+    ask_size=Quantity(1_000),
+    received_us=1,
+)
 
 
 class Bench:
@@ -29,25 +43,22 @@ class Bench:
         self.reads = 0
         self.is_broken = False
         self.rows: list[object] = []
-        self.requests: list[OrderIntent] = []
-        stage = Stage(
-            read=self.read,
+        self.requests: list[tuple[OrderIntent, OrderGroupId | None]] = []
+        understudies = Understudies(
+            gate=self.hands.gate,
+            clock=LoopClock(),
             make_rows=self.rows.extend,
-            make_request=lambda intent, _: self.requests.append(intent),
+            make_request=lambda *request: self.requests.append(request),
         )
-        self.rehearser = Rehearser(
-            self.desk.engine,
-            self.runner,
-            self.hands.groups,
-            stage,
-            LoopClock(),
-            every_us=every_us,
-        )
+        self.reader = rehearsing_reader(self.desk.engine, understudies)
+        self.rehearser = Rehearser(self.runner, self.read, LoopClock(), every_us=every_us)
 
     def read(self) -> None:
         self.reads += 1
         if self.is_broken:
             raise LookupError("a defect")
+        self.reader.gather(QuoteChanged(received_us=1, quote=QUOTE))
+        self.reader.turn()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -70,6 +81,34 @@ async def test_while_nothing_happens_the_whole_way_is_gone_and_nothing_is_sent_o
     assert bench.hands.store.commits == []
     assert bench.hands.reported == []
     assert trace(bench.desk.engine.world) == before
+    assert bench.reader.is_idle
+
+
+async def test_an_intent_that_is_rehearsed_could_not_be_stored_nor_sent() -> None:
+    bench = Bench()
+    bench.read()
+    ((intent, _),) = bench.requests
+    done = await bench.hands.do(
+        Commit(epoch=intent.epoch, records=(intent,)), SendOrder(intent=intent)
+    )
+    assert [type(event) for event in done] == [OrderNotSent]
+    assert bench.hands.exchange.calls == []
+    assert bench.hands.store.commits == []
+
+
+async def test_with_the_gate_shut_not_even_a_request_is_made() -> None:
+    bench = Bench()
+    bench.hands.gate.is_open = False
+    bench.read()
+    assert bench.requests == []
+    assert len(bench.rows) == 3
+
+
+async def test_a_halted_engine_decides_nothing_in_vain() -> None:
+    bench = Bench()
+    bench.desk.put(HaltCommanded(received_us=1, command_id=1, actor="test", reason="a test"))
+    bench.read()
+    assert (bench.rows, bench.requests) == ([], [])
 
 
 async def test_nobody_is_kept_waiting() -> None:
@@ -101,7 +140,7 @@ async def test_a_slow_rehearsal_is_followed_by_a_longer_pause() -> None:
     bench.rehearser._clock = Slow()
     async with bench.running():
         await asyncio.sleep(4)
-    assert 9 <= bench.rehearser.times <= 11, "a fortieth of the time"
+    assert 11 <= bench.rehearser.times <= 13, "three hundredths of the time"
 
 
 async def test_a_defect_ends_the_rehearsals_and_nothing_else(

@@ -419,22 +419,21 @@ async def test_a_rehearsed_order_is_not_sent_and_uses_nothing_up(server: Scripte
 async def test_a_rehearsed_request_is_the_real_one_but_for_its_signature(
     server: ScriptedServer,
 ) -> None:
-    server.answers(answer(json.dumps(CREATED).encode()))
-    written: list[bytes] = []
+    server.answers(answer(json.dumps(CREATED), 201))
     async with opened(server) as exchange:
-        await exchange.warm()
-        exchange.refresh_signatures()
-        rest = exchange._rest
-        made = rest._create_request
-
-        def noted(signed, body):
-            written.append(made(signed, body))
-            return written[-1]
-
-        rest._create_request = noted
         exchange.rehearse_order(INTENT, None)
+        assert exchange._rehearsal is not None
+        rehearsed = exchange._rehearsal.made
         await exchange.create_order(INTENT, order_group_id=None)
-    rehearsed, real = (one.partition(b"KALSHI-ACCESS-KEY") for one in written)
-    assert rehearsed[0] == real[0]
-    assert rehearsed[2].partition(b"Content-Length")[2] == real[2].partition(b"Content-Length")[2]
-    assert b"ACCESS-SIGNATURE: none" in rehearsed[2]
+    (sent,) = server.seen
+    head, _, body = rehearsed.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ") for line in lines)
+    assert first == f"POST {sent.path} HTTP/1.1"
+    assert body == sent.body
+    signed = {name for name in headers if name.startswith("KALSHI")}
+    assert {name: sent.headers[name] for name in headers if name not in signed} == {
+        name: value for name, value in headers.items() if name not in signed
+    }
+    assert headers["KALSHI-ACCESS-SIGNATURE"] == "none"
+    assert all(sent.headers[name] != headers[name] for name in signed)
