@@ -3,7 +3,17 @@
 import argparse
 import sys
 
-from benchmarks import book, collect, export, feed_load, handover, ingest, tick_to_order, venue
+from benchmarks import (
+    book,
+    collect,
+    export,
+    feed_load,
+    handover,
+    ingest,
+    recorder,
+    tick_to_order,
+    venue,
+)
 
 _ALL = {
     "book": book.run,
@@ -11,6 +21,7 @@ _ALL = {
     "export": export.run,
     "feed_load": feed_load.run,
     "handover": handover.run,
+    "recorder": recorder.run,
     "venue": venue.run,
 }
 

@@ -148,7 +148,8 @@ Made by `python scripts/data_doc.py` from `bot/adapters/storage/tables.py`; do n
 
 Machines read the tables: whole numbers with the unit in the name. People read the views and the
 computed columns: times as text, amounts in dollars. SQLite and PostgreSQL have the same tables and
-views.
+views. `python -m bot export` writes every table to Parquet (`docs/research.md`), cut into days
+where a table has a time of its own.
 
 | ending | unit |
 | --- | --- |

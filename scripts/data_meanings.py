@@ -90,7 +90,8 @@ TABLES: dict[str, dict[str, str]] = {
         "verdict": "`taken` or `refused`",
         "reason": "why",
         "inputs_json": "what the strategy saw",
-        "case_json": "what it was sized and checked by, so that it can be judged again",
+        "case_json": "what the strategy saw and what it was sized and checked by, so that it can "
+        "be judged again",
         "decided_us": "when it was decided",
     },
     "order_intents": {

@@ -62,8 +62,8 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command()
-@click.option("--from", "first", type=_DAY, help="First day (UTC).")
-@click.option("--to", "last", type=_DAY, help="Last day, included.")
+@click.option("--from", "first", type=_DAY, metavar="YYYY-MM-DD", help="First day (UTC).")
+@click.option("--to", "last", type=_DAY, metavar="YYYY-MM-DD", help="Last day, included.")
 @click.option(
     "--table", "tables", multiple=True, metavar="NAME", help="Only this table; may be repeated."
 )

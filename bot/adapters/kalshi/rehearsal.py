@@ -16,6 +16,7 @@ from bot.domain.ids import MarketTicker
 from bot.kit.clock import Clock
 from bot.kit.loop_breaker import LoopBreaker
 from bot.ports.exchange import FeedListener
+from bot.ports.recording import Tape
 
 TICKER = MarketTicker("REHEARSAL-00-T0")
 _BID, _ASK = "0.3000", "0.5000"
@@ -49,12 +50,19 @@ class _Nowhere:
 class StreamRehearsal:
     """One market whose best bid grows and shrinks. The listener must be nobody else's."""
 
-    def __init__(self, listener: FeedListener, clock: Clock, settings: StreamSettings) -> None:
+    def __init__(
+        self,
+        listener: FeedListener,
+        clock: Clock,
+        settings: StreamSettings,
+        tape: Tape | None = None,
+    ) -> None:
+        """``tape`` keeps the frames, to measure what that costs; nothing real is given one."""
         session = FeedSession(settings.session)
         session.watch([TICKER], clock.now_us())
         line = _Nowhere()
         breaker = LoopBreaker(threshold=1, cooldown_us=0)
-        self._talk = Talk(session, listener, clock, settings, None, breaker=breaker)
+        self._talk = Talk(session, listener, clock, settings, tape, breaker=breaker)
         self._talk.connected(line)
         self._numbers = count(2)
         self._sid = self._subscribe(line)
