@@ -131,7 +131,8 @@ class Collector:
         report, rows = await self._store_result(report, marks)
         await self._write_files(report, rows)
         level = logging.INFO if report.is_success else logging.ERROR
-        logger.log(level, "cycle summary: %s", summary_line(report))
+        why = {"why": report.cycle.error} if report.cycle.error else {}
+        logger.log(level, "cycle summary: %s", summary_line(report), extra=why)
         if report.is_success and not report.cycle.scanned:
             logger.warning("no open markets in any series", extra={"cycle": report.cycle.cycle_id})
         return report
@@ -164,7 +165,11 @@ class Collector:
             await asyncio.to_thread(write_status_file, settings.status_file, rows)
         except OSError as fault:
             # The data is stored and logged; a full disk must not undo that.
-            logger.exception("cycle files not written", extra={"path": str(fault.filename)})
+            why = fault.strerror or str(fault)
+            logger.error(  # noqa: TRY400 - what went wrong is the system's to say, not the code's
+                "cycle files not written",
+                extra={"path": fault.filename or str(settings.reports_dir), "why": why},
+            )
 
 
 def _judged(cycle: Cycle) -> Cycle:

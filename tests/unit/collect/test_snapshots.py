@@ -75,7 +75,7 @@ async def test_the_next_hour_is_stored_anew(tmp_path) -> None:
     assert (await bench.collector().run()).cycle.inserted == 9
 
 
-async def test_a_failed_page_makes_the_cycle_partial_and_keeps_the_rest(tmp_path) -> None:
+async def test_a_failed_page_makes_the_cycle_partial_and_keeps_the_rest(tmp_path, caplog) -> None:
     broken = {"KXFED": paged("KXFED", [3, 2]) | {"c1": ExchangeUnavailable("504")}}
     bench = Bench(tmp_path, broken | {"KXCPI": paged("KXCPI", [4])})
     report = await bench.collector().run()
@@ -83,6 +83,8 @@ async def test_a_failed_page_makes_the_cycle_partial_and_keeps_the_rest(tmp_path
     assert not report.is_success
     assert (report.cycle.scanned, report.cycle.inserted, report.cycle.errors) == (7, 7, 1)
     assert "KXFED: ExchangeUnavailable: 504" in report.cycle.error
+    [summary] = [one for one in caplog.records if "mode=collect" in one.message]
+    assert summary.why == report.cycle.error, "the log alone must do"
 
 
 async def test_a_partial_cycle_never_writes_a_success(tmp_path) -> None:
