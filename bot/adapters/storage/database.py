@@ -30,6 +30,7 @@ Synchronous = Literal["FULL", "NORMAL"]
 
 _SQLITE_BUSY_MS = 5_000
 _SQLITE_READERS = 4
+_SQLITE_WRITER_CACHE_KIB = 16_384
 _POSTGRES_POOL = 8
 _POOL_WAIT_S = 10.0
 _CONNECT_S = 5.0
@@ -321,7 +322,10 @@ def _sqlite_engine(address: Address, synchronous: Synchronous, *, is_writer: boo
         cursor = connection.cursor()
         for pragma in _sqlite_pragmas(synchronous):
             cursor.execute(f"PRAGMA {pragma}")
-        if not is_writer:
+        if is_writer:
+            # A page of snapshots touches eight indexes all over; 2 MB would read them anew.
+            cursor.execute(f"PRAGMA cache_size = -{_SQLITE_WRITER_CACHE_KIB}")
+        else:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()
 

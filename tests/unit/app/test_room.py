@@ -34,7 +34,7 @@ def test_the_option_needs_both_limits(tmp_path: Path) -> None:
 
 def test_more_than_the_budget_is_refused_with_the_numbers(tmp_path: Path) -> None:
     told = refused(settings_of(tmp_path, storage_budget_gib=1, retention_days=30))
-    assert "about 6.0 GiB" in told
+    assert "about 6.6 GiB" in told
     assert "125000 markets kept 30 days" in told
     assert "(1.0 GiB)" in told
 
