@@ -73,7 +73,7 @@ class Leading:
             watches = (OperatorWatch(running, operator), self._exchange_watch())
             # First of all services, so that it is drained last: it stores until trading is let go.
             if desk is None:
-                storing, collecting = _collecting(running, stream)
+                storing, collecting = _collecting(running, stream, self._recorder())
                 confirmation = _Confirmation(running, tenure)
                 yield (*storing, *console, *watches, confirmation, *collecting, chores)
             else:
@@ -167,13 +167,14 @@ class Leading:
 
 
 def _collecting(
-    running: Running, stream: StreamParts | None
+    running: Running, stream: StreamParts | None, recorder: FrameRecorder | None
 ) -> tuple[Sequence[Service], Sequence[Service]]:
     """Mode collect's services of the stream: those that store it, and that read it."""
     if stream is None:
         return (), ()
-    collector = StreamCollector(running, stream)
-    return (stream.keeper(collector.pressure, running.clock),), (collector,)
+    collector = StreamCollector(running, stream, recorder)
+    kept: Sequence[Service] = () if recorder is None else (recorder,)
+    return (*kept, stream.keeper(collector.pressure, running.clock)), (collector,)
 
 
 class _Confirmation:

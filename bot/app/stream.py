@@ -30,6 +30,7 @@ from bot.marketdata.stream_storing import StoringSettings
 from bot.marketdata.stream_tap import StreamTap
 from bot.marketdata.stream_writer import StreamWriter
 from bot.ports.exchange import ExchangeReads, MarketFeed
+from bot.ports.recording import TapeMaker
 from bot.ports.stream import StreamStore
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,10 @@ class StreamCollector:
 
     name = "stream collector"
 
-    def __init__(self, running: Running, parts: StreamParts) -> None:
+    def __init__(
+        self, running: Running, parts: StreamParts, tapes: TapeMaker | None = None
+    ) -> None:
+        """``tapes`` keep the raw frames."""
         settings, means = running.settings, running.parts.means
         assert running.parts.signer is not None  # settings refuse a stream without a key
         channels = settings.stream.channels
@@ -123,6 +127,7 @@ class StreamCollector:
                 wants_books="orderbook_delta" in channels,
                 wants_trades="trade" in channels,
             ),
+            tapes=tapes,
         )
         running.loops["websocket"] = feed.breaker
         section = settings.stream

@@ -22,6 +22,7 @@ from bot.adapters.storage.schema import metadata
 from bot.adapters.storage.stream_postgres import PostgresStreamStore
 from bot.adapters.storage.stream_sqlite import SqliteStreamStore
 from bot.adapters.storage.urls import parse_address
+from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import MarketTicker
 from bot.domain.orders import BookSide
 from bot.domain.quotes import BookDelta, BookSnapshot, PublicTrade, TickerUpdate
@@ -45,7 +46,8 @@ _TICKER_FACTS = (
     *("price_dollars", "yes_bid_dollars", "yes_ask_dollars", "volume_fp", "open_interest_fp"),
     *("yes_bid_size_fp", "yes_ask_size_fp"),
 )
-_BATCH = 10_000
+_BATCH = 2_000
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +206,26 @@ async def store(database: Database, database_url: str) -> AsyncIterator[StreamSt
     await made.close()
 
 
+async def append(store: StreamStore, batch: StreamBatch) -> None:
+    """As whoever stores a stream does: a busy machine may lose a connection, and nothing with it."""
+    for left in reversed(range(_TRIES)):
+        try:
+            await store.append(batch, may_repeat=True)
+        except StorageUnavailable:
+            if not left:
+                raise
+        else:
+            return
+
+
 async def stored(store: StreamStore, database: Database, lines: list[Line]) -> Counter[str]:
     chains = Chains()
     for event in heard(lines):
         chains.add(event)
         if len(chains.batch) >= _BATCH:
-            await store.append(chains.batch, may_repeat=True)
+            await append(store, chains.batch)
             chains.batch = StreamBatch()
-    await store.append(chains.batch, may_repeat=True)
+    await append(store, chains.batch)
     found = Counter[str]()
     async with database.read() as connection:
         for name in ("market_ticks", "market_trades", "book_snapshots", "book_deltas"):
