@@ -20,6 +20,7 @@ from bot.domain.money import complement, format_price, parse_price
 from bot.kit.frames import (
     HEARD,
     NOTE,
+    SAID,
     DamagedFile,
     Record,
     Summary,
@@ -58,7 +59,17 @@ def own_ends_us(root: Path) -> int:
 
 def own_series(root: Path) -> list[str]:
     """The series whose markets were watched."""
-    return sorted({ticker.partition("-")[0] for ticker in _terms(_summaries(root))})
+    files = _summaries(root)
+    tickers = set(_terms(files)) or {ticker for path, _ in files for ticker in _asked_for(path)}
+    return sorted({ticker.partition("-")[0] for ticker in tickers})
+
+
+def _asked_for(path: Path) -> Iterator[MarketTicker]:
+    """The markets of the commands in a file."""
+    for record in read_records(path):
+        if record.kind == SAID:
+            params = msgspec.json.decode(record.data).get("params", {})
+            yield from map(MarketTicker, params.get("market_tickers", ()))
 
 
 def _summaries(root: Path) -> list[tuple[Path, Summary]]:

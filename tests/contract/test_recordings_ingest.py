@@ -10,9 +10,11 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
@@ -67,7 +69,7 @@ class Line:
         whole["sid"] = SIDS[self.kind.replace("_snapshot", "_delta")]
         if self.seq:
             whole["seq"] = self.seq
-        return json.dumps(whole).encode()
+        return msgspec.json.encode(whole)
 
 
 def lines_of(path: Path) -> Iterator[dict[str, Any]]:
@@ -77,6 +79,7 @@ def lines_of(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
+@cache
 def capture(folder: Path) -> list[Line]:
     """A capture in the order it arrived."""
     kinds = ("orderbook_snapshot", "orderbook_delta", "ticker")

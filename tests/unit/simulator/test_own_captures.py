@@ -19,7 +19,7 @@ from bot.domain.ids import MarketTicker
 from bot.domain.money import complement, format_price, parse_price
 from bot.domain.orders import BookSide
 from bot.kit.clock import SystemClock
-from bot.kit.frames import FrameFile, Item, frame_files, note
+from bot.kit.frames import SAID, FrameFile, Item, Told, frame_files, note
 from bot.kit.times import HOUR_US, SECOND_US
 from bot.marketdata.feed import FeedTranslator
 from bot.simulator.capture_events import Kind
@@ -114,6 +114,12 @@ def test_terms_come_with_the_first_word_of_a_market(tmp_path: Path) -> None:
     assert last_us(tmp_path) == START_US
     parts = DemoParts(home=tmp_path, exchange_port=1, page_port=2, seed=1, recording=tmp_path)
     assert parts._series() == ["KXA"]
+
+
+def test_without_terms_the_series_are_those_that_were_asked_for(tmp_path: Path) -> None:
+    command = {"id": 1, "cmd": "subscribe", "params": {"market_tickers": [A, B]}}
+    record(tmp_path, "a-0001", [Told(START_US, SAID, json.dumps(command).encode()), snapshot(1)])
+    assert own_series(tmp_path) == ["KXA", "KXB"]
 
 
 def test_prices_of_either_leg_and_unreadable_frames(tmp_path: Path) -> None:
