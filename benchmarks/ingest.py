@@ -24,7 +24,7 @@ from benchmarks.ingest_ticks import frame_of, one_of_each, some_ticks
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import migrate
 from bot.adapters.storage.stream_postgres import PostgresStreamStore
-from bot.adapters.storage.stream_rows import TICKS, Row, tick_rows
+from bot.adapters.storage.stream_rows import TICKS, Row, tick_values
 from bot.adapters.storage.stream_sqlite import SqliteStreamStore
 from bot.domain.quotes import TickerUpdate
 from bot.kit.times import to_datetime
@@ -231,7 +231,8 @@ async def _taking_turns(ways: dict[str, Way], seconds: float, size: int) -> Time
 
 
 def _rows(ticks: list[TickerUpdate], numbers: dict[str, int]) -> list[Row]:
-    return tick_rows(ticks, numbers)
+    values, width = tick_values(ticks, numbers), len(TICKS.columns)
+    return [tuple(values[start : start + width]) for start in range(0, len(values), width)]
 
 
 def _ratio(times: Times, name: str) -> float:

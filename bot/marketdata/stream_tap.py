@@ -26,6 +26,8 @@ from bot.ports.exchange import (
 )
 from bot.ports.stream import BookChange, BookStart, GapEnd, GapReason, Origin, StreamGap
 
+_as_change = tuple.__new__
+"""Makes a named tuple without a call of Python."""
 CHANGES_MAX = 5_000
 """In one chain: rebuilding a book reads no more than this."""
 CHAIN_US = HOUR_US
@@ -188,10 +190,10 @@ class _Chain:
     __slots__ = (
         "_ask",
         "_bid",
-        "_ends_us",
         "_lose",
         "_number",
         "_put",
+        "_room",
         "_snapshot_us",
         "_tap",
         "is_broken",
@@ -215,7 +217,9 @@ class _Chain:
         self._lose = queue.lose
         self._bid, self._ask = kept.change_bid, kept.change_ask
         self._number = 0
-        self._snapshot_us = self._ends_us = 0
+        self._snapshot_us = 0
+        self._room = CHANGES_MAX
+        """How many changes may follow; below 0 while the chain is broken."""
 
     @property
     def is_wrong(self) -> bool:
@@ -225,8 +229,8 @@ class _Chain:
     def begin(self, start: BookStart, now_us: int) -> None:
         """Whatever comes next follows this whole book."""
         self._snapshot_us, self._number = start.snapshot_us, 0
-        self._ends_us = now_us + CHAIN_US
         self.last_us, self.lost, self.is_broken = now_us, 0, False
+        self._room = CHANGES_MAX
         if not self._put(start, now_us):
             self._break(now_us)
 
@@ -239,51 +243,45 @@ class _Chain:
         self, price: Price, change: Quantity, received_us: int, exchange_ms: int | None
     ) -> None:
         """See :meth:`KeptBook.change_bid`."""
+        # Written out twice, without calls in between: it is done for every change of every book.
         self._bid(price, change, received_us, exchange_ms)
-        self._pass_on(True, price, change, received_us, exchange_ms)
+        number = self._number + 1
+        if number > self._room and self._goes_wrong(received_us):
+            return
+        at_us = None if exchange_ms is None else exchange_ms * 1_000
+        told = (self.ticker, self._snapshot_us, number, True, price, change, received_us, at_us)
+        if self._put(_as_change(BookChange, told), received_us):
+            self._number, self.last_us = number, received_us
+        else:
+            self._break(received_us)
 
     def change_ask(
         self, price: Price, change: Quantity, received_us: int, exchange_ms: int | None
     ) -> None:
         """See :meth:`KeptBook.change_ask`."""
         self._ask(price, change, received_us, exchange_ms)
-        self._pass_on(False, price, change, received_us, exchange_ms)
-
-    def _pass_on(
-        self,
-        is_bid: bool,
-        price: Price,
-        change: Quantity,
-        received_us: int,
-        exchange_ms: int | None,
-    ) -> None:
         number = self._number + 1
-        is_due = number > CHANGES_MAX or received_us >= self._ends_us
-        if (is_due or self.is_broken) and self._tap.restart(self, received_us):
-            return  # the book that begins the new chain holds this change already
-        if self.is_broken:
-            self.lost += 1
-            self._lose()
+        if number > self._room and self._goes_wrong(received_us):
             return
-        exchange_us = None if exchange_ms is None else exchange_ms * 1_000
-        passed_on = BookChange(
-            self.ticker,
-            self._snapshot_us,
-            number,
-            is_bid,
-            price,
-            change,
-            received_us,
-            exchange_us,
-        )
-        if self._put(passed_on, received_us):
+        at_us = None if exchange_ms is None else exchange_ms * 1_000
+        told = (self.ticker, self._snapshot_us, number, False, price, change, received_us, at_us)
+        if self._put(_as_change(BookChange, told), received_us):
             self._number, self.last_us = number, received_us
         else:
             self._break(received_us)
 
+    def _goes_wrong(self, received_us: int) -> bool:
+        """A chain that is full or broken: whether this change is not to be passed on in it."""
+        if self._tap.restart(self, received_us):
+            return True  # the book that begins the new chain holds this change already
+        if self.is_broken:
+            self.lost += 1
+            self._lose()
+        return self.is_broken
+
     def _break(self, received_us: int) -> None:
         """What came now found no room."""
-        self.is_broken = True
+        self.is_broken, self._room = True, -1
         self.lost += 1
         # Of this moment not everything is there, even if it is the moment of the one before.
         self.last_us = min(self.last_us, received_us - 1)

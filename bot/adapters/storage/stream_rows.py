@@ -96,16 +96,18 @@ CHANGES = RowShape(
 )
 
 
-def tick_rows(ticks: Iterable[TickerUpdate], numbers: Mapping[str, int]) -> list[Row]:
-    """Rows of ``market_ticks``. When we received a tick is no part of its digest.
+def tick_values(ticks: Iterable[TickerUpdate], numbers: Mapping[str, int]) -> list[Any]:
+    """Rows of ``market_ticks``, one value after the other.
+
+    When we received a tick is no part of its digest.
 
     Raises:
         KeyError: a market has no number.
         OverflowError: a number is larger than any database's.
     """
     # Written out, and names looked up once: it is most of what a stored tick costs us.
-    rows: list[Row] = []
-    add, encode, checksum = rows.append, _encode, crc32
+    values: list[Any] = []
+    add, encode, checksum = values.extend, _encode, crc32
     for facts in map(astuple, ticks):
         ticker, bid, ask, bid_size, ask_size, price, volume, interest, at_us, received_us = facts
         add(
@@ -123,7 +125,7 @@ def tick_rows(ticks: Iterable[TickerUpdate], numbers: Mapping[str, int]) -> list
                 ask or _EMPTY_ASK,
             )
         )
-    return rows
+    return values
 
 
 def packed_ticks(ticks: Iterable[TickerUpdate], numbers: Mapping[str, int]) -> list[bytes]:
@@ -185,12 +187,12 @@ def tick_of(ticker: str, row: Sequence[Any]) -> TickerUpdate:
     )
 
 
-def change_rows(changes: Iterable[BookChange], numbers: Mapping[str, int]) -> list[Row]:
-    """Rows of ``book_deltas``; raises ``KeyError`` where a market has no number."""
-    return [
-        (start_us, received_us, at_us, size, numbers[ticker], number, price, is_bid)
-        for ticker, start_us, number, is_bid, price, size, received_us, at_us in changes
-    ]
+def change_values(changes: Iterable[BookChange], numbers: Mapping[str, int]) -> list[Any]:
+    """Rows of ``book_deltas``, one value after the other; raises as :func:`tick_values`."""
+    values: list[Any] = []
+    for ticker, start_us, number, is_bid, price, size, received_us, at_us in changes:
+        values += (start_us, received_us, at_us, size, numbers[ticker], number, price, is_bid)
+    return values
 
 
 def packed_changes(changes: Iterable[BookChange], numbers: Mapping[str, int]) -> list[bytes]:

@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from bot.adapters.storage.faults import translated
 from bot.adapters.storage.stream_numbers import MarketNumbers
@@ -21,13 +21,13 @@ from bot.adapters.storage.stream_rows import (
     TICKS,
     Row,
     RowShape,
-    change_rows,
+    change_values,
     gap_of,
     gap_row,
     lifecycle_row,
     start_row,
     storable,
-    tick_rows,
+    tick_values,
     trade_rows,
 )
 from bot.ports.stream import StreamBatch, StreamGap
@@ -77,15 +77,16 @@ def _insert(shape: RowShape, count: int) -> str:
     return f"INSERT INTO {shape.table} ({names}) VALUES {values} ON CONFLICT DO NOTHING"
 
 
-def _insert_rows(connection: sqlite3.Connection, shape: RowShape, some: list[Row]) -> int:
-    """How many of the rows are new."""
-    new, grouped = 0, len(some) - len(some) % _ROWS_IN_ONE
-    if grouped:
-        groups = (some[start : start + _ROWS_IN_ONE] for start in range(0, grouped, _ROWS_IN_ONE))
-        flat = (tuple(chain.from_iterable(group)) for group in groups)
-        new += connection.executemany(_insert(shape, _ROWS_IN_ONE), flat).rowcount
-    if grouped < len(some):
-        new += connection.executemany(_insert(shape, 1), some[grouped:]).rowcount
+def _insert_rows(connection: sqlite3.Connection, shape: RowShape, values: list[Any]) -> int:
+    """Insert rows given as one value after the other; how many of them are new."""
+    new, width = 0, len(shape.columns)
+    step = _ROWS_IN_ONE * width
+    grouped = len(values) - len(values) % step
+    for count, first, last in ((_ROWS_IN_ONE, 0, grouped), (1, grouped, len(values))):
+        size = count * width
+        if first < last:
+            parts = (values[start : start + size] for start in range(first, last, size))
+            new += connection.executemany(_insert(shape, count), parts).rowcount
     return new
 
 
@@ -145,7 +146,7 @@ class SqliteStreamStore:
         self, connection: sqlite3.Connection, batch: StreamBatch, numbers: MarketNumbers
     ) -> int:
         # All rows before the first write: a missing number must be known by then.
-        ticks, changes = tick_rows(batch.ticks, numbers), change_rows(batch.changes, numbers)
+        ticks, changes = tick_values(batch.ticks, numbers), change_values(batch.changes, numbers)
         some: tuple[tuple[str, list[Row]], ...] = (
             (_START, [start_row(one, numbers[one.ticker]) for one in batch.starts]),
             (_LIFECYCLE, [lifecycle_row(one, numbers[one.ticker]) for one in batch.lifecycle]),

@@ -95,11 +95,12 @@ def test_a_long_chain_goes_on_in_a_new_one() -> None:
     assert last.origin is Origin.KEPT
     assert last.bids == levels((4_700, 500 + CHANGES_MAX + 1))
     assert len(told) == CHANGES_MAX + 2
-    bid(kept, 1, T0 + DAY_US)
-    assert [type(one) for one in stand.taken()] == [BookStart]
+    bid(kept, 1, T0 + HOUR_US)
+    [follows] = stand.taken()
+    assert (follows.snapshot_us, follows.change_no) == (last.snapshot_us, 1)
 
 
-def test_an_old_chain_begins_anew_with_its_next_change_and_a_quiet_one_once_a_day() -> None:
+def test_an_old_chain_begins_anew_after_an_hour_and_a_quiet_one_once_a_day() -> None:
     stand = Stand()
     kept, _ = stand.snapshot(), stand.snapshot(B)
     bid(kept, 1, T0 + 1)
