@@ -53,7 +53,7 @@ def loop_lag(url: str, seconds: float) -> dict[str, object]:
 
 async def _phase(name: str, url: str) -> tuple[float, int]:
     batches = list(some_ticks(int(_PHASE_S / _PROBE_S), _EACH)) if name != "idle" else []
-    queue = StreamQueue("lag 0/1", 200_000, 200)
+    queue = StreamQueue("lag 0/1", 200_000, StoringSettings().batch)
     clock = SystemClock()
     writer = StreamWriter(
         queue,

@@ -182,7 +182,7 @@ class StreamSection(_Section):
     shard_count: Count = 1
     shard_id: Annotated[int, Field(ge=0)] = 0
     shard_key: Literal["event", "market"] = "event"
-    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 200
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 1_000
     flush_s: Seconds = 1
     queue_max: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     backpressure: Literal["drop", "block", "throttle", "resubscribe"] = "drop"

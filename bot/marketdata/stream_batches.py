@@ -59,6 +59,11 @@ class BatchMaker:
     def make(self, records: Iterable[Record]) -> StreamBatch:
         """The batch of these records, in their order."""
         batch = StreamBatch()
+        self.extend(batch, records)
+        return batch
+
+    def extend(self, batch: StreamBatch, records: Iterable[Record]) -> None:
+        """Add what these records say to a batch."""
         if self._gap is not None and not self._is_told:
             self._is_told = True
             batch.gaps.append(self._gap)
@@ -83,8 +88,8 @@ class BatchMaker:
         if newest is not None:
             self._newest = newest
             self._heard_us = max(self._heard_us, newest.received_us)
-        batch.gaps = _latest(batch.gaps)
-        return batch
+        if batch.gaps:
+            batch.gaps = _latest(batch.gaps)
 
     def marks(self) -> dict[str, str]:
         """What ``ingest_state`` should say once everything made so far is stored."""

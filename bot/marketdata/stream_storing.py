@@ -14,9 +14,10 @@ from bot.domain.errors import StorageUnavailable
 from bot.kit.backoff import Backoff
 from bot.kit.clock import Clock
 from bot.kit.metrics import Metric, emit
+from bot.kit.threads import give_way
 from bot.kit.times import DAY_US, SECOND_US, format_rfc3339, seconds
 from bot.marketdata.stream_batches import BatchMaker, stored_mark
-from bot.marketdata.stream_queue import StreamQueue
+from bot.marketdata.stream_queue import Record, StreamQueue
 from bot.ports.stream import GapEnd, GapReason, StreamBatch, StreamGap, StreamStore
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = "ws_heartbeat"
 _RETRY = Backoff(base_s=0.2, cap_s=5.0)
 _MARKS_US = SECOND_US
+_PIECE = 64
 _OPEN_GAPS_US = 7 * DAY_US
 """A gap that has been open for longer ends with nothing that could still come."""
 
@@ -32,7 +34,7 @@ _OPEN_GAPS_US = 7 * DAY_US
 class StoringSettings:
     """How often is written, and what is left out."""
 
-    batch: int = 200
+    batch: int = 1_000
     flush_us: int = SECOND_US
     """What waits no longer than this is written with others; a full batch at once."""
     heartbeat_us: int = 60 * SECOND_US
@@ -160,7 +162,7 @@ class StreamStoring:
             while taken == size and not self._orders.is_abandoned:
                 records = self._queue.take(size)
                 taken = len(records)
-                batch = maker.make(records)
+                batch = _made(maker, records)
                 await self._store.prepare(batch, in_hurry=len(self._queue) >= size)
                 if storing is not None:
                     await storing
@@ -246,6 +248,15 @@ class StreamStoring:
         if not self._queue.is_database_away:
             self._queue.is_database_away = True
             logger.warning("stream store away", extra={"reason": str(fault)})
+
+
+def _made(maker: BatchMaker, records: list[Record]) -> StreamBatch:
+    """Piece by piece, so that other threads have their turn in between."""
+    batch = maker.make(records[:_PIECE])
+    for start in range(_PIECE, len(records), _PIECE):
+        give_way()
+        maker.extend(batch, records[start : start + _PIECE])
+    return batch
 
 
 def _span(batch: StreamBatch, now_us: int) -> tuple[int, int]:

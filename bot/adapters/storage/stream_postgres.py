@@ -47,7 +47,7 @@ _SESSION = (
     " SET jit = off"
 )
 # Others want the interpreter too: the trading loop waits for the end of one block, no longer.
-_BLOCK_ROWS, _HURRIED_ROWS = 8, 128
+_BLOCK_ROWS, _HURRIED_ROWS = 16, 128
 
 _NUMBERS_OF = "SELECT ticker, market_no FROM market_numbers WHERE ticker = ANY($1::text[])"
 _NUMBER = (
@@ -259,12 +259,13 @@ class _Rows:
 async def _packed(
     shape: RowShape, records: Sequence[T], block: int, pack: Callable[[Sequence[T]], list[bytes]]
 ) -> _Rows:
-    """Made block by block; between two, other threads have their turn, and so has the socket."""
+    """Made block by block; between two, other threads have their turn."""
     packed: list[bytes] = []
     for start in range(0, len(records), block):
         packed += pack(records[start : start + block])
         give_way()
-        await asyncio.sleep(0)
+        if block == _HURRIED_ROWS:
+            await asyncio.sleep(0)  # another batch is on its way, and may have to go on
     return _Rows(shape, packed)
 
 
