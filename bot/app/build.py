@@ -25,6 +25,8 @@ from bot.domain.leadership import OFF_PLATFORM, Candidate
 from bot.leadership.lease import LeaseTerms
 from bot.ports.recording import TapeMaker
 
+_TRADING_COOLDOWN_S = 10.0
+
 
 def signer_of(settings: BotSettings) -> Signer | None:
     """The key that signs, or ``None`` for public reads only.
@@ -80,11 +82,17 @@ def feed_of(
     session: SessionSettings,
     tapes: TapeMaker | None = None,
 ) -> KalshiFeed:
-    """The live stream; ``session`` says what of it, ``tapes`` keep it."""
+    """The live stream; ``session`` says what of it, ``tapes`` keep it.
+
+    While the bot trades its stops are blind without the stream, so its cool-down is short.
+    """
+    cooldown_s = settings.exchange.ws_cooldown_s
+    if settings.mode == "trade":
+        cooldown_s = min(cooldown_s, _TRADING_COOLDOWN_S)
     stream = StreamSettings(
         session=session,
         failure_threshold=settings.exchange.ws_failure_threshold,
-        failure_cooldown_s=settings.exchange.ws_cooldown_s,
+        failure_cooldown_s=cooldown_s,
     )
     return KalshiFeed(
         exchange_hosts(settings),

@@ -8,7 +8,8 @@ from bot.domain.errors import ExchangeUnavailable
 
 logger = logging.getLogger(__name__)
 
-_REFRESH_S = 0.25
+# A signature lives a second and is renewed in its second half: four of them, one a look.
+_REFRESH_S = 0.1
 _WARM_S = 0.5
 _WARM_AGAIN_S = 5.0
 

@@ -104,8 +104,13 @@ class PreSigned:
         """How often ``take`` found the ring empty and had to sign on the order path."""
 
     def refresh(self, now_ms: int) -> int:
-        """Replace the older half of what would go stale; returns how many were signed."""
-        while self._ready and not self._is_young(self._ready[0][0], now_ms):
+        """Fill the ring, or replace the oldest in its second half; returns how many were signed.
+
+        A full one gets one a call, as nothing else has its turn while they are made.
+        """
+        while self._ready and not self._is_fresh(self._ready[0][0], now_ms):
+            self._ready.popleft()
+        if len(self._ready) == self._size and not self._is_young(self._ready[0][0], now_ms):
             self._ready.popleft()
         missing = self._size - len(self._ready)
         for _ in range(missing):

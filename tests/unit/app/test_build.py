@@ -3,10 +3,20 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
+from bot.adapters.kalshi.settings import SessionSettings
 from bot.app.basics import real_means
-from bot.app.build import candidate_of, collect_settings, exchange_hosts, lease_terms, signer_of
+from bot.app.build import (
+    candidate_of,
+    collect_settings,
+    exchange_hosts,
+    feed_of,
+    lease_terms,
+    signer_of,
+)
 from bot.app.sections import Deployment, ExchangeSection, LeadershipSection, Secrets
 from bot.app.settings import BotSettings
 from bot.domain.errors import ConfigurationFault
@@ -56,3 +66,16 @@ def test_addresses_that_are_none_are_refused() -> None:
 
 def test_collecting_defaults_to_the_macro_series() -> None:
     assert "KXFED" in collect_settings(BotSettings()).series
+
+
+@pytest.mark.parametrize(("mode", "cooldown_us"), [("collect", 60_000_000), ("trade", 10_000_000)])
+def test_who_holds_stops_does_not_wait_long_for_the_stream(mode: str, cooldown_us: int) -> None:
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    secrets = Secrets(kalshi_key_id=_KEY_ID, kalshi_private_key=SecretStr(pem.decode()))
+    settings = BotSettings.model_validate({"mode": mode, "secrets": secrets})
+    signer = signer_of(settings)
+    assert signer is not None
+    feed = feed_of(settings, real_means(), signer, session=SessionSettings())
+    assert feed.breaker.cooldown_us == cooldown_us

@@ -126,7 +126,23 @@ def test_refreshing_a_young_ring_costs_nothing() -> None:
     ready = ring()
     ready.refresh(10_000)
     assert ready.refresh(10_200) == 0
-    assert ready.refresh(10_900) == 4
+
+
+def test_a_ring_is_renewed_one_signature_at_a_time_before_any_goes_stale() -> None:
+    ready = ring()
+    ready.refresh(10_000)
+    made = [ready.refresh(now_ms) for now_ms in range(10_100, 13_000, 100)]
+    assert made[:5] == [0] * 5
+    assert set(made[5:]) <= {0, 1}
+    for _ in range(4):
+        ready.take(12_950)
+    assert ready.signed_inline == 0
+
+
+def test_a_ring_that_went_stale_is_filled_at_once() -> None:
+    ready = ring()
+    ready.refresh(10_000)
+    assert ready.refresh(20_000) == 4
 
 
 @settings(max_examples=60)
