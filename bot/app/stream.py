@@ -14,6 +14,7 @@ from bot.app.build import collect_settings, feed_of
 from bot.app.fast_loop import fast_loop_factory
 from bot.app.running import Running
 from bot.app.settings import BotSettings
+from bot.domain.alerts import AlertKind
 from bot.domain.errors import BotError, ConfigurationFault
 from bot.domain.events import Event
 from bot.domain.ids import MarketTicker, SeriesTicker
@@ -43,10 +44,13 @@ class StreamParts:
     queue: StreamQueue
     tap: StreamTap
     writer: StreamWriter
+    on_death: Callable[[str], object]
 
     def keeper(self, pressure: Pressure, clock: Clock) -> StreamKeeper:
         """The service that goes with them."""
-        return StreamKeeper(self.queue, self.tap, self.writer, pressure, clock)
+        keeper = StreamKeeper(self.queue, self.tap, self.writer, pressure, clock)
+        keeper.on_death = self.on_death
+        return keeper
 
 
 def stream_parts(running: Running) -> StreamParts | None:
@@ -70,7 +74,12 @@ def stream_parts(running: Running) -> StreamParts | None:
         means.random,
         fast_loop_factory(),
     )
-    return StreamParts(queue, StreamTap(queue), writer)
+    post = running.alerts.post
+
+    def on_death(words: str) -> None:
+        post(AlertKind.CRITICAL_ERROR, {"error": words})
+
+    return StreamParts(queue, StreamTap(queue), writer, on_death)
 
 
 def stream_store(address: Address) -> StreamStore:

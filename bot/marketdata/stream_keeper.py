@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from bot.kit.clock import Clock
 from bot.kit.metrics import Metric, emit
@@ -39,7 +40,10 @@ class StreamKeeper:
         self._writer = writer
         self._pressure = pressure
         self._clock = clock
+        self.on_death: Callable[[str], object] = _nobody
+        """Takes words for a person, once: the writer's thread has ended by itself."""
         self._told_lost = 0
+        self._is_ending = self._is_dead = False
 
     async def run(self) -> None:
         """Store until cancelled."""
@@ -49,6 +53,7 @@ class StreamKeeper:
                 group.create_task(keep_looking(self._pressure), name="stream pressure")
                 group.create_task(self._look(), name="stream look")
         finally:
+            self._is_ending = True
             self._queue.close()
             self._writer.abandon()
             self._tell_lost()
@@ -56,6 +61,7 @@ class StreamKeeper:
 
     async def drain(self) -> None:
         """Store what waits; what comes meanwhile is told by the next start's gap."""
+        self._is_ending = True
         self._queue.close()
         self._writer.stop()
         if not await in_thread(lambda: self._writer.join(_DRAIN_S)):
@@ -65,7 +71,16 @@ class StreamKeeper:
         while True:
             self._tap.look_after(self._clock.now_us(), _CHAINS_AT_ONCE)
             self._tell_lost()
+            self._tell_death()
             await asyncio.sleep(_LOOK_S)
+
+    def _tell_death(self) -> None:
+        """Trading goes on without the writer, but somebody must know."""
+        if self._is_dead or self._is_ending or self._writer.is_running:
+            return
+        self._is_dead = True
+        logger.error("stream writer has died")
+        self.on_death("the stream is not stored any more: its writer has died; restart the bot")
 
     def _tell_lost(self) -> None:
         lost = self._queue.lost
@@ -80,3 +95,7 @@ class StreamKeeper:
                 reason=reason,
             )
             self._told_lost = lost
+
+
+def _nobody(_words: str) -> None:
+    """Nobody listens yet."""

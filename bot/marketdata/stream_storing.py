@@ -65,6 +65,10 @@ class Orders:
     is_abandoned: bool = False
     """End now."""
 
+    def is_done(self, queue: StreamQueue) -> bool:
+        """Whether nothing is left to do."""
+        return self.is_abandoned or (self.is_stopping and not len(queue))
+
     async def rest(self, duration_us: int) -> None:
         """Until something is new, or so long."""
         try:
@@ -100,7 +104,7 @@ class StreamStoring:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return self._orders.is_abandoned or (self._orders.is_stopping and not len(self._queue))
+        return self._orders.is_done(self._queue)
 
     async def run(self) -> None:
         """Store until there is nothing left to do.
@@ -122,8 +126,9 @@ class StreamStoring:
         """Let go of the store, whatever state it is in."""
         try:
             await self._store.close()
-        except (OSError, TimeoutError, StorageUnavailable) as fault:
-            logger.warning("stream store not closed", extra={"reason": str(fault)})
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the next store may still work
+            reason = f"{type(fault).__name__}: {fault}"
+            logger.warning("stream store not closed", extra={"reason": reason})
 
     # --- beginning --------------------------------------------------------------------------
 
@@ -169,7 +174,8 @@ class StreamStoring:
                 storing = group.create_task(self._store_one(maker, batch), name="store batch")
                 await asyncio.sleep(0)  # let it begin
                 self.counts.records += taken
-        await self._mark(maker)
+        if not self._orders.is_abandoned:  # else a batch may have been given up: not past it
+            await self._mark(maker)
 
     async def _store_one(self, maker: BatchMaker, batch: StreamBatch) -> None:
         if not len(batch):

@@ -76,30 +76,38 @@ class StreamWriter:
                 logger.debug("stream writer has ended")
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=self._loop_factory) as runner:
-            runner.run(self._work())
+        """The keeper notices an end that nobody asked for, and tells it."""
+        try:
+            with asyncio.Runner(loop_factory=self._loop_factory) as runner:
+                runner.run(self._work())
+        except Exception:
+            logger.exception("stream writer ended by a fault")
 
     async def _work(self) -> None:
         """Trading goes on without this: a fault must be seen, and it is tried again."""
         self._loop = asyncio.get_running_loop()
         is_done = False
         while not is_done:
-            storing = StreamStoring(
-                self._queue,
-                self._make_store(),
-                self._settings,
-                self._orders,
-                self._clock,
-                self._random,
-            )
-            storing.counts = self.counts
             try:
-                await storing.run()
+                await self._store()
                 is_done = True
             except Exception:
                 self.counts.failures += 1
                 logger.exception("stream writer failed")
                 await self._orders.rest(_AFTER_FAULT_US)
-                is_done = storing.is_done
-            finally:
-                await storing.close()
+                is_done = self._orders.is_done(self._queue)
+
+    async def _store(self) -> None:
+        storing = StreamStoring(
+            self._queue,
+            self._make_store(),
+            self._settings,
+            self._orders,
+            self._clock,
+            self._random,
+        )
+        storing.counts = self.counts
+        try:
+            await storing.run()
+        finally:
+            await storing.close()

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from bot.domain.errors import StorageUnavailable
 from bot.kit.clock import SystemClock
 from bot.kit.times import SECOND_US
 from bot.marketdata.backpressure import Drop
@@ -29,12 +30,13 @@ class Stand:
         self.store = store or MemoryStreamStore()
         self.orders = Orders()
         self.queue.wake = self.orders.news.set
+        self.clock = ManualClock(T0 + 100 * SECOND_US)
         self.storing = StreamStoring(
             self.queue,
             self.store,
             StoringSettings(batch=10, drops_repeats=False),
             self.orders,
-            ManualClock(T0 + 100 * SECOND_US),
+            self.clock,
             Random(1),
         )
 
@@ -140,6 +142,35 @@ async def test_an_end_in_an_outage_comes_when_it_is_given_up() -> None:
     assert stand.store.stored_ticks == {}
 
 
+class Busy(MemoryStreamStore):
+    """Takes no rows for a while, but would take a mark."""
+
+    is_busy = False
+
+    async def append(self, batch, *, may_repeat: bool) -> int:
+        if self.is_busy:
+            raise StorageUnavailable("database is locked")
+        return await super().append(batch, may_repeat=may_repeat)
+
+
+async def test_the_mark_does_not_pass_what_was_given_up() -> None:
+    async with Stand(Busy()) as first:
+        first.put(2)
+        await asyncio.sleep(2)
+        first.store.is_busy = True
+        first.put(5, T0 + 10 * SECOND_US)
+        await asyncio.sleep(2)
+        first.clock.advance(2 * SECOND_US)
+        first.orders.is_abandoned = True
+    first.store.is_busy = False
+    assert len(first.store.stored_ticks) == 2
+    assert first.store.rows[stored_mark(STREAM)] == str(T0 + 1_000 + 20_000)
+    async with Stand(first.store) as second:
+        second.put(1, T0 + 60 * SECOND_US)
+    [gap] = first.store.stored_gaps.values()
+    assert gap.from_us < T0 + 10 * SECOND_US + 20_000 < gap.to_us
+
+
 class Refusing(MemoryStreamStore):
     """Takes no tick of one market, whatever is done."""
 
@@ -209,6 +240,62 @@ async def test_a_bug_in_the_thread_is_seen_and_tried_again(caplog) -> None:
     writer.stop()
     assert writer.join(5)
     assert [one.ticker for one in store.stored_ticks.values()] == ["KXB"]
+
+
+class Unmade:
+    """Cannot be made at first, and cannot be closed."""
+
+    def __init__(self, store) -> None:
+        self.tries = 0
+        self._store = store
+
+    def __call__(self):
+        self.tries += 1
+        if self.tries == 1:
+            raise RuntimeError("no store")
+        return Unclosed() if self.tries == 2 else self._store
+
+
+class Unclosed(Odd):
+    async def close(self) -> None:
+        raise RuntimeError("not closed")
+
+
+@pytest.mark.looptime(False)
+async def test_a_store_that_cannot_be_made_or_closed_does_not_end_the_thread() -> None:
+    queue, store = StreamQueue(STREAM, 1_000, 10), MemoryStreamStore()
+    settings = StoringSettings(batch=10, flush_us=20_000, drops_repeats=False)
+    writer = StreamWriter(queue, Unmade(store), settings, SystemClock(), Random(1))
+    writer.start()
+    queue.put(tick(), T0)
+    await asyncio.sleep(2.5)
+    queue.put(tick("KXB"), T0)
+    await asyncio.sleep(0.3)
+    writer.stop()
+    assert writer.join(5)
+    assert store.stored_ticks
+    assert writer.counts.failures == 2
+
+
+@pytest.mark.looptime(False)
+async def test_a_thread_that_died_is_said(caplog) -> None:
+    caplog.set_level(logging.ERROR)
+
+    def no_loop():
+        raise OSError("too many open files")
+
+    queue, settings = StreamQueue(STREAM, 1_000, 10), StoringSettings()
+    writer = StreamWriter(queue, MemoryStreamStore, settings, SystemClock(), Random(1), no_loop)
+    keeper = StreamKeeper(queue, StreamTap(queue), writer, Drop(), SystemClock())
+    told: list[str] = []
+    keeper.on_death = told.append
+    running = asyncio.get_running_loop().create_task(keeper.run())
+    await asyncio.sleep(2.3)
+    assert not running.done()
+    running.cancel()
+    await asyncio.wait({running})
+    said = [one for one in caplog.records if "stream writer has died" in one.getMessage()]
+    assert len(said) == len(told) == 1
 
 
 @pytest.mark.looptime(False)
