@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 _CHECKED_UP_TO = "last_gap_check_hour"
 _CHECKED_HOURS_MAX = 30 * 24
+COUNTED_HOURS = 30 * 24
+"""How far back missing hours are counted where nobody asked for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +87,18 @@ async def find_gaps(
 
 
 async def count_missing(store: CollectionStore) -> int:
-    """How many hours are missing between the first and the last stored one."""
+    """How many hours are missing of the last thirty days before the last stored one.
+
+    It is asked for again and again beside trading, so it must not grow with what is stored.
+    """
     span = await store.snapshot_span()
     if span is None:
         return 0
-    stored = await store.snapshot_hours(*span)
-    return len(missing_hours(*span, stored, await store.cycles(*span)))
+    last = span[1]
+    first = max(span[0], hour_key(parse_rfc3339(last) - (COUNTED_HOURS - 1) * HOUR_US))
+    held = {*await store.snapshot_hours(first, last)}
+    held.update(await store.hours_without_market(first, last))
+    return sum(hour not in held for hour in hours_between(first, last))
 
 
 async def circumstances(

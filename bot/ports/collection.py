@@ -165,6 +165,10 @@ class CollectionStore(Protocol):
         """Cycles of these hours, both included, oldest first."""
         ...
 
+    async def hours_without_market(self, first_hour: str, last_hour: str) -> Sequence[str]:
+        """The hours, both ends included, of which a complete cycle found nothing; ascending."""
+        ...
+
     async def snapshot_span(self, series: SeriesTicker | None = None) -> tuple[str, str] | None:
         """The first and the last hour with a snapshot, ``None`` when there is none."""
         ...

@@ -195,6 +195,18 @@ async def test_hours_and_span_are_those_with_snapshots(store) -> None:
     assert await store.snapshot_span(SeriesTicker("KXNONE")) is None
 
 
+async def test_hours_of_a_complete_cycle_that_found_nothing_are_told(store) -> None:
+    empty, full = await store.open_cycle(fresh()), fresh("c2", NEXT_HOUR)
+    await store.finish_cycle(ended(empty), {}, 2_000)
+    again = await store.open_cycle(fresh("c3"))
+    await store.finish_cycle(ended(again), {}, 3_000)
+    full = await store.open_cycle(full)
+    assert await store.hours_without_market(HOUR, NEXT_HOUR) == [HOUR]
+    await store.finish_cycle(ended(at_page(full)), {}, 4_000)
+    assert await store.hours_without_market(HOUR, NEXT_HOUR) == [HOUR]
+    assert await store.hours_without_market(NEXT_HOUR, NEXT_HOUR) == []
+
+
 async def test_cycles_of_other_hours_are_not_listed(store) -> None:
     await store.open_cycle(fresh("c1", HOUR))
     await store.open_cycle(fresh("c2", NEXT_HOUR, started_us=2_000))

@@ -107,6 +107,15 @@ class MemoryCollectionStore:
         ]
         return sorted(found, key=lambda cycle: (cycle.started_us, cycle.cycle_id))
 
+    async def hours_without_market(self, first_hour: str, last_hour: str) -> Sequence[str]:
+        return sorted(
+            {
+                cycle.snapshot_hour_utc
+                for cycle in await self.cycles(first_hour, last_hour)
+                if cycle.outcome is CycleOutcome.COMPLETE and not cycle.scanned
+            }
+        )
+
     async def snapshot_span(self, series: SeriesTicker | None = None) -> tuple[str, str] | None:
         hours = await self.snapshot_hours("", "9999", series)
         return (hours[0], hours[-1]) if hours else None

@@ -103,13 +103,24 @@ SPAN_OF_SERIES = text(
     " WHERE series_ticker = :series) AS last"
 )
 
-HOURS = text(
-    "SELECT DISTINCT snapshot_hour_utc FROM market_snapshots"
-    " WHERE snapshot_hour_utc BETWEEN :first AND :last ORDER BY snapshot_hour_utc"
+# One look into the index for each hour; DISTINCT would read an entry for each snapshot.
+_HOURS = """
+WITH RECURSIVE held(hour) AS (
+  SELECT min(snapshot_hour_utc) FROM market_snapshots
+  WHERE {only}snapshot_hour_utc BETWEEN :first AND :last
+  UNION ALL
+  SELECT (SELECT min(snapshot_hour_utc) FROM market_snapshots
+    WHERE {only}snapshot_hour_utc > held.hour AND snapshot_hour_utc <= :last)
+  FROM held WHERE held.hour IS NOT NULL
 )
-HOURS_OF_SERIES = text(
-    "SELECT DISTINCT snapshot_hour_utc FROM market_snapshots WHERE series_ticker = :series"
-    " AND snapshot_hour_utc BETWEEN :first AND :last ORDER BY snapshot_hour_utc"
+SELECT hour FROM held WHERE hour IS NOT NULL ORDER BY hour"""
+HOURS = text(_HOURS.format(only=""))
+HOURS_OF_SERIES = text(_HOURS.format(only="series_ticker = :series AND "))
+
+EMPTY_HOURS = text(
+    "SELECT DISTINCT snapshot_hour_utc FROM collect_cycles"
+    " WHERE snapshot_hour_utc BETWEEN :first AND :last AND outcome = 'complete' AND scanned = 0"
+    " ORDER BY snapshot_hour_utc"
 )
 
 PRUNE_QUARANTINE = text("DELETE FROM quarantine WHERE at_us < :before_us")
@@ -172,6 +183,12 @@ class SqlCollectionStore:
         async with self._database.read() as connection:
             found = await connection.execute(CYCLES_OF_HOURS, window)
             return [_cycle_of(row) for row in found.mappings()]
+
+    async def hours_without_market(self, first_hour: str, last_hour: str) -> Sequence[str]:
+        """See the port."""
+        window = {"first": first_hour, "last": last_hour}
+        async with self._database.read() as connection:
+            return list((await connection.execute(EMPTY_HOURS, window)).scalars())
 
     async def snapshot_span(self, series: SeriesTicker | None = None) -> tuple[str, str] | None:
         """See the port."""

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from bot.collect.gap_reasons import GapReason
 from bot.collect.gaps import (
+    COUNTED_HOURS,
     GapCheck,
+    count_missing,
     find_gaps,
     gap_lines,
     hours_between,
@@ -276,3 +278,39 @@ def test_a_lookback_without_bounds_is_refused(hours) -> None:
     bench = Checked(6)
     with pytest.raises(ValueError, match="lookback_hours"):
         GapCheck(bench.store, bench.facts, bench.clock, bench.take, lookback_hours=hours)
+
+
+class Watched(MemoryCollectionStore):
+    """Knows how much of the past was asked for, and never reads whole cycles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, str]] = []
+
+    async def snapshot_hours(self, first_hour, last_hour, series=None):
+        if first_hour:
+            self.asked.append((first_hour, last_hour))
+        return await super().snapshot_hours(first_hour, last_hour, series)
+
+    async def hours_without_market(self, first_hour, last_hour):
+        self.asked.append((first_hour, last_hour))
+        return [hour(COUNTED_HOURS + 5)]
+
+
+async def test_the_count_of_missing_hours_does_not_read_the_whole_past() -> None:
+    store = Watched()
+    for number in (0, 2, COUNTED_HOURS + 1, COUNTED_HOURS + 9):
+        row = snapshot(number)
+        store.snapshots[row.market_id, row.snapshot_hour_utc] = row
+    # Of the last hours these are there: two with snapshots, one that had no market.
+    assert await count_missing(store) == COUNTED_HOURS - 3
+    assert set(store.asked) == {(hour(10), hour(COUNTED_HOURS + 9))}
+
+
+async def test_the_count_agrees_with_the_report_where_little_is_stored() -> None:
+    bench = Bench(0, 1, 5, 6)
+    bench.ran(2, CycleOutcome.COMPLETE, read(FED, 0))
+    bench.ran(3, CycleOutcome.COMPLETE, read(FED, 4))
+    report = await find_gaps(bench.store, bench.facts)
+    assert await count_missing(bench.store) == report.missing == 2
+    assert await count_missing(MemoryCollectionStore()) == 0
