@@ -31,6 +31,11 @@ async def make_backup(
     return file_of(report, is_durable=is_durable(settings, report.path))
 
 
+def usual_contents(settings: BotSettings) -> BackupContents:
+    """What the nightly backup holds."""
+    return BackupContents.FULL if settings.backup.stream else BackupContents.USUAL
+
+
 def file_of(report: BackupReport, *, is_durable: bool) -> BackupFile:
     """A finished backup as operators see it."""
     return BackupFile(

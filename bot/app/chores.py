@@ -7,7 +7,7 @@ from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.gaps import SqlGapStore
 from bot.adapters.storage.jobs import SqlJobRunStore
 from bot.adapters.storage.logs import SqlLogs
-from bot.app.backups import make_backup
+from bot.app.backups import make_backup, usual_contents
 from bot.app.build import collect_settings
 from bot.app.past_chores import PAST_JOBS, PastChores, past_of
 from bot.app.room import retention_settings
@@ -29,7 +29,6 @@ from bot.jobs.triggers import Daily
 from bot.kit.metrics import Metric, emit
 from bot.kit.times import DAY_US, HOUR_US, SECOND_US, hour_key, seconds
 from bot.ops.backup import BackupKind
-from bot.ports.backups import BackupContents
 from bot.ports.collection import CycleOutcome
 from bot.ports.operator import Operator
 
@@ -183,7 +182,7 @@ class Chores:
                 running.parts.database,
                 running.clock,
                 kind=BackupKind.NIGHTLY,
-                contents=BackupContents.FULL,
+                contents=usual_contents(running.settings),
             )
         except (BotError, OSError) as fault:
             await self._running.alerts.tell(AlertKind.BACKUP_FAILED, {"error": str(fault)})

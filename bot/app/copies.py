@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from bot.adapters.storage.restores import restorer_for
-from bot.app.backups import backups_of, format_named, is_durable, quiet_or
+from bot.app.backups import backups_of, format_named, is_durable, quiet_or, usual_contents
 from bot.app.basics import open_database, real_means, require_database_to_copy
 from bot.app.progress import OnAdvance
 from bot.app.settings import BotSettings
@@ -19,11 +19,14 @@ async def backup(
 ) -> dict[str, object]:
     """Make a checked backup."""
     require_database_to_copy(settings)
+    contents = usual_contents(settings) if nightly else BackupContents.FULL
+    if core:
+        contents = BackupContents.CORE
     async with open_database(settings, migrated=True) as database:
         report = await backups_of(settings, database, real_means().clock).make(
             quiet_or(bar),
             kind=BackupKind.NIGHTLY if nightly else BackupKind.MANUAL,
-            contents=BackupContents.CORE if core else BackupContents.FULL,
+            contents=contents,
             form=format_named(form),
         )
     rows = sum(report.manifest.counts.values()) if report.manifest else None

@@ -444,7 +444,7 @@ class BotOperator:
         )
 
     async def _collect(self, missing: int) -> CollectView:
-        status = (await self._running.queries.collect_facts()).status
+        status = await self._running.queries.collect_status()
         return CollectView(
             last_success_us=_moment(status.get("last_success_at_utc")),
             last_error_us=_moment(status.get("last_error_at_utc")),

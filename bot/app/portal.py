@@ -98,9 +98,8 @@ class PageBackend:
     async def staleness(self) -> tuple[bool, Mapping[str, object]]:
         """See ``WebBackend.staleness``."""
         running = self._running
-        facts = await running.queries.collect_facts()
         is_fresh, checks = judge_staleness(
-            facts.status,
+            await running.queries.collect_status(),
             leader=await leader_of(running.parts.database, running.scope),
             now_us=running.clock.now_us(),
             stale_after_us=round(running.settings.web.stale_after_s * 1_000_000),

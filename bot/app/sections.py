@@ -151,6 +151,8 @@ class BackupSection(_Section):
     dir: Path = Path("backups")
     keep: Count = 14
     hour_utc: Annotated[int, Field(ge=0, le=23)] = 2
+    stream: bool = False
+    """Whether the nightly backup holds ticks and order books too."""
 
 
 class RecorderSection(_Section):

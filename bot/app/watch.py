@@ -44,7 +44,7 @@ class OperatorWatch:
         await self._look_at_collection()
 
     async def _look_at_collection(self) -> None:
-        status = (await self._running.queries.collect_facts()).status
+        status = await self._running.queries.collect_status()
         success = status.get("last_success_at_utc")
         since_us = parse_rfc3339(success) if success else self._running.started_us
         silent_s = (self._running.clock.now_us() - since_us) // SECOND_US

@@ -114,7 +114,7 @@ class Backups:
         return report
 
     def newest(self) -> Path | None:
-        """The newest backup with everything in it, by the moment it was finished."""
+        """The newest backup that is no core backup, by the moment it was finished."""
         found = self._settings.directory.glob("kalshi_[0-9]*.sqlite")
         return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
 

@@ -19,6 +19,8 @@ class BackupContents(StrEnum):
     """How much a backup holds."""
 
     FULL = "full"
+    USUAL = "usual"
+    """Everything but ticks and order books, which may be a thousand times the rest."""
     CORE = "core"
     """Everything that trading needs; collected market data is left out."""
 

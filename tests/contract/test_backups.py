@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,15 +12,25 @@ import pytest
 from sqlalchemy import func, insert, select, text
 
 from bot.adapters.storage import tables
+from bot.adapters.storage.backup_files import copy_without
 from bot.adapters.storage.backups import SqlBackupStore
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import SchemaState, check
 from bot.adapters.storage.restores import restorer_for
-from bot.domain.errors import BackupInvalid, ConfigurationFault, NotLeader, RestoreRefused
+from bot.app.stream import stream_store
+from bot.domain.errors import (
+    BackupInvalid,
+    ConfigurationFault,
+    NotLeader,
+    RestoreRefused,
+    StorageUnavailable,
+)
 from bot.kit.clock import SystemClock
 from bot.ops.backup import BackupFormat, BackupKind, Backups, BackupSettings, checksum_path
 from bot.ops.restore import restore
 from bot.ports.backups import BackupContents, OnAdvance
+from bot.ports.stream import StreamBatch
+from tests.fakes.stream import change, start, tick, trade
 from tests.support.postgres import Server
 from tests.support.rows import EPOCH, FENCED_ROWS, SCOPE, add, grant_lease, set_halt
 
@@ -97,6 +108,51 @@ async def test_a_core_backup_leaves_out_what_was_collected(
     assert report.manifest is not None
     everything = await counts(filled)
     assert report.manifest.counts == everything | {"market_snapshots": 0, "quarantine": 0}
+
+
+async def test_the_nightly_backup_leaves_out_ticks_and_books_alone(
+    filled: Database, backups: Backups, target_url: str
+) -> None:
+    stream = stream_store(filled.address)
+    batch = StreamBatch(ticks=[tick()], starts=[start()], changes=[change()], trades=[trade()])
+    await stream.append(batch, may_repeat=False)
+    await stream.close()
+    everything = await counts(filled)
+    assert everything["market_ticks"] == everything["book_snapshots"] == 1
+    report = await backups.make(quiet, kind=BackupKind.NIGHTLY, contents=BackupContents.USUAL)
+    assert report.manifest is not None
+    left_out = dict.fromkeys(("market_ticks", "book_snapshots", "book_deltas"), 0)
+    assert report.manifest.counts == everything | left_out
+    assert backups.newest() == report.path
+    await restore(report.path, restorer_for(target_url), _CLOCK, quiet)
+    restored = await Database.open(target_url)
+    try:
+        there = await counts(restored)
+    finally:
+        await restored.close()
+    assert (there["market_snapshots"], there["market_trades"], there["market_ticks"]) == (
+        5_000,
+        1,
+        0,
+    )
+
+
+def test_a_copy_of_a_large_table_ends_when_it_is_told(tmp_path: Path) -> None:
+    source = tmp_path / "large.sqlite"
+    with closing(sqlite3.connect(source)) as connection:
+        connection.execute("CREATE TABLE only (n INTEGER PRIMARY KEY, words TEXT)")
+        connection.execute(
+            "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 600000)"
+            " INSERT INTO only SELECT n, 'some words that take room' FROM c"
+        )
+        connection.commit()
+    stop = threading.Event()
+
+    def soon(_done: int, _total: int) -> None:
+        threading.Timer(0.02, stop.set).start()
+
+    with pytest.raises(StorageUnavailable, match="interrupted"):
+        copy_without(source, tmp_path / "copy.sqlite", stop, soon, without=frozenset())
 
 
 async def test_twenty_five_backups_of_a_database_being_written_are_all_good(

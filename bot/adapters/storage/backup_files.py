@@ -36,9 +36,17 @@ BULK_TABLES = frozenset(
 )
 """What a core backup leaves out."""
 
+LEFT_OUT: Mapping[BackupContents, frozenset[str]] = {
+    BackupContents.FULL: frozenset(),
+    BackupContents.USUAL: frozenset({"market_ticks", "book_snapshots", "book_deltas"}),
+    BackupContents.CORE: BULK_TABLES,
+}
+
 _INFO = "backup_info"
 _PAGES_AT_ONCE = 256
 _BUSY_S = 10.0
+_STEPS_BETWEEN_LOOKS = 100_000
+"""Of SQLite's virtual machine: a few milliseconds."""
 
 
 class Interrupted(Exception):
@@ -74,9 +82,13 @@ def copy_whole(source: Path, target: Path, stop: threading.Event, on_pages: OnPa
         writing.execute("PRAGMA journal_mode = DELETE")
 
 
-def copy_core(source: Path, target: Path, stop: threading.Event, on_pages: OnPages) -> None:
-    """Copy everything but the bulk tables' rows; the tables themselves stay."""
+def copy_without(
+    source: Path, target: Path, stop: threading.Event, on_pages: OnPages, *, without: frozenset[str]
+) -> None:
+    """Copy everything but the rows of some tables; the tables themselves stay."""
     with _faults(), opened(target, mode="rwc") as writing:
+        # A large table is one statement: whoever ends must not wait for it.
+        writing.set_progress_handler(stop.is_set, _STEPS_BETWEEN_LOOKS)
         writing.execute("ATTACH DATABASE ? AS live", (f"{source.resolve().as_uri()}?mode=rw",))
         writing.execute("BEGIN")
         objects = writing.execute(
@@ -90,7 +102,7 @@ def copy_core(source: Path, target: Path, stop: threading.Event, on_pages: OnPag
             on_pages(number, len(tables))
             if stop.is_set():
                 raise Interrupted
-            if name not in BULK_TABLES:
+            if name not in without:
                 names = ", ".join(f'"{each}"' for each in columns_of(writing, name))
                 writing.execute(
                     f'INSERT INTO main."{name}" ({names}) SELECT {names} FROM live."{name}"'

@@ -83,9 +83,10 @@ class SqlBackupStore:
             raise StorageUnavailable(f"pg_dump: {said.decode(errors='replace').strip()[-500:]}")
 
     async def _copy(self, path: Path, contents: BackupContents, on_advance: OnAdvance) -> None:
-        copy = files.copy_whole if contents is BackupContents.FULL else files.copy_core
+        without = files.LEFT_OUT[contents]
+        copy = partial(files.copy_without, without=without) if without else files.copy_whole
         source = self._database.address.path
-        words = "copying pages" if contents is BackupContents.FULL else "copying tables"
+        words = "copying tables" if without else "copying pages"
         await run_interruptibly(
             lambda stop, tell: copy(source, path, stop, tell),
             lambda done, total: on_advance(done, total, words),
@@ -142,7 +143,7 @@ class _Export:
         return [f"{table}.{name}" for name in there if name not in here]
 
     def _is_skipped(self, table: str) -> bool:
-        return self.contents is BackupContents.CORE and table in files.BULK_TABLES
+        return table in files.LEFT_OUT[self.contents]
 
     async def _rows(self, table: str, columns: list[str]) -> None:
         names = ", ".join(f'"{name}"' for name in columns)

@@ -62,10 +62,18 @@ class SqlQueries:
         self._database = database
         self._scope = scope
 
+    async def collect_status(self) -> dict[str, str]:
+        """The status rows alone: what a watch asks for must not count the snapshots."""
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(tables.status))).mappings().all()
+        return {row["key"]: row["value"] for row in rows}
+
     async def collect_facts(self) -> CollectFacts:
         """Status rows, the last cycle's counts, the number of snapshots."""
         cycles = tables.collect_cycles
-        newest = select(cycles).order_by(cycles.c.started_us.desc()).limit(1)
+        # By the hour first: that has an index.
+        order = cycles.c.snapshot_hour_utc.desc(), cycles.c.started_us.desc()
+        newest = select(cycles).order_by(*order).limit(1)
         async with self._database.read() as connection:
             rows = (await connection.execute(select(tables.status))).mappings().all()
             cycle = (await connection.execute(newest)).mappings().one_or_none()
