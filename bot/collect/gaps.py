@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 _CHECKED_UP_TO = "last_gap_check_hour"
 _CHECKED_HOURS_MAX = 30 * 24
+KEPT_FROM = "snapshots_kept_from"
+"""The status row with the first hour that retention has left whole."""
 COUNTED_HOURS = 30 * 24
 """How far back missing hours are counted where nobody asked for them."""
 
@@ -67,10 +69,13 @@ async def find_gaps(
 ) -> GapReport:
     """The missing hours of everything, or of one series.
 
-    A bound that is not given is the first or the last stored hour.
+    A bound that is not given is the first or the last stored hour. What retention
+    removed is not missing.
     """
     span = await store.snapshot_span(series)
     first, last = first_hour or (span and span[0]), last_hour or (span and span[1])
+    if first is not None:
+        first = max(first, await _kept_from(store))
     if first is None or last is None or first > last:
         return GapReport(first_hour=first, last_hour=last, expected=0, missing=0, gaps=())
     stored = await store.snapshot_hours(first, last, series)
@@ -95,10 +100,15 @@ async def count_missing(store: CollectionStore) -> int:
     if span is None:
         return 0
     last = span[1]
-    first = max(span[0], hour_key(parse_rfc3339(last) - (COUNTED_HOURS - 1) * HOUR_US))
+    earliest = hour_key(parse_rfc3339(last) - (COUNTED_HOURS - 1) * HOUR_US)
+    first = max(span[0], earliest, await _kept_from(store))
     held = {*await store.snapshot_hours(first, last)}
     held.update(await store.hours_without_market(first, last))
     return sum(hour not in held for hour in hours_between(first, last))
+
+
+async def _kept_from(store: CollectionStore) -> str:
+    return (await store.status()).get(KEPT_FROM, "")
 
 
 async def circumstances(

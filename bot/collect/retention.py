@@ -8,6 +8,7 @@ for ever: the market's probability before it was settled is found nowhere else.
 import asyncio
 from dataclasses import dataclass
 
+from bot.collect.gaps import KEPT_FROM
 from bot.kit.clock import Clock
 from bot.kit.times import DAY_US, HOUR_US, hour_key, parse_rfc3339
 from bot.ports.collection import CollectionStore, PruneRule
@@ -53,6 +54,8 @@ class Retention:
         for is_of_series, days in kept_days.items():
             if days:
                 before = hour_key(now_us - days * DAY_US)
+                if is_of_series:
+                    await self._note_border(before, now_us)
                 removed += await self._remove(is_of_series=is_of_series, before_hour=before)
         return removed
 
@@ -73,3 +76,9 @@ class Retention:
             await asyncio.sleep(_PAUSE_S)
         self._seen[is_of_series] = before_hour
         return removed
+
+    async def _note_border(self, before_hour: str, now_us: int) -> None:
+        """What goes from here on is not missing. What went once stays gone, whatever is set."""
+        before = (await self._store.status()).get(KEPT_FROM, "")
+        if before_hour > before:
+            await self._store.put_status({KEPT_FROM: before_hour}, now_us)

@@ -2,10 +2,12 @@
 
 import pytest
 
+from bot.collect.gaps import count_missing, find_gaps
 from bot.collect.retention import Retention, RetentionSettings
 from bot.kit.times import DAY_US, HOUR_US, hour_key
 from tests.fakes.clock import ManualClock
 from tests.fakes.collection import MemoryCollectionStore, snapshot
+from tests.fakes.gaps import MemoryGapStore
 
 
 def filled(clock: ManualClock, days: int) -> MemoryCollectionStore:
@@ -69,3 +71,22 @@ async def test_each_hour_removes_the_hour_that_became_old(looptime) -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="collect retention"):
         RetentionSettings(**wrong)
+
+
+async def test_what_was_removed_is_not_missing(looptime) -> None:
+    clock = ManualClock()
+    store = filled(clock, 4)
+    # A market that closed long ago: its last snapshot stays for ever, those around it go.
+    early = hour_key(clock.now_us() - 90 * HOUR_US)
+    closed = snapshot("E", early)
+    store.snapshots[closed.market_id, early] = closed
+    await Retention(RetentionSettings(series_days=2, exchange_days=2), store, clock).run()
+    assert (await store.snapshot_span() or ("",))[0] == early
+    assert await count_missing(store) == 0
+    report = await find_gaps(store, MemoryGapStore(store))
+    assert (report.first_hour, report.missing) == (hour_key(clock.now_us() - 2 * DAY_US), 0)
+    asked = await find_gaps(store, MemoryGapStore(store), first_hour=early)
+    assert asked.missing == 0
+    # Kept for longer from now on: what went is gone all the same.
+    await Retention(RetentionSettings(series_days=3), store, clock).run()
+    assert await count_missing(store) == 0
