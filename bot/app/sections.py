@@ -192,6 +192,8 @@ class StreamSection(_Section):
     heartbeat_s: Seconds = 60
     retention_days: Annotated[float, Field(ge=0)] = 0
     """Ticks and books older than this are dropped; 0 keeps them for ever."""
+    min_free_mb: Annotated[int, Field(ge=0)] = 256
+    """SQLite: nothing is stored while the disk has less; orders need the room."""
 
 
 class LeadershipSection(_Section):

@@ -63,7 +63,7 @@ def stream_parts(running: Running) -> StreamParts | None:
     address, means = running.parts.database.address, running.parts.means
     writer = StreamWriter(
         queue,
-        lambda: stream_store(address),
+        lambda: stream_store(address, section.min_free_mb << 20),
         StoringSettings(
             batch=section.batch_size,
             flush_us=_us(section.flush_s),
@@ -82,10 +82,10 @@ def stream_parts(running: Running) -> StreamParts | None:
     return StreamParts(queue, StreamTap(queue), writer, on_death)
 
 
-def stream_store(address: Address) -> StreamStore:
-    """A writer's own way into the database."""
+def stream_store(address: Address, free_min: int = 0) -> StreamStore:
+    """A writer's own way into the database, which leaves ``free_min`` bytes of our own disk."""
     if address.dialect == "sqlite":
-        return SqliteStreamStore(address.path)
+        return SqliteStreamStore(address.path, free_min)
     return PostgresStreamStore(address)
 
 

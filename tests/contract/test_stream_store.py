@@ -330,3 +330,18 @@ async def test_people_read_dollars_and_tickers(stand) -> None:
         ("KXA", None),
         (None, 1.5),
     ]
+
+
+async def test_a_disk_that_is_nearly_full_is_left_to_orders(sqlite_url: str) -> None:
+    database = await Database.open(sqlite_url)
+    path = database.address.path
+    batch = StreamBatch(ticks=[tick()])
+    full = SqliteStreamStore(path, 2**62)
+    with pytest.raises(StorageUnavailable, match=r"stream\.min_free_mb"):
+        await full.append(batch, may_repeat=False)
+    assert await full.marks(["x"]) == {}
+    await full.close()
+    roomy = SqliteStreamStore(path, 1)
+    assert await roomy.append(batch, may_repeat=False) == 1
+    await roomy.close()
+    await database.close()

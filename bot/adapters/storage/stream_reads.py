@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - every part of a statement is a constant or a name of the schema
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from bot.ports.exchange import MarketLifecycle
 from bot.ports.stream import BookChange, BookStart, StreamGap
 
 _ROWS_AT_ONCE = 5_000
+_PAUSE_S = 0.05
 
 _TICKS = text(
     f"SELECT n.ticker, {', '.join(f't.{name}' for name in TICKS.columns)}"
@@ -154,6 +156,8 @@ class SqlStreamUpkeep:
                 async with self._database.begin() as connection:
                     gone = (await connection.execute(statement, few)).rowcount
                 counts[name] += gone
+                # Orders wait for the one writer too: back to back these would starve them.
+                await asyncio.sleep(_PAUSE_S)
         return counts
 
 

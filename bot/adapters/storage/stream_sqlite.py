@@ -7,6 +7,7 @@ worth a sync of the disk that an order would have to wait for.
 
 # ruff: noqa: S608 - every part of a statement is a constant or a name of the schema
 
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ from bot.adapters.storage.stream_rows import (
     tick_values,
     trade_rows,
 )
+from bot.domain.errors import StorageUnavailable
 from bot.ports.stream import StreamBatch, StreamGap
 
 _BUSY_MS = 5_000
@@ -93,8 +95,10 @@ def _insert_rows(connection: sqlite3.Connection, shape: RowShape, values: list[A
 class SqliteStreamStore:
     """See :class:`bot.ports.stream.StreamStore`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, free_min: int = 0) -> None:
+        """With less than ``free_min`` bytes free on the disk it takes no rows."""
         self._path = path
+        self._free_min = free_min
         self._held: sqlite3.Connection | None = None
         self._numbers = MarketNumbers()
 
@@ -108,7 +112,22 @@ class SqliteStreamStore:
         except OverflowError:
             return self._append(storable(batch))
 
+    def _require_room(self) -> None:
+        """A full disk would stop orders: they are stored in the same file."""
+        if not self._free_min:
+            return
+        try:
+            free = shutil.disk_usage(self._path.parent).free
+        except OSError as fault:
+            raise StorageUnavailable(f"{self._path.parent}: {fault}") from fault
+        if free < self._free_min:
+            raise StorageUnavailable(
+                f"the disk of {self._path} has {free >> 20} MB free, stream.min_free_mb is"
+                f" {self._free_min >> 20}; free some space, or set TICKS_RETENTION_DAYS"
+            )
+
     def _append(self, batch: StreamBatch) -> int:
+        self._require_room()
         with self._writing() as connection:
             try:
                 return self._store(connection, batch, self._numbers)
