@@ -76,6 +76,8 @@ def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:
     """Learn what was missed, compare positions, and tell whoever asked."""
     if not world.is_loaded:
         return
+    if world.read_due_us is not None and read.requested_us >= world.read_due_us:
+        world.read_due_us = None
     found = _compare(world, read, draft)
     waiting = [one for one in world.reads_awaited if one[1] <= read.requested_us]
     for command_id, _ in waiting:

@@ -174,9 +174,18 @@ def ask_for_account(world: World, draft: Draft) -> None:
     agrees = stance.is_reconciled and not world.doubtful and not world.ledger.unexplained
     is_calm = agrees or stance.is_paused
     every_us = settings.reconcile_every_us if is_calm else settings.reconcile_retry_us
-    is_due = world.read_due_us is not None and world.now_us >= world.read_due_us
-    if is_due or world.read_asked_us is None or world.now_us - world.read_asked_us >= every_us:
+    asked_us = world.read_asked_us
+    if asked_us is None or world.now_us - asked_us >= every_us or _is_extra_due(world):
         ask_now(world, "take-over" if not world.stance.is_reconciled else "regular", draft)
+
+
+def _is_extra_due(world: World) -> bool:
+    """Until one is answered: the first may fail, as the stream just did."""
+    due_us, asked_us = world.read_due_us, world.read_asked_us
+    if due_us is None or world.now_us < due_us:
+        return False
+    waited_us = world.settings.reconcile_retry_us
+    return asked_us is None or asked_us < due_us or world.now_us - asked_us >= waited_us
 
 
 def ask_after_silence(world: World) -> None:
@@ -187,7 +196,7 @@ def ask_after_silence(world: World) -> None:
 
 def ask_now(world: World, reason: str, draft: Draft) -> None:
     """Read the account."""
-    world.read_asked_us, world.read_due_us = world.now_us, None
+    world.read_asked_us = world.now_us
     draft.ask(ReadExchange(reason=reason))
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, NoReturn, Protocol, cast
 
+from typing_extensions import override
+
 from bot.domain.errors import OrderRejected
 from bot.domain.events import Event, QuoteChanged
 from bot.domain.ids import Epoch, OrderGroupId
@@ -136,6 +138,12 @@ class _Runner(EngineRunner):
     def __init__(self, engine: _Decider, executor: EffectExecutor, inbox: EngineInbox) -> None:
         super().__init__(engine, executor, inbox)
         self._is_running = True
+
+    @override
+    def turn(self) -> None:
+        super().turn()
+        if self._fault is not None:
+            raise self._fault
 
 
 class _Hands(EffectExecutor):

@@ -41,6 +41,8 @@ class EngineRunner:
         self._executor = executor
         self._inbox = inbox
         self._is_running = False
+        self._fault: Exception | None = None
+        """Of a decision in a turn: nothing is decided after it."""
 
     def submit(self, event: Event) -> None:
         """Hand the engine an event; it is dealt with soon, in order."""
@@ -53,9 +55,17 @@ class EngineRunner:
     def turn(self) -> None:
         """Decide and act on what waits, in this call: an order should not wait for a task.
 
-        What is more than a turn's worth, or comes while nothing runs, is left to ``run``.
+        What is more than a turn's worth, or comes while nothing runs, is left to ``run``,
+        which also raises what goes wrong here: it is no fault of who asks.
         """
-        if self._is_running and self._decide_some():
+        if self._fault is not None:
+            return
+        try:
+            if self._is_running and self._decide_some():
+                return
+        except Exception as fault:  # noqa: BLE001 - raised again by ``run``
+            self._fault = fault
+            self._inbox.wake()
             return
         if len(self._inbox):
             self._inbox.wake()
@@ -85,6 +95,8 @@ class EngineRunner:
         try:
             while True:
                 await self._inbox.wait()
+                if self._fault is not None:
+                    raise self._fault
                 if not self._decide_some():
                     # There may be more, and others have waited long enough.
                     await asyncio.sleep(0)

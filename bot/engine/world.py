@@ -149,7 +149,7 @@ class World:
     """Since when this leadership has known the account."""
     read_asked_us: int | None = None
     read_due_us: int | None = None
-    """An extra comparison, not before this moment: the stream was away."""
+    """An extra comparison, not before this moment: the stream was away. Until it is answered."""
     reads_awaited: list[tuple[int, int]] = field(default_factory=list)
     """Commands that wait for a read of the account, and since when."""
     doubtful: Mapping[MarketTicker, Quantity] = field(default_factory=dict)

@@ -136,6 +136,41 @@ class _LosesAnswers:
         return getattr(self.database, name)
 
 
+async def test_commits_side_by_side_write_the_decision_once(database, store):
+    await commit(store, *DECIDED)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(commit(store, snapshot()))
+        group.create_task(commit(store, progress()))
+    assert await counts(database) == [1, 1, 1, 0]
+
+
+async def test_who_reads_meanwhile_makes_the_store_forget_no_decision(database, store):
+    read_rows, has_read, may_go_on = store._order_rows, asyncio.Event(), asyncio.Event()
+
+    async def slowly(connection):
+        found = await read_rows(connection)
+        has_read.set()
+        await may_go_on.wait()
+        return found
+
+    store._order_rows = slowly
+    async with asyncio.TaskGroup() as group:
+        group.create_task(store.load(NOW))
+        await has_read.wait()
+        await commit(store, *DECIDED)
+        may_go_on.set()
+    await commit(store, progress())
+    assert await counts(database) == [1, 1, 1, 0]
+
+
+async def test_who_gives_a_begun_write_up_leaves_the_store_usable(database, store):
+    await database.prepare_writes()
+    store.commit(Epoch(7), DECIDED, (), NOW).close()
+    await commit(store, snapshot())
+    await commit(store, *entry(2))
+    assert (await counts(database))[2] in {1, 2}
+
+
 async def test_one_signal_never_has_two_entries(database, store):
     await commit(store, *DECIDED)
     with pytest.raises(Exception, match=r"(?i)unique") as refused:

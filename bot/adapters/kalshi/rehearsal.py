@@ -68,7 +68,10 @@ class StreamRehearsal:
         self._sid = self._subscribe(line)
 
     def step(self) -> None:
-        """Read one change, as if it were all that one read brought."""
+        """Read one change, as if it were all that one read brought.
+
+        Raises what the listener raises.
+        """
         number = next(self._numbers)
         change = b"1.00" if number % 2 == 0 else b"-1.00"
         frame = _CHANGE % (
@@ -81,6 +84,7 @@ class StreamRehearsal:
         )
         self._talk.frame(frame)
         self._talk.batch_ended()
+        self._talk.raise_fault()
 
     def _subscribe(self, line: _Nowhere) -> int:
         """Accept every subscription and send the book; the book's number."""

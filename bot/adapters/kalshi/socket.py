@@ -135,9 +135,13 @@ class Talk:
                     await self._over.wait()
             if self._end is None:
                 self._look_after()
+        self.raise_fault()
+        return self._end
+
+    def raise_fault(self) -> None:
+        """Raise what the listener raised, if it did."""
         if self._fault is not None:
             raise self._fault
-        return self._end
 
     def flush(self) -> None:
         """Log what went wrong, send what is to be sent."""

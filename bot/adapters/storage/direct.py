@@ -213,6 +213,9 @@ class PostgresDirect:
                 await driver.execute(self._text(writes), *values)
             except asyncpg.PostgresError:
                 raise  # it answered: the connection is sound
+            except GeneratorExit:
+                driver.terminate()  # given up where nothing can be awaited; dropped by the next
+                raise
             except BaseException:
                 await self._drop()
                 raise

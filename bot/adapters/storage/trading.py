@@ -111,7 +111,8 @@ class SqlTradingStore:
         is_fenced = bool(unwritten) or not all(isinstance(one, OrderRecord) for one in records)
         await self._write(epoch, writes, messages, now_us, is_fenced=is_fenced)
         for entry_name in folded:
-            del self._folded[entry_name]
+            # Another commit may have written them at the same time.
+            self._folded.pop(entry_name, None)
 
     async def _commit_entry(self, epoch: Epoch, intent: OrderIntent, decision: Decision) -> None:
         """One row, as an order waits for it."""
@@ -271,11 +272,12 @@ class SqlTradingStore:
         async with self._database.read() as connection:
             rows = await self._order_rows(connection)
             orders = tuple(stored_order_of(row) for row in rows)
+            # What was decided since the rows were read is not forgotten.
             self._folded = {
                 ClientOrderId(row.client_order_id): from_json(row.decision_json)
                 for row in rows
                 if row.decision_json is not None
-            }
+            } | self._folded
             return StoredState(
                 halt=await self._halt(connection),
                 breakers=tuple(

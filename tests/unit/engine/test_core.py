@@ -45,6 +45,7 @@ from bot.engine.effects import (
     Effect,
     LookUpOrder,
     NoticeKind,
+    ReadExchange,
     RenewEntryGroups,
     SaveHalt,
     SendOrder,
@@ -691,6 +692,38 @@ def test_what_was_filled_while_the_stream_was_away_is_found_as_soon_as_it_is_bac
     assert [one.purpose for one in desk.outgoing] == [Purpose.TAKE_PROFIT]
     desk.wait(3)
     assert not desk.is_asking()
+
+
+def test_a_comparison_after_a_silence_that_failed_is_made_again_soon() -> None:
+    desk = leading()
+    desk.quote()
+    intent = desk.accept()
+    desk.put(FeedLost(received_us=desk.now_us, reason="reset"))
+    desk.execute(intent, intent.quantity, tell=False)
+    desk.put(FeedConnected(received_us=desk.now_us))
+    desk.wait(2)
+    assert desk.is_asking()
+    desk.wait(9)
+    assert not desk.is_asking()
+    desk.wait()
+    assert desk.is_asking()
+    desk.read()
+    assert desk.store.positions[TICKER].quantity == intent.quantity
+    desk.wait(15)
+    assert not any(
+        isinstance(effect, ReadExchange) for _, effects in desk.journal[-15:] for effect in effects
+    ), "an answer was all it waited for"
+
+
+def test_a_read_from_before_the_silence_ended_is_no_comparison() -> None:
+    desk = leading()
+    asked_us = desk.now_us
+    desk.put(FeedConnected(received_us=desk.now_us))
+    truth = desk.truth()
+    desk.wait()
+    desk.put(ExchangeRead(received_us=desk.now_us, requested_us=asked_us, truth=truth))
+    desk.wait()
+    assert desk.is_asking()
 
 
 def test_five_losses_in_a_row_trip_also_across_a_restart() -> None:

@@ -173,3 +173,21 @@ async def test_a_turn_ends_after_its_share_and_the_rest_is_not_forgotten() -> No
 
     await running(runner, act)
     assert [event.received_us for event in decider.seen] == list(range(300))
+
+
+async def test_a_bug_in_a_turn_ends_the_service_before_anything_else_is_decided() -> None:
+    _, decider, runner = built()
+
+    async def act() -> None:
+        await asyncio.sleep(0.01)
+        runner.gather(TimeAdvanced(received_us=-1))
+        runner.submit(FeedConnected(received_us=1))
+        runner.turn()
+        runner.submit(FeedConnected(received_us=2))
+        runner.turn()
+        await asyncio.sleep(1)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await running(runner, act)
+    assert caught.group_contains(ValueError, match="a bug")
+    assert [event.received_us for event in decider.seen] == [1, -1]

@@ -39,3 +39,15 @@ def test_it_goes_the_usual_changes_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(FeedSession, "_receive_any", longer)
     stream.step()
+
+
+def test_what_the_listener_raises_is_not_kept_silent() -> None:
+    def broken(_: object) -> None:
+        raise ValueError("a defect")
+
+    told: list[Event] = []
+    translator = FeedTranslator(told.append, lambda _: None)
+    stream = StreamRehearsal(translator, ManualClock(), StreamSettings())
+    translator._quoted = broken
+    with pytest.raises(ValueError, match="a defect"):
+        stream.step()
