@@ -71,7 +71,7 @@ def rehearsing_reader(engine: Engine, understudies: Understudies) -> EngineRunne
 
     It is real from the inbox to the sender, with nothing behind.
     """
-    return _Runner(_Decider(engine, understudies.strategies), _Hands(understudies), EngineInbox())
+    return _Runner(_Decider(engine, understudies), _Hands(understudies), EngineInbox())
 
 
 class Rehearser:
@@ -116,14 +116,15 @@ class Rehearser:
 
 
 class _Decider:
-    """Has the real engine decide in vain."""
+    """Has the real engine decide in vain, unless the sender would log that it sends nothing."""
 
-    def __init__(self, engine: Engine, strategies: Sequence[Strategy]) -> None:
+    def __init__(self, engine: Engine, understudies: Understudies) -> None:
         self._engine = engine
-        self._strategies = strategies
+        self._strategies = understudies.strategies
+        self._gate = understudies.gate
 
     def handle(self, event: Event) -> tuple[Effect, ...]:
-        if not isinstance(event, QuoteChanged):
+        if not isinstance(event, QuoteChanged) or not self._gate.may_trade():
             return ()
         found = self._engine.rehearse(self._strategies)
         if found is None:
