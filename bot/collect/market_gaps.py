@@ -5,7 +5,7 @@ apart, so that the difference between "not offered" and "not kept" stays visible
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.collect.gap_reasons import (
@@ -17,6 +17,7 @@ from bot.collect.gap_reasons import (
 )
 from bot.collect.gaps import circumstances
 from bot.domain.ids import MarketTicker, SeriesTicker
+from bot.kit.threads import in_thread
 from bot.kit.times import HOUR_US, parse_rfc3339
 from bot.ports.collection import CollectionStore, Cycle
 from bot.ports.gaps import GapStore, MarketHole
@@ -63,20 +64,28 @@ async def find_market_gaps(
 ) -> MarketGapReport:
     """The markets missing between two hours, both included."""
     found = await facts.market_holes(first_hour, last_hour, series, limit + 1)
-    holes = found[:limit]
-    if not holes:
+    if not found:
         return MarketGapReport(missing=0, not_listed=0, is_cut=False, gaps=())
     cycles = await store.cycles(first_hour, last_hour)
     known = await circumstances(facts, first_hour, last_hour, cycles)
     unreadable: dict[str, dict[str, str]] = defaultdict(dict)
     for each in await facts.unreadable(first_hour, last_hour):
         unreadable[each.hour][each.name] = each.reason
-    explained = list(_explained(holes, cycles, unreadable, known))
+    # A second's work where much is missing, and whoever trades may share the loop.
+    return await in_thread(
+        lambda: _reported(
+            _explained(found[:limit], cycles, unreadable, known), is_cut=len(found) > limit
+        )
+    )
+
+
+def _reported(found: Iterable[tuple[MarketHole, Reason]], *, is_cut: bool) -> MarketGapReport:
+    explained = list(found)
     missing = [one for one in explained if one[1].kind is not GapReason.NOT_LISTED]
     return MarketGapReport(
         missing=len(missing),
         not_listed=len(explained) - len(missing),
-        is_cut=len(found) > limit,
+        is_cut=is_cut,
         gaps=tuple(_grouped(missing)),
     )
 

@@ -14,8 +14,9 @@ from bot.collect.quality import (
     skews,
     times,
 )
+from bot.kit.threads import in_thread
 from bot.kit.times import HOUR_US, hour_key, parse_rfc3339
-from bot.ports.quality import QualityReads, QuoteSource, SeenQuote
+from bot.ports.quality import FrozenQuote, QualityReads, QuoteSource, SeenQuote
 
 _FROZEN_HOURS = 24
 _FROZEN_HOURS_MIN = 12
@@ -71,6 +72,17 @@ async def judge_quality(reads: QualityReads, hour: str | None = None) -> Quality
     ticks = await reads.latest_ticks(hour_us, hour_us + HOUR_US)
     first = hour_key(hour_us - (_FROZEN_HOURS - 1) * HOUR_US)
     still = await reads.frozen(first, hour, _FROZEN_HOURS_MIN)
+    # Thousands of markets: not on the loop, which whoever trades may share.
+    return await in_thread(lambda: _judged(hour, quotes, ticks, still))
+
+
+def _judged(
+    hour: str,
+    quotes: Sequence[SeenQuote],
+    ticks: Sequence[SeenQuote],
+    still: Sequence[FrozenQuote],
+) -> QualityReport:
+    hour_us = parse_rfc3339(hour)
     of_snapshots = chain(_broken(quotes), times(quotes, hour_us), duplicates(quotes), frozen(still))
     return QualityReport(
         hour=hour,

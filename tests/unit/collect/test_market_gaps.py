@@ -1,5 +1,7 @@
 """Markets missing from single hours are found, explained and summed up."""
 
+import threading
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,3 +128,32 @@ async def test_every_hole_is_counted_exactly_once(hours) -> None:
             expected += sum(name not in hours[number][0] for number in between)
     assert report.missing + report.not_listed == expected
     assert report.missing == sum(gap.missing for gap in report.gaps)
+
+
+class Large(list):
+    """Holes that know which thread looks through them."""
+
+    def __init__(self, holes) -> None:
+        super().__init__(holes)
+        self.seen: set[int] = set()
+
+    def __getitem__(self, place):
+        self.seen.add(threading.get_ident())
+        return super().__getitem__(place)
+
+
+class LargeGapStore(MemoryGapStore):
+    async def market_holes(self, first_hour, last_hour, series, limit):
+        self.large = Large(await super().market_holes(first_hour, last_hour, series, limit))
+        return self.large
+
+
+async def test_many_holes_are_not_explained_on_the_loop() -> None:
+    bench = Bench()
+    bench.facts = LargeGapStore(bench.store)
+    bench.ran(0, "ABC")
+    bench.ran(1, "A", FAILED)
+    bench.ran(2, "ABC")
+    assert (await bench.report(2)).missing == 2
+    assert bench.facts.large.seen
+    assert threading.get_ident() not in bench.facts.large.seen
