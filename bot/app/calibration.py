@@ -47,6 +47,9 @@ class CalibrationAnswer:
             ),
             *_left_out(made),
         ]
+        if not made.settled:
+            which = f" of {', '.join(self.series)}: check the spelling," if self.series else ":"
+            lines.append(f"no settled market{which} `python -m bot backfill` reads the past")
         if made.buckets:
             lines += ["", f"{'price':>13} {'markets':>8} {'mean':>7} {'was YES':>8}   95 %"]
             lines += [_line(bucket) for bucket in made.buckets]

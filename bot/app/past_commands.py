@@ -59,10 +59,13 @@ async def discover(
     """One pass of discovery.
 
     Raises:
+        ConfigurationFault: the exchange lists nothing of a series that was named.
         StorageUnavailable: the database cannot be reached or refuses the rows.
     """
     async with _past(settings) as (past, _):
         report = await Discovery(past).run(series=_series(series), is_full=is_full, on_series=bar)
+        if report.is_complete:
+            await _refuse_strangers(past, series)
     return Answer(facts=report.facts, is_complete=report.is_complete)
 
 
@@ -70,7 +73,7 @@ async def backfill(settings: BotSettings, wanted: Wanted, bar: OnAdvance) -> Ans
     """Read what is wanted and not there yet.
 
     Raises:
-        ConfigurationFault: a time cannot be read, or a market does not exist.
+        ConfigurationFault: a time cannot be read, or a market or series does not exist.
         ExchangeUnavailable: not even the list of markets could be had.
         StorageUnavailable: the database cannot be reached or refuses the rows.
     """
@@ -79,6 +82,8 @@ async def backfill(settings: BotSettings, wanted: Wanted, bar: OnAdvance) -> Ans
         raise ConfigurationFault(["--from: must be before --to"])
     async with _past(settings) as (past, exchange):
         now_us = past.clock.now_us()
+        if begin_us is not None and begin_us >= now_us:
+            raise ConfigurationFault([f"--from: {wanted.begin} is not past yet"])
         until_us = min(end_us or now_us, now_us - past.settings.margin_s * SECOND_US)
         hand = _ByHand(past, exchange, wanted, bar)
         markets = await hand.find(begin_us, until_us)
@@ -111,6 +116,7 @@ class _ByHand:
             known = await store.markets_of(tickers=tickers, open_before_us=until_us)
         else:
             await self._list(series, begin_us)
+            await _refuse_strangers(self._past, series)
             known = await store.markets_of(series=series, open_before_us=until_us)
         return [each for each in known if begin_us is None or each.close_us >= begin_us]
 
@@ -220,6 +226,16 @@ async def _past(settings: BotSettings) -> AsyncIterator[tuple[Past, ExchangeRead
             clock=means.clock,
         )
         yield past, exchange
+
+
+async def _refuse_strangers(past: Past, series: Sequence[str]) -> None:
+    """A series that was just asked for, is no setting's, and has no market is mistyped."""
+    for name in _series(series):
+        if name in past.settings.series or await past.store.markets_of(series=[name]):
+            continue
+        raise ConfigurationFault(
+            [f"--series: the exchange lists no market of {name}; check the spelling, e.g. KXCPI"]
+        )
 
 
 def _series(names: Sequence[str]) -> tuple[SeriesTicker, ...]:

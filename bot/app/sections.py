@@ -12,6 +12,7 @@ Dollars = Annotated[Decimal, Field(ge=0, decimal_places=6)]
 UnitPrice = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+EventStatus = Literal["unopened", "open", "closed", "settled"]
 StreamChannel = Literal["ticker", "trade", "orderbook_delta", "market_lifecycle_v2"]
 
 
@@ -128,7 +129,7 @@ class HistorySection(_Section):
     """
 
     discovery_s: Period = 1_800
-    discovery_statuses: tuple[str, ...] = ("open",)
+    discovery_statuses: tuple[EventStatus, ...] = ("open",)
     discovery_heartbeat_s: Count = 60
     full_discovery_s: Annotated[int, Field(ge=0)] = 86_400
     """Everything is listed again after so long; in between only what changed."""

@@ -52,7 +52,9 @@ def _usage(fault: click.ClickException) -> int:
         return ExitCode.USAGE
     context = fault.ctx if isinstance(fault, click.UsageError) else None
     command = context.command_path if context else "python -m bot"
-    click.echo(f"usage: {fault.format_message()} See {command} --help", err=True)
+    told = fault.format_message().rstrip(".")
+    stop = "" if told.endswith(("?", ")")) else "."
+    click.echo(f"usage: {told}{stop} See {command} --help", err=True)
     return ExitCode.USAGE
 
 

@@ -87,7 +87,14 @@ def show(facts: Mapping[str, object], *, as_json: bool) -> None:
         return
     width = max((len(name) for name in facts), default=0)
     for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {'-' if value is None else value}")
+        click.echo(f"{name:<{width}}  {_told(value)}")
+
+
+def _told(value: object) -> str:
+    """A fact as people read it."""
+    if isinstance(value, list | tuple):
+        value = ", ".join(str(one) for one in value) or None
+    return "-" if value is None else str(value)
 
 
 def is_terminal() -> bool:

@@ -1,7 +1,7 @@
 """Commands about what was kept for later: recordings, export."""
 
 import asyncio
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ from bot.app.recordings import read_recordings, recordings_dir, told_lines
 from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode
 from bot.cli.options import json_option, progress_bar, show, with_settings
+from bot.cli.times import Day
 from bot.kit.frames import DamagedFile
 
 
@@ -58,7 +59,7 @@ def _print(path: Path) -> int:
     return ExitCode.DONE
 
 
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
+_DAY = Day()
 
 
 @click.command()
@@ -81,8 +82,8 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 def export(
     settings: BotSettings,
     *,
-    first: datetime | None,
-    last: datetime | None,
+    first: date | None,
+    last: date | None,
     tables: tuple[str, ...],
     series: str | None,
     out: Path,
@@ -95,11 +96,11 @@ def export(
     docs/research.md has queries for DuckDB and Polars.
     """
     if first and last and first > last:
-        raise click.UsageError(f"--from {first.date()} is after --to {last.date()}")
+        raise click.UsageError(f"--from {first} is after --to {last}.")
     wish = ExportWish(
         out=out,
-        first=first.date() if first else None,
-        last=last.date() if last else None,
+        first=first,
+        last=last,
         tables=tables,
         series=series,
         is_fresh=fresh,
@@ -111,4 +112,7 @@ def export(
     else:
         for line in report.lines:
             click.echo(line)
+    if series and not report.files:
+        click.echo(f"nothing of {series} is stored: check the spelling, e.g. KXCPI", err=True)
+        return ExitCode.FAILED
     return ExitCode.DONE

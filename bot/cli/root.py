@@ -5,6 +5,9 @@ or the chat takes longer to load than ``gaps`` takes to answer.
 """
 
 import difflib
+import os
+import select
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +16,7 @@ import click
 from typing_extensions import override
 
 from bot import __version__
+from bot.cli.errors import ExitCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,16 @@ class LazyGroup(click.Group):
         return found
 
     @override
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            if not _is_output_closed():
+                raise
+            # Whoever read our output has seen enough. Left alone, click would exit with 1.
+            return ExitCode.DONE
+
+    @override
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -87,6 +101,16 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, place.help) for name, place in PLACES.items()])
+
+
+def _is_output_closed() -> bool:
+    """Whether nobody reads our standard output any more; then the rest of it goes nowhere."""
+    poll = select.poll()
+    poll.register(sys.stdout, select.POLLOUT)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 @click.group(

@@ -100,6 +100,8 @@ def quality_lines(report: QualityReport) -> list[str]:
     """The report for people: a summary, then each broken rule with its worst examples."""
     if report.hour is None:
         return ["no snapshots yet"]
+    if not report.snapshots:
+        return [f"{report.hour}: no snapshots of this hour; `python -m bot gaps` says why"]
     looked_at = f"{report.snapshots} snapshots, {report.ticks} markets with ticks"
     lines = [f"{report.hour}: {looked_at}, {report.wrong} findings that are wrong"]
     if report.without_terms:

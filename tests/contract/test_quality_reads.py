@@ -96,6 +96,10 @@ def row(name: str, number: int, bid: int | None, ask: int | None, **changes):
 async def test_nothing_stored_is_said_so(bench) -> None:
     report = await judge_quality(bench.reads)
     assert (report.hour, report.wrong, quality_lines(report)) == (None, 0, ["no snapshots yet"])
+    earlier = await judge_quality(bench.reads, "2026-01-01T00:00:00Z")
+    assert quality_lines(earlier) == [
+        "2026-01-01T00:00:00Z: no snapshots of this hour; `python -m bot gaps` says why"
+    ]
 
 
 async def test_the_newest_hour_is_judged_with_the_terms_of_its_markets(bench) -> None:

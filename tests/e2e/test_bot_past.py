@@ -166,6 +166,10 @@ async def test_the_ledger_is_judged_in_numbers_and_in_a_picture(
         (("backfill", "--series", "A", "--market", "B"), 2, "exclude each other"),
         (("calibration", "--horizon", "7"), 2, "--horizon: 7 min is not kept; take one of 5, 15"),
         (("discover", "--series"), 2, "requires an argument"),
+        (("discover", "--series", "KXNONE"), 2, "--series: the exchange lists no market of KXNONE"),
+        (("backfill", "--series", "KXNONE"), 2, "--series: the exchange lists no market of KXNONE"),
+        (("backfill", "--from", "2999-01-01"), 2, "--from: 2999-01-01 is not past yet"),
+        (("export", "--series", "KXNONE"), 1, "nothing of KXNONE is stored: check the spelling"),
     ],
 )
 async def test_a_mistake_is_named_with_its_remedy(

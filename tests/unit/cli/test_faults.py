@@ -58,6 +58,7 @@ def told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
         ({"KALSHI_PRIVATE_KEY_PATH": ""}, "KALSHI_PRIVATE_KEY"),
         ({"KALSHI_PRIVATE_KEY": "no key at all, sir"}, "KALSHI_PRIVATE_KEY"),
         ({"BOT_MODE": "gamble"}, "mode: "),
+        ({"DISCOVERY_EVENT_STATUSES": "opne"}, "'unopened', 'open', 'closed' or 'settled'"),
         ({"DATABASE_URL": "mysql://root:hunter2@db/x"}, "mysql"),
         ({"TELEGRAM_BOT_TOKEN": "123:short-secret"}, "TELEGRAM_BOT_TOKEN"),
         ({"TELEGRAM_ADMIN_IDS": "ada"}, "TELEGRAM_ADMIN_IDS"),

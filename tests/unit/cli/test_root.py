@@ -1,5 +1,6 @@
 """The command table: complete, quick to list, forgiving with names."""
 
+import os
 import subprocess
 import sys
 
@@ -41,6 +42,19 @@ def test_what_needs_no_command_loads_none(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_reader_who_has_seen_enough_is_no_failure() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody_reads:
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", "backfill", "--help"],
+            stdout=nobody_reads,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -54,6 +68,12 @@ def test_what_needs_no_command_loads_none(arguments: list[str]) -> None:
         (["gaps", "--hours", "zero"], "'zero' is not a valid integer range"),
         (["gaps", "--since", "yesterday"], "'yesterday' is no day or time; write 2026-11-21"),
         (["gaps", "--since", "2026-11-21", "--hours", "3"], "exclude each other"),
+        (
+            ["gaps", "--since", "now"],
+            "write 2026-11-21 or 2026-11-21T07:00Z. See python -m bot gaps",
+        ),
+        (["export", "--from", "2026-11-31"], "'2026-11-31' is no day; write 2026-11-21. See"),
+        (["export", "--from", "2026-11-02", "--to", "2026-11-01"], "is after --to 2026-11-01. See"),
         (["reset-breaker"], "Missing argument 'NAME'"),
         (["instances", "--activate", "x", "--deactivate-all"], "exclude each other"),
     ],
