@@ -327,14 +327,18 @@ async def _copy_staged(driver: Any, source: _Rows) -> int:
 
 @cache
 def _look_up(shape: RowShape) -> str:
-    """Which of the given keys are there. The span spares partitions that hold none of them."""
+    """Which of the given keys are there. The span spares partitions that hold none of them.
+
+    Key by key, as ``LIMIT`` forbids to turn the join round: a plan kept from when the table was
+    empty compared every stored row with every key.
+    """
     first, second, third = shape.key
     same = " AND ".join(f"t.{name} = k.{name}" for name in shape.key)
     return (
         f"SELECT k.{first}, k.{second}, k.{third}"
         f" FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS k({first}, {second}, {third})"
-        f" WHERE EXISTS (SELECT 1 FROM {shape.table} t WHERE {same}"
-        f" AND t.{first} BETWEEN $4 AND $5)"
+        f" CROSS JOIN LATERAL (SELECT FROM {shape.table} t WHERE {same}"
+        f" AND t.{first} BETWEEN $4 AND $5 LIMIT 1) AS stored"
     )
 
 
