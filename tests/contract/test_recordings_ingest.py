@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def lines_of(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-@cache
+@lru_cache(maxsize=1)  # half a gigabyte each
 def capture(folder: Path) -> list[Line]:
     """A capture in the order it arrived."""
     kinds = ("orderbook_snapshot", "orderbook_delta", "ticker")

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-# Not by default (`./scripts/test.sh -m soak`) until half an hour has run clean on a machine of its
-# own. Two of them ended with everything equal beside a load of twelve to seventeen, where the
-# exchange answered seconds late; what its judge then reported was its own mistake, and is mended.
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.looptime(False)]
 
 ROOT = Path(__file__).parents[2]
