@@ -9,6 +9,8 @@ import asyncio
 import itertools
 import os
 import shutil
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +29,11 @@ hypothesis.settings.register_profile(
     "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("house")
+
+# Started in the background of a script (`test.sh &`), this process ignores Ctrl-C, and so would
+# every program that a test starts and interrupts.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _REAL_IO = {
     "database",
