@@ -30,6 +30,8 @@ FAULTS = (
     SQLAlchemyError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    # A session that ends in the moment of a call: the driver finds its own state impossible.
+    asyncpg.InternalClientError,
     sqlite3.Error,
     OSError,
     TimeoutError,
