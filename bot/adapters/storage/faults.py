@@ -45,6 +45,7 @@ _REFUSALS: tuple[tuple[tuple[str, str], type[BotError]], ...] = (
 # Connection, serialisation, resources, object state, operator, system, internal; read-only.
 _AWAY_CLASSES = ("08", "40", "53", "55", "57", "58", "XX")
 _MISSING_RIGHT = "42501"
+_LOST = {"InterfaceError", "ConnectionDoesNotExistError", "InternalClientError"}
 _AWAY_CODES = ("25006", "25P03", _MISSING_RIGHT)
 _WRONG_ADDRESS = ("3D000", "28000", "28P01")
 # Nothing that waiting would mend.
@@ -116,4 +117,4 @@ def _is_away(origin: BaseException | None, code: str | None) -> bool:
         # The low byte is the primary code, the rest says which kind of it.
         return sqlite_code & 0xFF in _SQLITE_AWAY
     # asyncpg's own faults carry no code: a closed or half-opened connection.
-    return type(origin).__name__ in {"InterfaceError", "ConnectionDoesNotExistError"}
+    return type(origin).__name__ in _LOST
