@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
@@ -22,7 +23,16 @@ def _period(value: int) -> int:
     return value
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be the name of a time zone in the form area/city, or UTC") from None
+    return name
+
+
 Period = Annotated[int, Field(ge=0), AfterValidator(_period)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
 
 
 class _Section(BaseModel):
@@ -213,6 +223,13 @@ class LeadershipSection(_Section):
     settle_s: Seconds = 5
     allow_foreign_host: bool = False
     """Whether a start off the platform may move the lead to this machine (--lead-anyway)."""
+
+
+class OperatorSection(_Section):
+    """The person at the other end."""
+
+    time_zone: ZoneName = "UTC"
+    """The clock on the operator's wall, by its IANA name: times in the chat are of this zone."""
 
 
 class TelegramSection(_Section):

@@ -31,6 +31,7 @@ from bot.app.sections import (
     LeadershipSection,
     LogSection,
     Mode,
+    OperatorSection,
     RecorderSection,
     Secrets,
     StreamSection,
@@ -71,6 +72,7 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("CANDLE_LOOKBACK_HOURS", "history.lookback_h"),
     ("CLOSED_CLEANUP_SECONDS", "history.closed_cleanup_s"),
     ("CLOSED_CLEANUP_GRACE_MINUTES", "history.grace_minutes"),
+    ("OPERATOR_TIME_ZONE", "operator.time_zone"),
     ("TELEGRAM_ADMIN_IDS", "telegram.admin_ids"),
     ("TELEGRAM_TRADER_IDS", "telegram.trader_ids"),
     ("TELEGRAM_VIEWER_IDS", "telegram.viewer_ids"),
@@ -152,6 +154,7 @@ class BotSettings(BaseSettings):
     recorder: RecorderSection = RecorderSection()
     stream: StreamSection = StreamSection()
     leadership: LeadershipSection = LeadershipSection()
+    operator: OperatorSection = OperatorSection()
     telegram: TelegramSection = TelegramSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()

@@ -138,6 +138,18 @@ def test_the_alias_names_of_the_documents_are_read(monkeypatch: pytest.MonkeyPat
     assert settings.telegram.admin_ids == (1, 2, 3)
 
 
+def test_an_unknown_time_zone_is_a_fault_and_a_known_one_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings().operator.time_zone == "UTC"
+    monkeypatch.setenv("OPERATOR_TIME_ZONE", "Europe/Vienna")
+    assert load_settings().operator.time_zone == "Europe/Vienna"
+    for wrong in ("Europe/Wien", "/etc/passwd", "Europe"):
+        monkeypatch.setenv("OPERATOR_TIME_ZONE", wrong)
+        (fault,) = faults_of()
+        assert "must be the name of a time zone" in fault
+
+
 def test_a_key_without_its_other_half_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KALSHI_PRIVATE_KEY_PATH", "key.pem")
     (fault,) = faults_of()
