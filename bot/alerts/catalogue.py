@@ -7,6 +7,7 @@ alert: the bare title goes out instead.
 
 import string
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from bot.domain.alerts import AlertFacts, AlertKind
 from bot.domain.errors import InvalidAmount
@@ -23,6 +24,7 @@ from bot.domain.money import (
 from bot.domain.operations import Severity
 from bot.domain.orders import BookSide
 from bot.kit.markup import bold, escape, moment
+from bot.kit.times import GREENWICH
 
 _UNITS = ("_us", "_e2", "_e4", "_e6")
 _SIDES: dict[str, str] = {BookSide.BID.value: "YES", BookSide.ASK.value: "NO"}
@@ -49,11 +51,11 @@ def text_of(kind: AlertKind) -> AlertText:
     return _CATALOGUE[kind]
 
 
-def render(kind: AlertKind, facts: AlertFacts) -> str:
+def render(kind: AlertKind, facts: AlertFacts, zone: ZoneInfo = GREENWICH) -> str:
     """The message, escaped. Facts are shown by the unit at the end of their name."""
     told = _CATALOGUE[kind]
     names = _fields(told.headline)
-    shown = {name: shown_fact(name, value) for name, value in facts.items()}
+    shown = {name: shown_fact(name, value, zone) for name, value in facts.items()}
     if kind in _OF_A_SIDE:
         shown = _as_held(shown)
     lines = [bold(told.title)]
@@ -71,12 +73,12 @@ def render(kind: AlertKind, facts: AlertFacts) -> str:
     return "\n".join(lines)
 
 
-def shown_fact(name: str, value: str | int) -> str:
+def shown_fact(name: str, value: str | int, zone: ZoneInfo = GREENWICH) -> str:
     """A fact as people read it: ``fee_e6=1500000`` is ``$1.50``."""
     if isinstance(value, str):
         return value
     if name.endswith("_us"):
-        return moment(value)
+        return moment(value, zone)
     if name.endswith("_e6"):
         return format_dollars(Money(value))
     if name.endswith("_e4"):

@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 from bot.alerts.catalogue import render, text_of
 from bot.alerts.policy import WINDOW_US, Digest, Throttle
@@ -19,6 +20,7 @@ from bot.domain.operations import Banner, Severity
 from bot.kit.clock import Clock
 from bot.kit.logs import redact
 from bot.kit.markup import bold, escape
+from bot.kit.times import GREENWICH
 from bot.ports.messages import Channel, Outbox, OutgoingMessage
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ class AlertSettings:
     window_us: int = WINDOW_US
     backlog_max: int = 1_000
     retry_s: float = 1.0
+    zone: ZoneInfo = GREENWICH
+    """Whose clock the times in messages are on."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Exact values that must never appear in a message."""
 
@@ -89,7 +93,7 @@ class Alerts:
 
         Empty when the limit holds them back: they follow as a digest.
         """
-        text = redact(render(kind, facts), self._settings.secrets)
+        text = redact(render(kind, facts, self._settings.zone), self._settings.secrets)
         told = text_of(kind)
         logger.log(
             _LEVELS[told.severity],

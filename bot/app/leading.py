@@ -122,6 +122,7 @@ class Leading:
             doorkeeper=doorkeeper,
             confirmations=Confirmations(means.random),
             clock=means.clock,
+            zone=settings.operator.zone,
         )
         self._page.answer_from(operator, console)
         stack.callback(self._page.answer_from_nobody)

@@ -118,7 +118,9 @@ class Running:
             clock=clock,
             banner=self.banner,
             settings=AlertSettings(
-                recipients=_recipients(settings), secrets=settings.secrets.values()
+                recipients=_recipients(settings),
+                zone=settings.operator.zone,
+                secrets=settings.secrets.values(),
             ),
             queued=self.wakes.message_queued,
         )

@@ -231,6 +231,11 @@ class OperatorSection(_Section):
     time_zone: ZoneName = "UTC"
     """The clock on the operator's wall, by its IANA name: times in the chat are of this zone."""
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone itself."""
+        return ZoneInfo(self.time_zone)
+
 
 class TelegramSection(_Section):
     """Who may speak to the bot (user ids) and where alerts go (chat ids)."""

@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 from bot.console.arguments import ArgumentSpec, Shape, usage
 from bot.domain.operations import AccessLevel, Authority
@@ -28,6 +29,8 @@ class Invocation:
     request: ClaimedCommand
     now_us: int
     table: "CommandTable"
+    zone: ZoneInfo
+    """Whose clock the times in the answer are on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ the risk happens on an old word or an unasked question.
 
 import logging
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from bot.console.access import Doorkeeper
 from bot.console.arguments import (
@@ -30,7 +31,7 @@ from bot.domain.operations import AccessLevel, Authority
 from bot.kit.clock import Clock
 from bot.kit.logs import redact
 from bot.kit.markup import clean, code, escape, span
-from bot.kit.times import MINUTE_US
+from bot.kit.times import GREENWICH, MINUTE_US
 from bot.ports.messages import Audit, ClaimedCommand, IncomingCommand, MessageButton
 from bot.ports.operator import Operator
 
@@ -79,13 +80,16 @@ class Console:
         doorkeeper: Doorkeeper,
         confirmations: Confirmations,
         clock: Clock,
+        zone: ZoneInfo = GREENWICH,
     ) -> None:
+        """``zone`` is the operator's: times in answers are on its clock."""
         self._operator = operator
         self._audit = audit
         self._table: CommandTable = command_table()
         self._doorkeeper = doorkeeper
         self._confirmations = confirmations
         self._clock = clock
+        self._zone = zone
 
     async def handle(self, request: ClaimedCommand) -> Reply:
         """Answer one command. Faults become one clear line.
@@ -244,6 +248,7 @@ class Console:
             request=request,
             now_us=self._clock.now_us(),
             table=self._table,
+            zone=self._zone,
         )
         shown = " ".join((f"/{spec.name}", *arguments.values()))
         return _Ready(spec=spec, call=call, line=shown)

@@ -76,7 +76,7 @@ def _help_all(call: Invocation) -> str:
 
 async def _status(call: Invocation) -> Answer:
     view = await call.operator.status()
-    return Answer(text=views.status(view, call.operator.banner()), outcome="shown")
+    return Answer(text=views.status(view, call.operator.banner(), call.zone), outcome="shown")
 
 
 async def _halt(call: Invocation) -> Answer:
@@ -176,7 +176,9 @@ async def _breakers(call: Invocation) -> Answer:
 async def _backup(call: Invocation) -> Answer:
     file = await call.operator.backup(call.authority)
     return Answer(
-        text=views.backup(file), outcome=f"backup {file.path} {file.sha256}", attachment=file.path
+        text=views.backup(file, call.zone),
+        outcome=f"backup {file.path} {file.sha256}",
+        attachment=file.path,
     )
 
 
@@ -194,14 +196,16 @@ async def _balance(call: Invocation) -> Answer:
 
 async def _instances(call: Invocation) -> Answer:
     return Answer(
-        text=views.instances(await call.operator.instances(), call.now_us), outcome="shown"
+        text=views.instances(await call.operator.instances(), call.now_us, call.zone),
+        outcome="shown",
     )
 
 
 async def _why(call: Invocation) -> Answer:
     typed = call.arguments.get("ticker")
     ticker = MarketTicker(typed.upper()) if typed else None
-    return Answer(text=views.why(await call.operator.why(ticker), call.now_us), outcome="shown")
+    view = await call.operator.why(ticker)
+    return Answer(text=views.why(view, call.now_us, call.zone), outcome="shown")
 
 
 async def _version(call: Invocation) -> Answer:

@@ -5,6 +5,7 @@ called unknown.
 """
 
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 from bot.console.amounts import contracts, dollars, price, share, signed_dollars
 from bot.domain.ids import brief
@@ -31,6 +32,7 @@ from bot.domain.operations import (
 )
 from bot.domain.orders import BookSide, own_price
 from bot.kit.markup import ago, bold, code, escape, moment, span
+from bot.kit.times import GREENWICH
 
 STOPS_NEED_A_LEADER = (
     "Positions stay open. Stops are watched only while this bot leads; "
@@ -45,21 +47,21 @@ def tag(number: int, banner: Banner) -> str:
     return f"#{number} | {bold(banner.mode.upper())} | {escape(brief(banner.instance))}"
 
 
-def stop_line(stop: StopReason | None) -> str:
+def stop_line(stop: StopReason | None, zone: ZoneInfo = GREENWICH) -> str:
     """The one line that answers "why is it not trading"."""
     if stop is None:
         return f"{bold('TRADING')}: entries are on"
     head = f"TRIPPED {stop.name}" if stop.kind is StopKind.TRIPPED else stop.kind.value.upper()
-    since = f" since {moment(stop.since_us)}" if stop.since_us is not None else ""
+    since = f" since {moment(stop.since_us, zone)}" if stop.since_us is not None else ""
     return f"{bold(head)}{since}: {escape(stop.why)} -> {escape(stop.remedy)}"
 
 
-def status(view: StatusView, banner: Banner) -> str:
+def status(view: StatusView, banner: Banner, zone: ZoneInfo = GREENWICH) -> str:
     """Everything at once."""
     epoch = "none" if banner.epoch is None else str(banner.epoch)
     led = "" if banner.leading_since_us is None else f" for {_since(banner, view.now_us)}"
     lines = [
-        stop_line(view.stop),
+        stop_line(view.stop, zone),
         f"Role: {escape(banner.role.value)}{led}, epoch {epoch}",
         *_money_lines(view.account, view.pnl),
         f"Positions: {_of(view.open_positions, view.open_positions_max)}",
@@ -170,9 +172,9 @@ def balance(view: AccountView, now_us: int) -> str:
     return "\n".join(lines)
 
 
-def instances(views: Iterable[InstanceView], now_us: int) -> str:
+def instances(views: Iterable[InstanceView], now_us: int, zone: ZoneInfo = GREENWICH) -> str:
     """Who is registered, and who leads."""
-    lines = [_instance_line(instance, now_us) for instance in views]
+    lines = [_instance_line(instance, now_us, zone) for instance in views]
     return "\n".join(lines) if lines else "No instance is registered."
 
 
@@ -204,9 +206,9 @@ def _gap_details(view: GapsView) -> list[str]:
     return lines
 
 
-def why(view: WhyView, now_us: int) -> str:
+def why(view: WhyView, now_us: int, zone: ZoneInfo = GREENWICH) -> str:
     """Why there was or was not a trade."""
-    lines = [stop_line(view.stop)]
+    lines = [stop_line(view.stop, zone)]
     if view.funnel:
         lines.append(
             "Last look: "
@@ -223,14 +225,14 @@ def why(view: WhyView, now_us: int) -> str:
     return "\n".join(lines)
 
 
-def backup(file: BackupFile) -> str:
+def backup(file: BackupFile, zone: ZoneInfo = GREENWICH) -> str:
     """What was backed up and whether it will last."""
     durable = (
         "" if file.is_durable else f"\n{bold('Not durable')}: this disk does not survive a deploy."
     )
     return (
         f"{bold('Backup')} {code(file.path)}\n"
-        f"{size(file.size_bytes)}, made {moment(file.made_us)}\n"
+        f"{size(file.size_bytes)}, made {moment(file.made_us, zone)}\n"
         f"SHA-256 {code(file.sha256)}{durable}"
     )
 
@@ -380,11 +382,11 @@ def _position_block(position: PositionView) -> str:
     )
 
 
-def _instance_line(instance: InstanceView, now_us: int) -> str:
+def _instance_line(instance: InstanceView, now_us: int, zone: ZoneInfo) -> str:
     marks = [
         word
         for word, holds in (
-            (f"LEADS since {moment(instance.leads_since_us or 0)}", instance.leads_since_us),
+            (f"LEADS since {moment(instance.leads_since_us or 0, zone)}", instance.leads_since_us),
             ("wanted", instance.is_wanted),
             ("not alive", not instance.is_alive),
             ("this one", instance.is_me),

@@ -7,13 +7,12 @@ import html
 import re
 from zoneinfo import ZoneInfo
 
-from bot.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US, to_datetime
+from bot.kit.times import DAY_US, GREENWICH, HOUR_US, MINUTE_US, SECOND_US, to_datetime
 
 MESSAGE_LENGTH_MAX = 4096
 """Telegram's limit, in UTF-16 code units."""
 CAPTION_LENGTH_MAX = 1024
 
-_EXCHANGE_ZONE = ZoneInfo("America/New_York")
 _TAG = re.compile(r"</?(?:b|i|u|s|code|pre)>")
 
 
@@ -79,9 +78,15 @@ def _pieces(line: str, limit: int) -> list[str]:
     return [*pieces, current]
 
 
-def moment(at_us: int) -> str:
-    """``21 Nov 02:15:09 ET``: the exchange's own clock, which its people think in."""
-    return to_datetime(at_us).astimezone(_EXCHANGE_ZONE).strftime("%d %b %H:%M:%S ET")
+def moment(at_us: int, zone: ZoneInfo = GREENWICH) -> str:
+    """``21 Nov 07:15:09 UTC``: on the clock of the reader, whose zone is always named."""
+    return f"{to_datetime(at_us).astimezone(zone):%d %b %H:%M:%S} {zone_name(at_us, zone)}"
+
+
+def zone_name(at_us: int, zone: ZoneInfo) -> str:
+    """``EST``, ``CET``; ``UTC-03`` where the zone has no letters of its own."""
+    name = to_datetime(at_us).astimezone(zone).tzname() or zone.key
+    return f"UTC{name}" if name.startswith(("+", "-")) else name
 
 
 def span(duration_us: int) -> str:

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass, field, replace
 from random import Random
+from zoneinfo import ZoneInfo
 
 from bot.console.access import AccessSettings, Doorkeeper
 from bot.console.confirmations import Confirmations
@@ -10,6 +11,7 @@ from bot.console.dispatch import Console, Reply
 from bot.domain.ids import Epoch
 from bot.domain.operations import AccessLevel
 from bot.kit.markup import plain
+from bot.kit.times import GREENWICH
 from bot.ports.messages import Channel, ClaimedCommand, IncomingCommand
 from tests.fakes.clock import ManualClock
 from tests.fakes.messages import MemoryAudit, MemoryInbox, MemoryOutbox, MemoryStore
@@ -33,6 +35,7 @@ class Talk:
 
     operator: FakeOperator = field(default_factory=FakeOperator)
     clock: ManualClock = field(default_factory=ManualClock)
+    zone: ZoneInfo = GREENWICH
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
@@ -50,6 +53,7 @@ class Talk:
             doorkeeper=Doorkeeper(ACCESS),
             confirmations=Confirmations(Random(1)),
             clock=self.clock,
+            zone=self.zone,
         )
 
     def command(self, user: int, text: str = "", **changes: object) -> IncomingCommand:

@@ -52,7 +52,7 @@ GOLDEN = [
     (
         AlertKind.GAP_FOUND,
         {"missing": 2, "since_us": 1_795_245_300_000_000},
-        "Gap in the collection: 2 hours missing\nsince: 21 Nov 02:15:00 ET\n/gaps lists them.",
+        "Gap in the collection: 2 hours missing\nsince: 21 Nov 07:15:00 UTC\n/gaps lists them.",
     ),
     (AlertKind.RESUMED, {}, "The exchange resumed"),
     (

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -53,6 +54,12 @@ async def test_everyone_is_told_and_the_text_names_mode_and_instance():
     assert [row.queued.message.recipient for row in desk.store.outbox] == ["11", "-100"]
     assert plain(desk.store.texts()[0]).endswith("\nPAPER | inst-7f")
     assert desk.woken == 1
+
+
+async def test_an_alert_tells_times_on_the_operator_s_clock():
+    desk = Desk(zone=ZoneInfo("Europe/Berlin"))
+    await desk.alerts.tell(AlertKind.GAP_FOUND, {"missing": 2, "since_us": 1_795_245_300_000_000})
+    assert "since: 21 Nov 08:15:00 CET" in plain(desk.store.texts()[0])
 
 
 async def test_posting_waits_for_nothing_and_arrives():

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -432,3 +433,11 @@ class _Failing(FakeOperator):
 
     async def status(self):
         raise self.fault
+
+
+async def test_answers_tell_times_on_the_operator_s_clock():
+    talk = Talk(zone=ZoneInfo("Asia/Tokyo"))
+    for line in ("/instances", "/backup"):
+        shown = body(await talk.says(ADMIN, line))
+        assert " JST" in shown, line
+        assert "UTC" not in shown, line

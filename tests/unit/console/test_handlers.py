@@ -70,7 +70,7 @@ GOLDEN = {
     ),
     "/backup": (
         "Backup backups/kalshi_20261121_071500.sqlite\n"
-        "12.3 MB, made 21 Nov 02:15:00 ET\n"
+        "12.3 MB, made 21 Nov 07:15:00 UTC\n"
         f"SHA-256 {'ab' * 32}\n"
         "Not durable: this disk does not survive a deploy."
     ),

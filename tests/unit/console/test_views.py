@@ -46,7 +46,7 @@ def test_status_says_everything_at_once():
 
 def test_status_admits_what_it_does_not_know():
     assert views.status(NOTHING_KNOWN, replace(BANNER, epoch=None, leading_since_us=None)) == (
-        "<b>HALTED</b> since 21 Nov 02:15:00 ET: first start -> /unhalt to begin\n"
+        "<b>HALTED</b> since 21 Nov 07:15:00 UTC: first start -> /unhalt to begin\n"
         "Role: leading, epoch none\n"
         "Day: unknown\n"
         "Equity: unknown\n"
@@ -160,7 +160,7 @@ def test_instances_say_who_leads():
         is_alive=False,
     )
     assert views.instances((INSTANCE, other), NOW_US) == (
-        "<code>inst-7f</code> leading (LEADS since 21 Nov 00:45:00 ET, wanted, this one)\n"
+        "<code>inst-7f</code> leading (LEADS since 21 Nov 05:45:00 UTC, wanted, this one)\n"
         "  deployment d12, generation 12, epoch 7, host-a, version 0.1.0, heartbeat 2 s ago\n"
         "<code>inst-7f</code> released (not alive)\n"
         "  deployment d12, generation 12, host-a, version 0.1.0, heartbeat 2 s ago"
@@ -220,7 +220,7 @@ def test_a_backup_says_when_it_will_not_last():
     )
     assert views.backup(file) == (
         "<b>Backup</b> <code>backups/kalshi_20261121_071500.sqlite</code>\n"
-        "12.3 MB, made 21 Nov 02:15:00 ET\n"
+        "12.3 MB, made 21 Nov 07:15:00 UTC\n"
         f"SHA-256 <code>{'ab' * 32}</code>\n"
         "<b>Not durable</b>: this disk does not survive a deploy."
     )

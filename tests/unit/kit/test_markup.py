@@ -1,10 +1,12 @@
 """Any text may be shown, and any length may be sent."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.kit.markup import ago, bold, clean, code, escape, length, moment, plain, span, split
+from bot.kit.markup import bold, clean, code, escape, length, moment, plain, span, split
 
 NOW_US = 1_795_245_300_000_000
 
@@ -58,8 +60,16 @@ def test_spans_are_read_at_a_glance(microseconds, text):
     assert span(microseconds) == text
 
 
-def test_times_are_the_exchange_s_own():
-    assert moment(NOW_US) == "21 Nov 02:15:00 ET"
-    assert moment(NOW_US - 120 * 86_400_000_000) == "24 Jul 03:15:00 ET"
-    assert ago(None, NOW_US) == "never"
-    assert ago(NOW_US - 1_000_000, NOW_US) == "1 s ago"
+@pytest.mark.parametrize(
+    ("zone", "winter", "summer"),
+    [
+        ("UTC", "21 Nov 07:15:00 UTC", "24 Jul 07:15:00 UTC"),
+        ("America/New_York", "21 Nov 02:15:00 EST", "24 Jul 03:15:00 EDT"),
+        ("Europe/Berlin", "21 Nov 08:15:00 CET", "24 Jul 09:15:00 CEST"),
+        ("America/Sao_Paulo", "21 Nov 04:15:00 UTC-03", "24 Jul 04:15:00 UTC-03"),
+        ("Asia/Kathmandu", "21 Nov 13:00:00 UTC+0545", "24 Jul 13:00:00 UTC+0545"),
+    ],
+)
+def test_times_are_on_the_reader_s_clock_and_say_which(zone, winter, summer):
+    assert moment(NOW_US, ZoneInfo(zone)) == winter
+    assert moment(NOW_US - 120 * 86_400_000_000, ZoneInfo(zone)) == summer
