@@ -22,6 +22,7 @@ import pytest
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import migrate
+from tests.support.golden import Golden
 from tests.support.postgres import NoServer, Server, running_server
 
 # A law holds however busy the machine is: nothing here measures speed.
@@ -45,11 +46,22 @@ _REAL_IO = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What is kept as a file can be written anew."""
+    parser.addoption("--renew-golden", action="store_true", help="write tests/golden anew")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real servers answer in real time."""
     for item in items:
         if _REAL_IO & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.looptime(False))
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Texts kept as files."""
+    return Golden(is_renewing=request.config.getoption("--renew-golden"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -50,6 +50,10 @@ class Confirmations:
         self._open[nonce] = question
         return nonce
 
+    def question(self, nonce: str) -> Question | None:
+        """An open question, which stays open."""
+        return self._open.get(nonce)
+
     def take(
         self, nonce: str, *, user_id: int, chat_id: int, epoch: Epoch, now_us: int
     ) -> Question | Void:

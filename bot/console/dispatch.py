@@ -100,19 +100,21 @@ class Console:
         level = self._doorkeeper.level_of(request.command)
         if level is None:
             return _silence("stranger")
+        # Before it is answered: that uses a question up.
+        line = self._line_of(request.command)
         try:
             reply = await self._answer(request, level)
         except NotLeader:
             raise
         except (StorageUnavailable, ExchangeUnavailable) as fault:
             logger.warning("command failed", extra={"number": request.number, "fault": str(fault)})
-            reply = _failed(request, f"cannot do that now: {fault}")
+            reply = _failed(line, f"cannot do that now: {fault}")
         except BotError as fault:
             logger.warning("command failed", extra={"number": request.number, "fault": str(fault)})
-            reply = _failed(request, str(fault))
+            reply = _failed(line, str(fault))
         except Exception as fault:  # console boundary: a person gets one clear line
             logger.exception("command failed", extra={"number": request.number})
-            reply = _failed(request, f"internal fault ({type(fault).__name__}), see the log")
+            reply = _failed(line, f"internal fault ({type(fault).__name__}), see the log")
         return self._tagged(reply, request.number)
 
     def is_urgent(self, command: IncomingCommand) -> bool:
@@ -141,6 +143,14 @@ class Console:
         )
         self._operator.halt_now(authority, reason)
         return reason
+
+    def _line_of(self, command: IncomingCommand) -> str:
+        """The command as the audit names it, that of a button included."""
+        button = command.button or ""
+        if button.startswith((YES_PREFIX, NO_PREFIX)):
+            question = self._confirmations.question(button.partition(":")[2])
+            return "button" if question is None else question.line[:_COMMAND_SHOWN_MAX]
+        return _shown_command(command)
 
     def _spec_of(self, command: IncomingCommand) -> CommandSpec | None:
         typed = read_line(_typed(command))
@@ -208,7 +218,9 @@ class Console:
         taken = self._take(request, nonce)
         if isinstance(taken, Void):
             return _plain(request, f"Nothing done: {taken.why}.", "void")
-        return _plain(request, f"Left as it is: {code(taken.line)}", "declined")
+        return Reply(
+            text=f"Left as it is: {code(taken.line)}", command=taken.line, outcome="declined"
+        )
 
     def _take(self, request: ClaimedCommand, nonce: str) -> Question | Void:
         return self._confirmations.take(
@@ -323,13 +335,12 @@ def _plain(request: ClaimedCommand, text: str, outcome: str) -> Reply:
     return Reply(text=text, command=_shown_command(request.command), outcome=outcome)
 
 
-def _failed(request: ClaimedCommand, why: str) -> Reply:
+def _failed(line: str, why: str) -> Reply:
     why = redact(why)
-    return _plain(
-        request,
-        f"Failed: {escape(why)}. /status shows what holds now.",
-        f"failed: {why}",
-    )
+    text = f"Failed: {escape(why)}."
+    if not line.startswith("/status"):
+        text += " /status shows what holds now."
+    return Reply(text=text, command=line, outcome=f"failed: {why}")
 
 
 def _silence(outcome: str) -> Reply:
@@ -338,4 +349,4 @@ def _silence(outcome: str) -> Reply:
 
 def _shown_command(command: IncomingCommand) -> str:
     # A nonce is worth nothing once pressed, but the audit is for reading.
-    return clean(command.text or "button").strip()[:_COMMAND_SHOWN_MAX]
+    return clean(command.text or _typed(command) or "button").strip()[:_COMMAND_SHOWN_MAX]

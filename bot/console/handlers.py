@@ -118,6 +118,8 @@ async def _ask_reset(call: Invocation) -> Asked | Answer:
     name = call.arguments.get("name", "").lower()
     if not name:
         return _pick_breaker(tuple(breakers.values()))
+    if not breakers:
+        return Answer(text="No breakers are set up.", outcome="none set up")
     breaker = breakers.get(name)
     if breaker is None:
         known = ", ".join(sorted(breakers))

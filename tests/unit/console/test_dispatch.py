@@ -353,21 +353,16 @@ async def test_a_command_that_died_before_it_acted_acts_now(talk):
 async def test_a_database_that_is_away_is_one_clear_line(talk):
     talk.operator.is_store_away = True
     reply = await talk.says(VIEWER, "/status")
-    assert body(reply) == (
-        "Failed: cannot do that now: the database is away. /status shows what holds now."
-    )
+    assert body(reply) == "Failed: cannot do that now: the database is away."
 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (InvariantBroken("cash < 0"), "Failed: cash < 0. /status shows what holds now."),
+        (InvariantBroken("cash < 0"), "Failed: cash < 0."),
         (
             ZeroDivisionError("secret detail"),
-            (
-                "Failed: internal fault (ZeroDivisionError), see the log. "
-                "/status shows what holds now."
-            ),
+            "Failed: internal fault (ZeroDivisionError), see the log.",
         ),
     ],
 )
@@ -441,3 +436,25 @@ async def test_answers_tell_times_on_the_operator_s_clock():
         shown = body(await talk.says(ADMIN, line))
         assert " JST" in shown, line
         assert "UTC" not in shown, line
+
+
+async def test_a_failure_is_on_record_under_the_command_that_failed(talk):
+    talk.operator.halt_view = HALTED
+    asked = await talk.says(ADMIN, "/unhalt")
+    talk.operator.is_store_away = True
+    assert (await talk.presses(ADMIN, asked, "End the halt")).command == "/unhalt"
+    picked = talk.command(ADMIN, button="run:/backup")
+    assert (await talk.console.handle(talk.request(picked))).command == "/backup"
+    pressed = talk.command(ADMIN, button="yes:unknown")
+    assert (await talk.console.handle(talk.request(pressed))).command == "button"
+
+
+async def test_a_status_that_fails_is_not_sent_round_in_a_circle(talk):
+    talk.operator.is_store_away = True
+    assert "/status" not in (await talk.says(VIEWER, "/status")).text
+    assert "/status" in (await talk.says(ADMIN, "/backup")).text
+
+
+async def test_a_breaker_is_not_looked_for_where_none_is_set_up(talk):
+    talk.operator.breaker_views = ()
+    assert body(await talk.says(TRADER, "/reset_breaker daily_loss")) == "No breakers are set up."
