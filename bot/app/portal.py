@@ -6,6 +6,7 @@ import getpass
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from bot.adapters.storage.queries import leader_of
 from bot.app.loops import loop_views
@@ -16,8 +17,9 @@ from bot.app.staleness import judge_staleness
 from bot.console.dispatch import Console
 from bot.domain.errors import NotLeader, StorageUnavailable
 from bot.domain.operations import AccessLevel
-from bot.kit.times import format_seconds
+from bot.kit.markup import moment
 from bot.ports.messages import Channel, IncomingCommand
+from bot.web.server import CHAT_FILES, ChatFile
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +111,7 @@ class PageBackend:
 
     async def chat(self, after: int) -> Sequence[Mapping[str, object]]:
         """See ``WebBackend.chat``."""
+        zone = self._running.settings.operator.zone
         rows = await self._running.queries.chat(Channel.PORTAL, after, _CHAT_SHOWN)
         return [
             {
@@ -117,14 +120,21 @@ class PageBackend:
                 "severity": row.severity,
                 "text": row.text,
                 "attachment": row.attachment,
+                "file": _shown_name(row.attachment),
+                "edits": row.edits,
                 "buttons": row.buttons,
-                "at": format_seconds(row.created_us)[11:19],
+                "at": moment(row.created_us, zone),
                 "at_us": row.created_us,
             }
             for row in rows
         ]
 
-    async def say(self, text: str, button: str | None) -> None:
+    async def picture(self, message_id: int) -> ChatFile | None:
+        """See ``WebBackend.picture``."""
+        path = await self._running.queries.attachment(Channel.PORTAL, message_id)
+        return None if path is None else await asyncio.to_thread(_chat_file, Path(path))
+
+    async def say(self, text: str, button: str | None, message_id: int | None = None) -> None:
         """See ``WebBackend.say``: the command takes the same road as one from Telegram."""
         running, console = self._running, self._console
         if console is None:
@@ -144,11 +154,26 @@ class PageBackend:
             received_us=now_us,
             is_urgent=False,
             granted=AccessLevel.ADMIN,
+            message_id=message_id,
         )
         # Before it is stored: a halt must work while the database stalls.
         console.halt_if_told(command)
         await running.inbox.put([replace(command, is_urgent=console.is_urgent(command))])
         running.wakes.command_stored()
+
+
+def _shown_name(attachment: str | None) -> str | None:
+    """The name of a file that the page shows or offers; others are told by their path."""
+    path = Path(attachment or "")
+    return path.name if path.suffix in CHAT_FILES else None
+
+
+def _chat_file(path: Path) -> ChatFile | None:
+    kind = CHAT_FILES.get(path.suffix)
+    try:
+        return None if kind is None else ChatFile(path.name, kind, path.read_bytes())
+    except OSError:
+        return None
 
 
 class PageMessages:

@@ -25,7 +25,7 @@ from bot.app.trading_settings import (
     monitor_settings,
     strategies,
 )
-from bot.console.handlers import RUN_PREFIX
+from bot.console.buttons import RUN_PREFIX
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import BotError, StorageUnavailable
 from bot.domain.events import (

@@ -75,6 +75,8 @@ class CommandSpec:
     """Acts at once, in its own lane, whatever its age."""
     halts_because: Callable[[str], str] | None = None
     """The halt's reason, from what was typed behind the word; urgent commands have one."""
+    is_refreshable: bool = False
+    """Whether the answer has a button that renews it in its place; for what only reads."""
 
     @property
     def usage(self) -> str:

@@ -6,7 +6,7 @@ the risk happens on an old word or an unasked question.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from bot.console.access import Doorkeeper
@@ -17,9 +17,10 @@ from bot.console.arguments import (
     read_line,
     shortened,
 )
+from bot.console.buttons import AGAIN_PREFIX, RUN_PREFIX, again, line_of
 from bot.console.commands import Answer, Asked, CommandSpec, CommandTable, Invocation
 from bot.console.confirmations import Confirmations, Question, Void
-from bot.console.handlers import RUN_PREFIX, command_table
+from bot.console.handlers import command_table
 from bot.console.views import tag
 from bot.domain.errors import (
     BotError,
@@ -30,7 +31,7 @@ from bot.domain.errors import (
 from bot.domain.operations import AccessLevel, Authority
 from bot.kit.clock import Clock
 from bot.kit.logs import redact
-from bot.kit.markup import clean, code, escape, span
+from bot.kit.markup import clean, code, escape, moment, span
 from bot.kit.times import GREENWICH, MINUTE_US
 from bot.ports.messages import Audit, ClaimedCommand, IncomingCommand, MessageButton
 from bot.ports.operator import Operator
@@ -53,6 +54,8 @@ class Reply:
     outcome: str
     attachment: str | None = None
     buttons: tuple[tuple[MessageButton, ...], ...] = ()
+    edits: int | None = None
+    """The message that this one takes the place of."""
 
     @property
     def is_silent(self) -> bool:
@@ -238,11 +241,8 @@ class Console:
         spec = self._table.find(typed.word)
         if spec is None:
             return self._unknown(request, typed, level)
-        if level < spec.level:
-            needed = spec.level.name.lower()
-            return _plain(
-                request, f"/{spec.name} needs the level {needed}.", f"refused: needs {needed}"
-            )
+        if (refused := _refused(request, spec, level)) is not None:
+            return refused
         try:
             arguments = read_arguments(spec.arguments, typed.rest)
         except BadArguments as fault:
@@ -295,13 +295,10 @@ class Console:
     def _tagged(self, reply: Reply, number: int) -> Reply:
         if reply.is_silent:
             return reply
-        return Reply(
-            text=f"{reply.text}\n\n{tag(number, self._operator.banner())}",
-            command=reply.command,
-            outcome=reply.outcome,
-            attachment=reply.attachment,
-            buttons=reply.buttons,
-        )
+        # An edited message keeps the time it was sent at: it has to say its own.
+        as_of = f"as of {moment(self._clock.now_us(), self._zone)}\n" if reply.edits else ""
+        text = f"{reply.text}\n\n{as_of}{tag(number, self._operator.banner())}"
+        return replace(reply, text=text)
 
 
 def actor_of(command: IncomingCommand) -> str:
@@ -316,18 +313,36 @@ async def _question(ready: _Ready) -> Asked | Answer:
 
 
 def _typed(command: IncomingCommand) -> str:
-    if command.button is None:
-        return command.text
-    return command.button.removeprefix(RUN_PREFIX) if command.button.startswith(RUN_PREFIX) else ""
+    return command.text if command.button is None else line_of(command.button)
+
+
+def _refused(request: ClaimedCommand, spec: CommandSpec, level: AccessLevel) -> Reply | None:
+    """Why this person may not run it, or not by this button."""
+    if level < spec.level:
+        needed = spec.level.name.lower()
+        return _plain(
+            request, f"/{spec.name} needs the level {needed}.", f"refused: needs {needed}"
+        )
+    if _is_again(request.command) and not spec.is_refreshable:
+        return _plain(request, f"/{spec.name} is not renewed: send it again.", "void")
+    return None
+
+
+def _is_again(command: IncomingCommand) -> bool:
+    return command.button is not None and command.button.startswith(AGAIN_PREFIX)
 
 
 def _reply(ready: _Ready, answer: Answer) -> Reply:
+    command, buttons = ready.call.request.command, answer.buttons
+    if ready.spec.is_refreshable and answer.attachment is None:
+        buttons = (*buttons, *again("Refresh", ready.line))
     return Reply(
         text=answer.text,
         command=ready.line[:_COMMAND_SHOWN_MAX],
         outcome=answer.outcome,
         attachment=answer.attachment,
-        buttons=answer.buttons,
+        buttons=buttons,
+        edits=command.message_id if _is_again(command) else None,
     )
 
 

@@ -8,6 +8,7 @@ import asyncio
 from functools import partial
 
 from bot.console import acts, data_acts, views
+from bot.console.buttons import DATA_BYTES_MAX, RUN_PREFIX
 from bot.console.commands import (
     BREAKER,
     EVERYTHING,
@@ -32,8 +33,6 @@ from bot.kit.markup import bold, code, escape
 from bot.ports.messages import MessageButton
 
 SAVE_HALT_WITHIN_S = 5.0
-RUN_PREFIX = "run:"
-_CALLBACK_BYTES_MAX = 64
 _NO_REASON = "no reason given"
 
 
@@ -160,7 +159,7 @@ def _pick_breaker(breakers: tuple[BreakerView, ...]) -> Answer:
         buttons=tuple(
             (MessageButton(label=name, data=data),)
             for name in tripped
-            if len((data := f"{RUN_PREFIX}/reset_breaker {name}").encode()) <= _CALLBACK_BYTES_MAX
+            if len((data := f"{RUN_PREFIX}/reset_breaker {name}").encode()) <= DATA_BYTES_MAX
         ),
     )
 
@@ -239,20 +238,36 @@ def _seeing() -> tuple[CommandSpec, ...]:
             name="status",
             aliases=("s",),
             handler=_status,
+            is_refreshable=True,
             help="Why it trades or not, money, connections, breakers",
         ),
         row(
             name="positions",
             aliases=("pos",),
             handler=_positions,
+            is_refreshable=True,
             help="Open positions with stop and target",
         ),
-        row(name="pnl", aliases=("profit",), handler=_pnl, help="The trading day's result"),
-        row(name="balance", handler=_balance, help="Cash, equity and exposure"),
-        row(name="breakers", handler=_breakers, help="Every breaker with its value and limit"),
+        row(
+            name="pnl",
+            aliases=("profit",),
+            handler=_pnl,
+            is_refreshable=True,
+            help="The trading day's result",
+        ),
+        row(
+            name="balance", handler=_balance, is_refreshable=True, help="Cash, equity and exposure"
+        ),
+        row(
+            name="breakers",
+            handler=_breakers,
+            is_refreshable=True,
+            help="Every breaker with its value and limit",
+        ),
         row(
             name="why",
             handler=_why,
+            is_refreshable=True,
             arguments=(TICKER,),
             help="Why there was no trade, in general or in one market",
         ),
@@ -265,6 +280,7 @@ def _seeing() -> tuple[CommandSpec, ...]:
         row(
             name="instances",
             handler=_instances,
+            is_refreshable=True,
             help="Who is registered, who is wanted, who leads since when",
         ),
     )

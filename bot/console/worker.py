@@ -222,6 +222,8 @@ def messages(claimed: ClaimedCommand, reply: Reply) -> tuple[OutgoingMessage, ..
             text=part,
             attachment=reply.attachment if index == len(parts) - 1 else None,
             buttons=reply.buttons if index == len(parts) - 1 else (),
+            # Several messages cannot take the place of one.
+            edits=reply.edits if len(parts) == 1 else None,
         )
         for index, part in enumerate(parts)
     )

@@ -55,6 +55,8 @@ class IncomingCommand:
     """Level that the channel itself has established; Telegram's is looked up instead."""
     is_confirmed: bool = False
     """Whether the channel has already asked "are you sure"."""
+    message_id: int | None = None
+    """The message whose button was pressed, as its channel numbers them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +102,10 @@ class OutgoingMessage:
     severity: Severity
     text: str
     attachment: str | None = None
-    """Path of a file to send along."""
+    """Path of a file to send along; a ``.png`` is shown as a picture."""
     buttons: tuple[tuple[MessageButton, ...], ...] = ()
+    edits: int | None = None
+    """The earlier message that this one takes the place of, as its channel numbers them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

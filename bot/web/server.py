@@ -9,6 +9,7 @@ import asyncio
 import html
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Protocol, TypeAlias
 
@@ -22,6 +23,19 @@ logger = logging.getLogger(__name__)
 Json: TypeAlias = Mapping[str, object]
 _TEXT_MAX = 1_000
 _SIGN_IN_PAUSE_S = 1.0
+
+
+CHAT_FILES = {".png": "image/png", ".csv": "text/csv"}
+"""What the chat shows or offers, by the end of its name. Backups are left where they lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFile:
+    """A file of the chat."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
 
 
 class WebBackend(Protocol):
@@ -47,8 +61,12 @@ class WebBackend(Protocol):
         """Messages of the page's chat with an id above ``after``, oldest first."""
         ...
 
-    async def say(self, text: str, button: str | None) -> None:
-        """A command typed into the chat, or a button pressed."""
+    async def picture(self, message_id: int) -> ChatFile | None:
+        """The picture or table that a message of the chat came with, if it is still there."""
+        ...
+
+    async def say(self, text: str, button: str | None, message_id: int | None = None) -> None:
+        """A command typed into the chat, or a button of one of its messages pressed."""
         ...
 
 
@@ -87,6 +105,7 @@ class WebServer:
                 web.get("/status", self._status),
                 web.get("/books", self._books),
                 web.get("/chat", self._chat),
+                web.get("/chat/file", self._chat_file),
                 web.post("/chat", self._say),
                 web.post("/sign-in", self._sign_in),
                 web.get("/", self._page),
@@ -153,6 +172,25 @@ class WebServer:
         except BotError as error:
             return web.json_response({"error": str(error)}, status=503)
 
+    async def _chat_file(self, request: web.Request) -> web.Response:
+        backend = self._allowed(request)
+        number = request.query.get("id", "")
+        try:
+            found = await backend.picture(int(number)) if number.isdecimal() else None
+        except BotError as error:
+            return web.json_response({"error": str(error)}, status=503)
+        if found is None:
+            return web.json_response({"error": "no such file"}, status=404)
+        return web.Response(
+            body=found.content,
+            content_type=found.content_type,
+            headers={
+                "Content-Disposition": f'inline; filename="{found.name}"',
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "private, max-age=3600",
+            },
+        )
+
     async def _say(self, request: web.Request) -> web.Response:
         backend = self._allowed(request)
         if not self._access.allows_acting(request):
@@ -161,11 +199,11 @@ class WebServer:
             body = await request.json()
         except ValueError:
             return web.json_response({"error": "not JSON"}, status=400)
-        text, button = _typed(body)
+        text, button, message_id = _typed(body)
         if not text and not button:
             return web.json_response({"error": 'send {"text": "/status"}'}, status=400)
         try:
-            await backend.say(text, button)
+            await backend.say(text, button, message_id)
         except BotError as error:
             return web.json_response({"error": str(error)}, status=503)
         return web.json_response({"taken": True}, status=202)
@@ -206,20 +244,22 @@ class WebServer:
 
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'",
+    "script-src 'unsafe-inline'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
 
 
-def _typed(body: object) -> tuple[str, str | None]:
+def _typed(body: object) -> tuple[str, str | None, int | None]:
+    """Text, button, and the message that holds the button."""
     if not isinstance(body, dict):
-        return "", None
-    text, button = body.get("text", ""), body.get("button")
+        return "", None, None
+    text, button, message = body.get("text", ""), body.get("button"), body.get("message")
     return (
         text.strip()[:_TEXT_MAX] if isinstance(text, str) else "",
         button[:64] if isinstance(button, str) else None,
+        message if type(message) is int else None,
     )
 
 

@@ -1,10 +1,12 @@
 """What every inbox, outbox and audit must do, in memory and on both databases."""
 
+import json
 from dataclasses import dataclass, replace
 
 import pytest
 
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.message_rows import command_of_payload, payload_of
 from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox, insert_messages, record_act
 from bot.domain.errors import InvariantBroken, NotLeader
 from bot.domain.ids import Epoch, Scope
@@ -290,3 +292,21 @@ async def test_an_act_and_its_message_stand_or_fall_with_their_transaction(datab
         assert await record_act(connection, SCOPE, entry(1))
     async with database.begin() as connection:
         assert not await record_act(connection, SCOPE, entry(1))
+
+
+async def test_a_press_keeps_its_message_and_a_renewal_what_it_renews(desk):
+    pressed = replace(command(1, ""), button="again:/status", message_id=77)
+    await desk.inbox.put([pressed, command(2)])
+    first = await desk.inbox.claim(FIRST, urgent=False)
+    assert first.command == pressed
+    await desk.inbox.finish(first, entry(first.number), [message("new", edits=77)])
+    second = await desk.inbox.claim(FIRST, urgent=False)
+    assert second.command.message_id is None
+    [queued] = await desk.outbox.heads(Channel.TELEGRAM, desk.clock.now_us(), 10)
+    assert queued.message.edits == 77
+
+
+def test_what_later_code_adds_to_a_command_is_left_out():
+    stored = json.loads(payload_of(command(1)))
+    assert command_of_payload(json.dumps(stored | {"planet": "Mars"})) == command(1)
+    assert "message_id" not in stored, "earlier code would not know it"

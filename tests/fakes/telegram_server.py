@@ -18,7 +18,7 @@ from typing_extensions import override
 
 TOKEN = "123456789:AAFakeTokenForTests_0123456789abcdefgh"
 BOT = {"id": 123456789, "is_bot": True, "first_name": "Kalshi", "username": "kalshi_test_bot"}
-_TEXT_MAX, _CAPTION_MAX, _FILE_MAX = 4096, 1024, 50_000_000
+_TEXT_MAX, _CAPTION_MAX, _FILE_MAX, _PICTURE_MAX = 4096, 1024, 50_000_000, 10_000_000
 _TAGS = {"b", "strong", "i", "em", "u", "s", "code", "pre", "a", "blockquote", "tg-spoiler"}
 _DATE = 1_795_245_300
 
@@ -44,6 +44,7 @@ class Said:
     buttons: list[dict[str, str]] = field(default_factory=list)
     document: bytes | None = None
     document_name: str | None = None
+    is_picture: bool = False
 
     def button(self, label: str) -> str:
         return next(one["callback_data"] for one in self.buttons if one["text"] == label)
@@ -346,11 +347,12 @@ class FakeTelegram:
         kind = method.removeprefix("send").lower()
         value = params.get(kind, "")
         name, content = files[value.removeprefix("attach://")] if value else files[kind]
-        if len(content) > _FILE_MAX:
+        if len(content) > (_FILE_MAX if kind == "document" else _PICTURE_MAX):
             raise Refused(413, "Request Entity Too Large")
         answer = self._send(params, params.get("caption", ""), _CAPTION_MAX)
         said = self.said[int(params["chat_id"])][-1]
         said.document, said.document_name = content, name
+        said.is_picture = kind == "photo"
         file = {"file_id": "f1", "file_unique_id": "u1", "file_size": len(content)}
         del answer["text"]
         if kind == "photo":
@@ -363,6 +365,8 @@ class FakeTelegram:
         if not found:
             raise Refused(400, "Bad Request: message to edit not found")
         said, buttons = found[0], _buttons(params)
+        if text is not None and said.document is not None:
+            raise Refused(400, "Bad Request: there is no text in the message to edit")
         if (text is None or text == said.text) and buttons == said.buttons:
             raise Refused(400, "Bad Request: message is not modified")
         said.text = said.text if text is None else text

@@ -1,6 +1,7 @@
 """Rows of the inbox, the outbox and the audit as the values of their ports, and back. Pure."""
 
 import json
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -17,14 +18,24 @@ from bot.ports.messages import (
 )
 
 WAITING = "waiting"
+_COMMAND_FIELDS = frozenset(one.name for one in fields(IncomingCommand))
+
+
+def payload_of(command: IncomingCommand) -> str:
+    """A command as it is stored."""
+    kept = asdict(command)
+    if command.message_id is None:
+        # Earlier code knows no such field, and may come back.
+        del kept["message_id"]
+    return json.dumps(kept)
 
 
 def command_of_payload(payload: str) -> IncomingCommand:
-    """What was put, exactly."""
-    fields = json.loads(payload)
-    granted = fields.pop("granted")
+    """What was put, exactly; what later code has added to it is left out."""
+    found = {key: one for key, one in json.loads(payload).items() if key in _COMMAND_FIELDS}
+    granted = found.pop("granted")
     return IncomingCommand(
-        **{**fields, "channel": Channel(fields["channel"])},
+        **{**found, "channel": Channel(found["channel"])},
         granted=None if granted is None else AccessLevel(granted),
     )
 
@@ -39,20 +50,20 @@ def outbox_row(scope: Scope, message: OutgoingMessage, now_us: int) -> dict[str,
         "severity": message.severity.value,
         "text": message.text,
         "attachment": message.attachment,
-        "extra_json": json.dumps(
-            {
-                "buttons": [
-                    [{"label": button.label, "data": button.data} for button in row]
-                    for row in message.buttons
-                ]
-            },
-            ensure_ascii=False,
-        ),
+        "extra_json": json.dumps(_extra(message), ensure_ascii=False),
         "state": WAITING,
         "attempts": 0,
         "created_us": now_us,
         "due_us": now_us,
     }
+
+
+def _extra(message: OutgoingMessage) -> dict[str, Any]:
+    """What only some messages have."""
+    buttons = [
+        [{"label": button.label, "data": button.data} for button in row] for row in message.buttons
+    ]
+    return {"buttons": buttons} | ({} if message.edits is None else {"edits": message.edits})
 
 
 def queued_of(row: RowMapping) -> QueuedMessage:
@@ -74,6 +85,7 @@ def queued_of(row: RowMapping) -> QueuedMessage:
                 tuple(MessageButton(**button) for button in line)
                 for line in extra.get("buttons", ())
             ),
+            edits=extra.get("edits"),
         ),
     )
 

@@ -5,9 +5,7 @@ act from happening twice, ``insert_messages`` makes a message as durable as the
 fact it tells.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Insert, func, insert, select, update
@@ -20,6 +18,7 @@ from bot.adapters.storage.message_rows import (
     command_of_payload,
     entry_of,
     outbox_row,
+    payload_of,
     queued_of,
 )
 from bot.adapters.storage.tables import command_audit, command_inbox, outbox
@@ -214,7 +213,7 @@ class SqlInbox:
             "channel": command.channel.value,
             "bot_id": command.bot_id,
             "update_id": command.update_id,
-            "payload_json": json.dumps(asdict(command)),
+            "payload_json": payload_of(command),
             "lane": lane,
             "state": WAITING,
             "attempts": 0,

@@ -43,6 +43,8 @@ class ChatRow:
     text: str
     attachment: str | None
     buttons: list[list[dict[str, str]]]
+    edits: int | None
+    """The earlier message that this one takes the place of."""
     created_us: int
 
 
@@ -169,15 +171,29 @@ class SqlQueries:
             rows = (await connection.execute(query)).mappings().all()
         return [_chat_row(row) for row in reversed(rows)]
 
+    async def attachment(self, channel: Channel, message_id: int) -> str | None:
+        """The file that a message of a channel came with."""
+        outbox = tables.outbox
+        query = select(outbox.c.attachment).where(
+            outbox.c.scope == self._scope,
+            outbox.c.channel == channel.value,
+            outbox.c.id == message_id,
+        )
+        async with self._database.read() as connection:
+            found: str | None = (await connection.execute(query)).scalar_one_or_none()
+            return found
+
 
 def _chat_row(row: RowMapping) -> ChatRow:
+    extra = json.loads(row["extra_json"])
     return ChatRow(
         id=row["id"],
         kind=row["kind"],
         severity=row["severity"],
         text=row["text"],
         attachment=row["attachment"],
-        buttons=json.loads(row["extra_json"]).get("buttons", []),
+        buttons=extra.get("buttons", []),
+        edits=extra.get("edits"),
         created_us=row["created_us"],
     )
 

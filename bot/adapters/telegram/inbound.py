@@ -23,6 +23,7 @@ from bot.adapters.telegram.menu import publish_menu
 from bot.adapters.telegram.settings import TelegramSettings
 from bot.adapters.telegram.updates import ALLOWED_UPDATES, command_of
 from bot.console.access import AccessSettings, Doorkeeper
+from bot.console.buttons import stays
 from bot.console.dispatch import Console
 from bot.console.views import halted_unsaved
 from bot.domain.alerts import AlertKind
@@ -201,14 +202,16 @@ class TelegramInbound:
     def _acknowledge(
         self, raw: dict[str, Any], heard: Sequence[IncomingCommand], group: asyncio.TaskGroup
     ) -> None:
-        """Stop the spinner of a button, and take the buttons away: a press counts once."""
+        """Stop the spinner of a button, and take buttons away that count once."""
         query = raw.get("callback_query")
         if not query or all(one.update_id != raw["update_id"] for one in heard):
             return
         message = query.get("message") or {}
         group.create_task(
             self._settle_buttons(
-                str(query["id"]), message.get("chat", {}).get("id"), message.get("message_id")
+                str(query["id"]),
+                message.get("chat", {}).get("id"),
+                None if stays(str(query.get("data"))) else message.get("message_id"),
             ),
             name="telegram button",
         )

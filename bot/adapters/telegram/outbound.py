@@ -39,6 +39,15 @@ _PER_CHAT = 20
 _IDLE_S = 0.5
 _RETRY_CAP_S = 60
 _REPLY = "reply"
+_PICTURE = ".png"
+_NOT_EDITABLE = (
+    "message to edit not found",
+    "message can't be edited",
+    "no text in the message",
+    "parse entities",
+    "too long",
+)
+"""What Telegram says of an edit that never works: the text is sent as a message of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,13 +215,14 @@ class TelegramOutbound:
     async def _send(self, message: OutgoingMessage) -> None:
         message = replace(message, text=redact(message.text, self._parts.settings.secrets))
         if message.attachment is None:
-            await self._send_text(message)
+            if message.edits is None or not await self._edit(message, message.edits):
+                await self._send_text(message)
             return
         path = Path(message.attachment)
         limit = self._parts.settings.document_bytes_max
         found = await asyncio.to_thread(_read, path, limit)
         if isinstance(found, bytes):
-            await self._send_document(message, path.name, found)
+            await self._send_file(message, path, found)
         elif found is None:
             note = f"The file is not on this machine any more: {code(str(path))}"
             await self._send_text(_with_note(message, note))
@@ -237,26 +247,47 @@ class TelegramOutbound:
                     message.recipient, plain(part), reply_markup=markup
                 )
 
-    async def _send_document(self, message: OutgoingMessage, name: str, content: bytes) -> None:
+    async def _edit(self, message: OutgoingMessage, message_id: int) -> bool:
+        """Put the text in the place of an earlier message; false where that cannot be done."""
+        await self._wait_turn(message.recipient)
+        try:
+            await self._parts.bot.edit_message_text(
+                message.text,
+                chat_id=message.recipient,
+                message_id=message_id,
+                parse_mode=ParseMode.HTML,
+                reply_markup=_keyboard(message),
+            )
+        except BadRequest as error:
+            if "is not modified" in error.message:
+                return True  # this edit's answer was lost, or nothing has changed
+            if not any(reason in error.message.lower() for reason in _NOT_EDITABLE):
+                raise
+            logger.info("message not editable", extra={"reason": judge(error).reason})
+            return False
+        return True
+
+    async def _send_file(self, message: OutgoingMessage, path: Path, content: bytes) -> None:
         caption: str | None = message.text
         if length(message.text) > CAPTION_LENGTH_MAX:
             await self._send_text(replace(message, attachment=None, buttons=()))
             caption = None
         await self._wait_turn(message.recipient)
+        bot, upload_s = self._parts.bot, self._parts.settings.upload_s
         try:
-            await self._parts.bot.send_document(
+            await (bot.send_photo if path.suffix == _PICTURE else bot.send_document)(
                 message.recipient,
-                InputFile(content, filename=name),
+                InputFile(content, filename=path.name),
                 caption=caption,
                 parse_mode=ParseMode.HTML,
                 reply_markup=_keyboard(message),
-                write_timeout=self._parts.settings.upload_s,
-                read_timeout=self._parts.settings.upload_s,
+                write_timeout=upload_s,
+                read_timeout=upload_s,
             )
         except TelegramError as error:
             if "too large" not in error.message.lower():
                 raise
-            where = code(message.attachment or name)
+            where = code(str(path))
             note = f"Telegram refused the file ({size(len(content))}): {where}"
             await self._send_text(_with_note(message, note))
 

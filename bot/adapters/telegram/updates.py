@@ -64,6 +64,7 @@ def _pressed(
         sent_us=received_us,
         received_us=received_us,
         is_urgent=False,
+        message_id=query.message.message_id,
     )
 
 

@@ -108,3 +108,64 @@ async def test_messages_of_the_page_are_delivered_by_being_stored(running: Runni
     assert await running.outbox.waiting(Channel.PORTAL) == 0
     [shown] = await PageBackend(running).chat(0)
     assert (shown["text"], shown["kind"]) == ("<b>hello</b>", "reply")
+
+
+async def test_the_page_shows_pictures_and_tables_and_nothing_else(
+    running: Running, tmp_path: Path
+) -> None:
+    page, _ = led(running)
+    names = ("a.png", "b.csv", "backup.sqlite", "gone.png")
+    for name in names:
+        if name != "gone.png":
+            (tmp_path / name).write_bytes(name.encode())
+        await running.outbox.put(
+            [
+                OutgoingMessage(
+                    channel=Channel.PORTAL,
+                    recipient="page",
+                    kind="reply",
+                    severity=Severity.INFO,
+                    text=name,
+                    attachment=str(tmp_path / name),
+                    edits=1 if name == "b.csv" else None,
+                )
+            ]
+        )
+    shown = await page.chat(0)
+    assert [one["file"] for one in shown] == ["a.png", "b.csv", None, "gone.png"]
+    assert [one["edits"] for one in shown] == [None, 1, None, None]
+    found = [await page.picture(int(str(one["id"]))) for one in shown]
+    assert [one and (one.name, one.content_type) for one in found] == [
+        ("a.png", "image/png"),
+        ("b.csv", "text/csv"),
+        None,
+        None,
+    ]
+    assert await page.picture(999) is None
+
+
+async def test_a_file_of_another_channel_is_not_the_page_s(
+    running: Running, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    await running.outbox.put(
+        [
+            OutgoingMessage(
+                channel=Channel.TELEGRAM,
+                recipient="1",
+                kind="reply",
+                severity=Severity.INFO,
+                text="a",
+                attachment=str(tmp_path / "a.png"),
+            )
+        ]
+    )
+    assert await PageBackend(running).picture(1) is None
+
+
+async def test_a_press_on_the_page_names_its_message(running: Running) -> None:
+    page, _ = led(running)
+    await page.say("", "again:/status", 12)
+    claimed = await running.inbox.claim(Epoch(1), urgent=False)
+    assert claimed is not None
+    assert (claimed.command.button, claimed.command.message_id) == ("again:/status", 12)

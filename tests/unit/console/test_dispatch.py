@@ -458,3 +458,40 @@ async def test_a_status_that_fails_is_not_sent_round_in_a_circle(talk):
 async def test_a_breaker_is_not_looked_for_where_none_is_set_up(talk):
     talk.operator.breaker_views = ()
     assert body(await talk.says(TRADER, "/reset_breaker daily_loss")) == "No breakers are set up."
+
+
+async def test_refresh_runs_the_same_line_again_with_its_arguments():
+    talk = Talk()
+    shown = await talk.says(VIEWER, "/why kxfed-26dec-t4.25")
+    renewed = await talk.presses(VIEWER, shown, "Refresh", message_id=55)
+    assert renewed.edits == 55
+    assert renewed.command == "/why kxfed-26dec-t4.25"
+    assert body(renewed).startswith(body(shown))
+    # An old button works for whoever may ask, in any leadership.
+    assert (await talk.presses(TRADER, shown, "Refresh", message_id=56, epoch=Epoch(9))).edits == 56
+
+
+async def test_a_button_that_renews_never_acts_and_never_asks():
+    talk = Talk()
+    talk.operator.halt_view = HALTED
+    for spec in command_table().specs:
+        pressed = talk.command(ADMIN, button=f"again:/{spec.name}", message_id=5)
+        reply = await talk.console.handle(talk.request(pressed))
+        if not spec.is_refreshable:
+            assert body(reply) == f"/{spec.name} is not renewed: send it again.", spec.name
+    assert talk.operator.acts == []
+    assert talk.operator.halts_now == []
+
+
+def test_only_what_anyone_may_see_is_renewed():
+    renewed = [spec for spec in command_table().specs if spec.is_refreshable]
+    assert renewed
+    for spec in renewed:
+        assert spec.asker is None, spec.name
+        assert not spec.increases_risk, spec.name
+        assert not spec.is_urgent, spec.name
+
+
+async def test_a_line_too_long_for_a_button_has_none():
+    reply = await Talk().says(VIEWER, f"/why {'A' * 60}")
+    assert reply.buttons == ()

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
-from bot.web.server import WebServer
+from bot.web.server import ChatFile, WebServer
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -20,6 +20,8 @@ class Backend:
 
     def __init__(self) -> None:
         self.said: list[tuple[str, str | None]] = []
+        self.pressed: list[int | None] = []
+        self.files: dict[int, ChatFile] = {}
         self.is_fresh = True
         self.is_down = False
 
@@ -40,8 +42,12 @@ class Backend:
     async def chat(self, after: int) -> Sequence[Mapping[str, object]]:
         return [{"id": after + 1, "text": "hello"}]
 
-    async def say(self, text: str, button: str | None) -> None:
+    async def picture(self, message_id: int) -> ChatFile | None:
+        return self.files.get(message_id)
+
+    async def say(self, text: str, button: str | None, message_id: int | None = None) -> None:
         self.said.append((text, button))
+        self.pressed.append(message_id)
 
 
 async def open_server(token: str | None, backend: Backend | None) -> WebServer:
@@ -222,3 +228,31 @@ async def test_a_taken_port_is_named_with_its_fix() -> None:
             await WebServer("127.0.0.1", port, None).start()
     assert f"127.0.0.1:{port}" in caught.value.faults[0]
     assert "lsof -i" in caught.value.faults[0]
+
+
+async def test_a_file_of_the_chat_is_for_who_may_see_the_page(
+    local: str, guarded: str, backend: Backend, http: aiohttp.ClientSession
+) -> None:
+    backend.files[7] = ChatFile("pnl.png", "image/png", b"png")
+    async with http.get(f"{local}/chat/file?id=7") as answer:
+        assert (answer.status, answer.content_type, await answer.read()) == (
+            200,
+            "image/png",
+            b"png",
+        )
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    for unknown in ("8", "", "x", "-7", "7.0"):
+        async with http.get(f"{local}/chat/file?id={unknown}") as answer:
+            assert answer.status == 404, unknown
+    async with http.get(f"{guarded}/chat/file?id=7") as answer:
+        assert answer.status == 401
+
+
+async def test_a_press_says_which_message_held_the_button(
+    local: str, backend: Backend, http: aiohttp.ClientSession
+) -> None:
+    for message in (12, None, "12", True):
+        body = {"button": "again:/status", "message": message}
+        async with http.post(f"{local}/chat", json=body) as answer:
+            assert answer.status == 202
+    assert backend.pressed == [12, None, None, None]

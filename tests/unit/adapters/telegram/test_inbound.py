@@ -10,7 +10,7 @@ import pytest
 from bot.domain.alerts import AlertKind
 from bot.kit.clock import SystemClock
 from tests.fakes.messages import MemoryInbox
-from tests.fakes.operator import BANNER, HALTED
+from tests.fakes.operator import BANNER, HALTED, STATUS
 from tests.fakes.telegram_api import api_judge
 from tests.fakes.telegram_server import TOKEN, FakeTelegram, Refused
 from tests.support.console import ADMIN, GROUP, STRANGER, TRADER, VIEWER, Talk
@@ -309,3 +309,28 @@ async def test_every_request_and_answer_is_as_the_bot_api_describes(server, cock
         "deleteMyCommands",
     } <= methods
     assert [fault for request in server.requests for fault in judge.faults(request)] == []
+
+
+async def test_refresh_renews_the_answer_in_its_place_and_keeps_its_button(server, cockpit):
+    async with cockpit.running():
+        server.type(VIEWER, "/status")
+        shown = await server.answer(VIEWER, 1)
+        cockpit.talk.operator.view = replace(STATUS, open_positions=4)
+        server.press(VIEWER, shown, "Refresh")
+        await server.until(lambda: "Positions: 4 of 5" in shown.text)
+        assert "as of " in shown.text
+        assert "#2 | PAPER" in shown.text
+        server.press(VIEWER, shown, "Refresh")
+        await server.until(lambda: "#3 | PAPER" in shown.text)
+    assert len(server.said[VIEWER]) == 1
+    assert [button["text"] for button in shown.buttons] == ["Refresh"]
+
+
+async def test_a_stranger_s_press_of_refresh_changes_nothing(server, cockpit):
+    async with cockpit.running():
+        server.type(VIEWER, "/status", chat=GROUP)
+        shown = await server.answer(GROUP, 1)
+        server.press(STRANGER, shown, "Refresh")
+        server.press(VIEWER, shown, "Refresh")
+        await server.until(lambda: "#2 | PAPER" in shown.text)
+    assert [row.command.user_id for row in cockpit.talk.store.inbox] == [VIEWER, VIEWER]

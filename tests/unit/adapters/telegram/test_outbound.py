@@ -293,3 +293,67 @@ async def test_messages_and_files_are_as_the_bot_api_describes(server, cockpit, 
         await cockpit.until_sent()
     assert {one.method for one in server.requests} == {"sendMessage", "sendDocument"}
     assert [fault for request in server.requests for fault in judge.faults(request)] == []
+
+
+async def test_a_message_is_renewed_in_its_place(server, cockpit):
+    await cockpit.outbox.put(
+        [message("old", buttons=((MessageButton(label="R", data="again:/s"),),))]
+    )
+    async with cockpit.running(inbound=False):
+        shown = await server.answer(ADMIN, 1)
+        await cockpit.outbox.put([message("<b>new</b>", edits=shown.message_id)])
+        await cockpit.until_sent()
+        # Again, because its answer was lost: nothing is left to change.
+        await cockpit.outbox.put([message("<b>new</b>", edits=shown.message_id)])
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["new"]
+    assert [state for state, _ in states(cockpit)] == ["sent"] * 3
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "Bad Request: message to edit not found",
+        "Bad Request: message can't be edited",
+        "Bad Request: there is no text in the message to edit",
+    ],
+)
+async def test_what_cannot_be_renewed_is_sent_as_a_message_of_its_own(server, cockpit, why):
+    server.refusals["editMessageText"] = [Refused(400, why)]
+    await cockpit.outbox.put([message("new", edits=999)])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["new"]
+
+
+async def test_a_renewal_waits_for_telegram_as_every_message_does(server, cockpit):
+    await cockpit.outbox.put([message("old")])
+    async with cockpit.running(inbound=False):
+        shown = await server.answer(ADMIN, 1)
+        server.refusals["editMessageText"] = [Refused(429, "Too Many Requests", retry_after=1)]
+        await cockpit.outbox.put([message("new", edits=shown.message_id)])
+        await cockpit.until_sent()
+    assert server.texts(ADMIN) == ["new"]
+
+
+async def test_a_picture_is_shown_with_its_caption(server, cockpit, tmp_path):
+    path = tmp_path / "pnl.png"
+    path.write_bytes(b"\x89PNG")
+    await cockpit.outbox.put([message(bold("P&L"), attachment=str(path))])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    [said] = server.said[ADMIN]
+    assert (said.text, said.document, said.is_picture) == ("P&L", b"\x89PNG", True)
+    assert server.requests[-1].method == "sendPhoto"
+
+
+async def test_pictures_and_renewals_are_as_the_bot_api_describes(server, cockpit, tmp_path):
+    judge, path = api_judge(), tmp_path / "pnl.png"
+    path.write_bytes(b"\x89PNG")
+    await cockpit.outbox.put([message("old"), message("picture", attachment=str(path))])
+    async with cockpit.running(inbound=False):
+        shown = await server.answer(ADMIN, 1)
+        await cockpit.outbox.put([message("new", edits=shown.message_id)])
+        await cockpit.until_sent()
+    assert {"sendPhoto", "editMessageText"} <= {request.method for request in server.requests}
+    assert [fault for request in server.requests for fault in judge.faults(request)] == []
