@@ -1,11 +1,18 @@
-"""Judges requests and answers by the Bot API's own description, where it is at hand."""
+"""Judges of requests and answers: the vendor's library, and the Bot API's own description.
 
+The description is not committed; where it is not at hand the library judges alone.
+"""
+
+import inspect
 import json
 import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
+import telegram
+from telegram import Bot, TelegramObject
 
 from tests.fakes.telegram_server import Request
 
@@ -13,8 +20,81 @@ _HERE = Path(__file__).resolve().parents[2]
 _SIMPLE = {"String", "Boolean", "Float", "True"}
 
 
+class Judge(Protocol):
+    """Whoever knows what a request and its answer look like."""
+
+    def faults(self, request: Request) -> list[str]: ...
+
+
+class LibraryJudge:
+    """The library that real bots use: its methods' parameters, and what its types accept."""
+
+    def faults(self, request: Request) -> list[str]:
+        """What the request sends wrongly, and what its answer lacks or has too much."""
+        method = getattr(Bot, request.method, None)
+        if method is None:
+            return [f"{request.method}: no such method"]
+        known = {
+            name: one
+            for name, one in inspect.signature(method).parameters.items()
+            if name not in _NOT_SENT
+        }
+        attached = {value.removeprefix("attach://") for value in request.params.values()}
+        sent = (set(request.params) | set(request.files)) - attached
+        required = {name for name, one in known.items() if one.default is inspect.Parameter.empty}
+        faults = [f"{request.method}: {name} is not a parameter" for name in sent - set(known)]
+        faults += [f"{request.method}: {name} is missing" for name in required - sent]
+        return faults + self._answer_faults(request.method, method, request.answer)
+
+    def _answer_faults(self, where: str, method: Any, answer: Any) -> list[str]:
+        said = str(inspect.signature(method).return_annotation)
+        word = next(one for one in re.findall(r"\w+", said) if one in _RETURNED)
+        if word == "bool":
+            return [] if answer is True else [f"{where}: answer is not true"]
+        kind = getattr(telegram, word)
+        if ("tuple" in said) != isinstance(answer, list):
+            return [f"{where}: answer is a list where it should not be, or the other way"]
+        faults = []
+        for one in answer if isinstance(answer, list) else [answer]:
+            try:
+                made = kind.de_json(one, None)
+            except (TypeError, KeyError, ValueError) as fault:
+                faults.append(f"{where}: answer is no {word}: {fault}")
+            else:
+                faults += _flaws(f"{where}: {word}", made)
+        return faults
+
+
+_RETURNED = {"bool", *telegram.__all__}
+_NOT_SENT = {
+    "self",
+    "read_timeout",
+    "write_timeout",
+    "connect_timeout",
+    "pool_timeout",
+    "api_kwargs",
+}
+
+
+def _flaws(where: str, made: TelegramObject) -> list[str]:
+    """Fields that are missing, and fields that the library has never heard of, at any depth."""
+    faults = [f"{where}: {name} is unknown" for name in made.api_kwargs]
+    faults += [
+        f"{where}: {name} is missing"
+        for name, one in inspect.signature(type(made)).parameters.items()
+        if one.default is inspect.Parameter.empty and getattr(made, name, None) is None
+    ]
+    slots = {name for kind in type(made).__mro__ for name in getattr(kind, "__slots__", ())}
+    for name in sorted(name for name in slots if not name.startswith("_")):
+        value = getattr(made, name, None)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, TelegramObject):
+                faults += _flaws(f"{where}.{name}", one)
+    return faults
+
+
 class ApiJudge:
-    """Knows every method and type."""
+    """The Bot API's description: every method and type."""
 
     def __init__(self, description: dict[str, Any]) -> None:
         self._methods = description["methods"]

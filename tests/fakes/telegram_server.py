@@ -1,8 +1,19 @@
 """A stand-in for the Bot API on a real socket, with the real one's rules about polling.
 
-The newest poll evicts the older one with 409, as the official server does; a
-poll confirms what lies before its offset; HTML is checked. People type and
-press buttons through methods, and faults are switched on the same way.
+People type and press buttons through methods, and faults are switched on the same
+way. ``tests/contract/test_telegram_stand_in.py`` has it judged by the vendor's
+library and by the Bot API's own description. Where its rules come from:
+
+- ``offset`` confirms what lies before it, a negative one forgets all but the last,
+  1 to 100 updates a poll: https://core.telegram.org/bots/api#getupdates
+- ``ok``, ``error_code``, ``description``, ``retry_after`` in the body of a 429, HTML:
+  https://core.telegram.org/bots/api#making-requests, ``#responseparameters``,
+  ``#html-style``
+- a waiting poll evicts the older one with 409, at once or 3 s later if one was just
+  evicted, and a webhook refuses every poll: ``abort_long_poll`` and
+  ``fail_query_conflict`` of the official server,
+  https://github.com/tdlib/telegram-bot-api/blob/master/telegram-bot-api/Client.cpp
+- how often a bot may speak: https://telegra.ph/Hitting-limits-bot-FAQ
 """
 
 import asyncio
@@ -278,11 +289,13 @@ class FakeTelegram:
                 409,
                 "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook",
             )
+        self.polls += 1
+        self._confirm(int(params.get("offset", "0")))
+        if float(params.get("timeout", "0")) == 0:
+            return self._found(params)
         if self._poll is not None:
             self._poll.set()
         mine = self._poll = asyncio.Event()
-        self.polls += 1
-        self._confirm(int(params.get("offset", "0")))
         try:
             async with asyncio.timeout(float(params.get("timeout", "0"))):
                 while not self._found(params) and not mine.is_set():
@@ -319,6 +332,9 @@ class FakeTelegram:
                 wait.cancel()
 
     def _confirm(self, offset: int) -> None:
+        if offset < 0:
+            last = [one["update_id"] for one in self._updates[offset:]]
+            offset = last[0] if last else self._next_update
         self.confirmed = max(self.confirmed, offset - 1)
         if not self.redeliver_confirmed:
             self._updates = [one for one in self._updates if one["update_id"] >= offset]
@@ -326,7 +342,7 @@ class FakeTelegram:
     def _found(self, params: dict[str, str]) -> list[dict[str, Any]]:
         allowed = json.loads(params.get("allowed_updates", "[]"))
         kinds = [one for one in self._updates if not allowed or set(one) & set(allowed)]
-        return kinds[: int(params.get("limit", "100"))]
+        return kinds[: min(max(int(params.get("limit", "100")), 1), 100)]
 
     def _send(self, params: dict[str, str], text: str, limit: int) -> dict[str, Any]:
         chat_id = int(params["chat_id"])
@@ -390,13 +406,16 @@ class FakeTelegram:
 
     def _shown(self, said: Said) -> dict[str, Any]:
         kind = "private" if said.chat_id > 0 else "supergroup"
-        return {
+        shown: dict[str, Any] = {
             "message_id": said.message_id,
             "date": self.date,
             "from": BOT,
             "chat": {"id": said.chat_id, "type": kind},
             "text": said.text,
         }
+        if said.buttons:
+            shown["reply_markup"] = {"inline_keyboard": [[one] for one in said.buttons]}
+        return shown
 
     def _message_id(self) -> int:
         self._next_message += 1
