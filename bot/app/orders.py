@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from html import unescape
 
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.messages import SqlInbox, SqlOutbox
+from bot.adapters.storage.messages import SqlInbox
+from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.queries import command_number, led_scopes, replies_to
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.basics import open_database, real_means, require_database

@@ -7,7 +7,8 @@ from bot import __version__
 from bot.adapters.kalshi.gateway import KalshiExchange
 from bot.adapters.kalshi.signing import Signer
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox
+from bot.adapters.storage.messages import SqlAudit, SqlInbox
+from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.queries import SqlQueries
 from bot.alerts.dispatcher import Alerts, AlertSettings, Recipient
 from bot.app.basics import Means

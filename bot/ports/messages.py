@@ -11,7 +11,7 @@ from happening twice by its number: whoever acts inserts the audit row in the
 same transaction as the act.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -106,6 +106,27 @@ class OutgoingMessage:
     buttons: tuple[tuple[MessageButton, ...], ...] = ()
     edits: int | None = None
     """The earlier message that this one takes the place of, as its channel numbers them."""
+    alert: str = ""
+    """The alert's own name, the same for everyone who is told; empty for a reply."""
+    footer: str = ""
+    """The end of ``text`` that says who speaks: told once where messages are joined."""
+    is_urgent: bool = False
+    """Passes everything that is not."""
+    is_silent: bool = False
+    """Arrives without a sound, where the channel can do that."""
+    held_until_us: int | None = None
+    """Held back until then; what is not held passes it."""
+    once: str = ""
+    """What it tells, where that is told once: a second one for its recipient is not stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """Alerts of one kind that are held back: how many, and until when."""
+
+    kind: str
+    count: int
+    until_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +210,11 @@ class Outbox(Protocol):
     async def heads(
         self, channel: Channel, now_us: int, per_recipient: int
     ) -> tuple[QueuedMessage, ...]:
-        """The oldest waiting messages of each recipient whose first one is due, in order."""
+        """What may leave now: for each recipient the urgent first, then the others, in order.
+
+        A recipient whose message was put off gets nothing until then. What is held back counts
+        from its time on, in its old place.
+        """
         ...
 
     async def mark_sent(self, ids: Sequence[int], now_us: int) -> None:
@@ -201,11 +226,23 @@ class Outbox(Protocol):
         ...
 
     async def postpone(self, message_id: int, due_us: int, reason: str) -> None:
-        """Try again then, and keep the recipient's later messages behind it."""
+        """Try again then, and keep everything for this recipient behind it."""
+        ...
+
+    async def hold(self, kinds: Collection[str], now_us: int, until_us: int) -> int:
+        """Keep what is held back now, of these kinds, at least until then; return how many."""
+        ...
+
+    async def release(self, kinds: Collection[str], now_us: int) -> int:
+        """Let go what is held back now, of these kinds; return how many messages."""
+        ...
+
+    async def held(self, now_us: int) -> tuple[HeldBack, ...]:
+        """What is held back, by kind: the most of any recipient, until the last is let go."""
         ...
 
     async def waiting(self, channel: Channel) -> int:
-        """How many messages are neither delivered nor given up."""
+        """How many messages are not delivered, given up or held back."""
         ...
 
     async def prune(self, before_us: int) -> int:

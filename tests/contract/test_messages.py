@@ -7,7 +7,8 @@ import pytest
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.message_rows import command_of_payload, payload_of
-from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox, insert_messages, record_act
+from bot.adapters.storage.messages import SqlAudit, SqlInbox, record_act
+from bot.adapters.storage.outbox import SqlOutbox, insert_messages
 from bot.domain.errors import InvariantBroken, NotLeader
 from bot.domain.ids import Epoch, Scope
 from bot.domain.operations import AccessLevel, Severity
@@ -16,6 +17,7 @@ from bot.ports.messages import (
     AuditEntry,
     Channel,
     ClaimedCommand,
+    HeldBack,
     Inbox,
     IncomingCommand,
     MessageButton,
@@ -95,6 +97,10 @@ def message(text: str, recipient: str = "10", **changes: object) -> OutgoingMess
         text=text,
     )
     return replace(made, **changes)
+
+
+def alert(text: str, recipient: str = "10", **changes: object) -> OutgoingMessage:
+    return message(text, recipient, **{"kind": "stale", **changes})
 
 
 async def claimed(desk: Desk, epoch: Epoch = FIRST, *, urgent: bool = False) -> ClaimedCommand:
@@ -247,12 +253,81 @@ async def test_a_sent_or_failed_message_is_never_offered_again(desk):
     assert await desk.outbox.waiting(Channel.TELEGRAM) == 1
 
 
-async def test_a_message_keeps_its_buttons_and_attachment(desk):
-    sent = message(
+async def test_what_is_urgent_passes_the_others_and_nothing_passes_what_was_put_off(desk):
+    await desk.outbox.put([alert(f"n{number}") for number in range(3)])
+    await desk.outbox.put([alert("urgent 1", is_urgent=True), message("reply")])
+    await desk.outbox.put([alert("urgent 2", is_urgent=True)])
+    now_us = desk.clock.now_us()
+    heads = await desk.outbox.heads(Channel.TELEGRAM, now_us, 4)
+    assert [one.message.text for one in heads] == ["urgent 1", "reply", "urgent 2", "n0"]
+    await desk.outbox.postpone(heads[3].id, now_us + 1_000, "slow down")
+    assert await desk.outbox.heads(Channel.TELEGRAM, now_us, 4) == ()
+    heads = await desk.outbox.heads(Channel.TELEGRAM, now_us + 1_000, 4)
+    assert [one.message.text for one in heads] == ["urgent 1", "reply", "urgent 2", "n0"]
+
+
+async def test_what_is_held_back_is_passed_until_its_time_and_then_keeps_its_place(desk):
+    now_us = desk.clock.now_us()
+    held = [alert("held", held_until_us=now_us + 2_000), alert("now")]
+    await desk.outbox.put(held)
+    (now,) = await desk.outbox.heads(Channel.TELEGRAM, now_us, 5)
+    assert now.message.text == "now"
+    assert await desk.outbox.waiting(Channel.TELEGRAM) == 1
+    heads = await desk.outbox.heads(Channel.TELEGRAM, now_us + 2_000, 5)
+    assert [one.message.text for one in heads] == ["held", "now"]
+    assert heads[0].message.held_until_us == heads[0].due_us == now_us + 2_000
+    # Put off, it is held back no more: what stands behind it waits.
+    await desk.outbox.postpone(heads[0].id, now_us + 3_000, "slow down")
+    assert await desk.outbox.heads(Channel.TELEGRAM, now_us + 2_000, 5) == ()
+    heads = await desk.outbox.heads(Channel.TELEGRAM, now_us + 3_000, 5)
+    assert [one.message.held_until_us for one in heads] == [None, None]
+    await desk.outbox.mark_sent([one.id for one in heads], now_us)
+    assert await desk.outbox.heads(Channel.TELEGRAM, now_us + 9_000, 5) == ()
+
+
+async def test_what_is_held_back_can_be_counted_let_go_and_kept_longer(desk):
+    now_us = desk.clock.now_us()
+    until = {"held_until_us": now_us + 1_000}
+    await desk.outbox.put([alert("a", "11", **until) for _ in range(3)])
+    await desk.outbox.put([alert("a", "12", **until)])
+    await desk.outbox.put([alert("b", kind="resumed", held_until_us=now_us + 5_000)])
+    stale = HeldBack(kind="stale", count=3, until_us=now_us + 1_000)
+    resumed = HeldBack(kind="resumed", count=1, until_us=now_us + 5_000)
+    assert await desk.outbox.held(now_us) == (resumed, stale)
+    assert await desk.outbox.held(now_us + 1_000) == (resumed,)
+    assert await desk.outbox.hold(["stale", "resumed"], now_us, now_us + 3_000) == 4
+    assert await desk.outbox.held(now_us) == (resumed, replace(stale, until_us=now_us + 3_000))
+    assert await desk.outbox.release(["stale"], now_us) == 4
+    assert await desk.outbox.held(now_us) == (resumed,)
+    heads = await desk.outbox.heads(Channel.TELEGRAM, now_us, 5)
+    assert [one.message.kind for one in heads] == ["stale"] * 4
+    # Let go, it is a message like others: nobody holds it any more.
+    assert await desk.outbox.hold(["stale"], now_us, now_us + 9_000) == 0
+    assert await desk.outbox.prune(now_us + 9_000) == 0
+
+
+async def test_what_is_told_once_is_stored_once_for_each_recipient(desk):
+    day = [message("day", who, once="day 2026-11-21") for who in ("11", "12")]
+    await desk.outbox.put(day)
+    await desk.outbox.put([*day, message("next", once="day 2026-11-22"), message("usual")])
+    heads = await desk.outbox.heads(Channel.TELEGRAM, desk.clock.now_us(), 9)
+    assert [one.message.text for one in heads] == ["day", "day", "next", "usual"]
+    await desk.outbox.mark_sent([one.id for one in heads], desk.clock.now_us())
+    await desk.outbox.put(day)
+    assert await desk.outbox.heads(Channel.TELEGRAM, desk.clock.now_us(), 9) == ()
+
+
+async def test_a_message_keeps_what_it_was_given(desk):
+    sent = alert(
         "question \N{SNOWMAN}",
         attachment="/backups/kalshi.sqlite",
         severity=Severity.CRITICAL,
         buttons=((MessageButton(label="Yes", data="yes:1"),),),
+        alert="k3f9x2ab",
+        footer="PAPER | inst-7f",
+        is_urgent=True,
+        is_silent=True,
+        once="day",
     )
     await desk.outbox.put([sent])
     (found,) = await desk.outbox.heads(Channel.TELEGRAM, desk.clock.now_us(), 1)

@@ -1,7 +1,7 @@
 """Inbox, outbox and audit in memory; they pass the same contract suite as the real ones."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain.errors import InvariantBroken, NotLeader, StorageUnavailable
@@ -11,6 +11,7 @@ from bot.ports.messages import (
     AuditEntry,
     Channel,
     ClaimedCommand,
+    HeldBack,
     IncomingCommand,
     OutgoingMessage,
     QueuedMessage,
@@ -34,6 +35,14 @@ class _OutboxRow:
     reason: str | None = None
     done_us: int | None = None
 
+    @property
+    def is_held(self) -> bool:
+        return self.state == "held"
+
+    def is_put_off(self, now_us: int) -> bool:
+        is_tried = self.state == "waiting" and self.queued.attempts > 0
+        return is_tried and self.queued.due_us > now_us
+
 
 @dataclass
 class MemoryStore:
@@ -52,14 +61,18 @@ class MemoryStore:
     def queue(self, messages: Sequence[OutgoingMessage]) -> None:
         now_us = self.clock.now_us()
         for message in messages:
+            if message.once and any(_is_same_once(row, message) for row in self.outbox):
+                continue
+            held_until_us = message.held_until_us
             queued = QueuedMessage(
                 id=len(self.outbox) + 1,
                 attempts=0,
                 created_us=now_us,
-                due_us=now_us,
+                due_us=now_us if held_until_us is None else held_until_us,
                 message=message,
             )
-            self.outbox.append(_OutboxRow(queued))
+            state = "waiting" if held_until_us is None else "held"
+            self.outbox.append(_OutboxRow(queued, state))
 
     def texts(self) -> list[str]:
         return [row.queued.message.text for row in self.outbox]
@@ -174,16 +187,18 @@ class MemoryOutbox:
         self, channel: Channel, now_us: int, per_recipient: int
     ) -> tuple[QueuedMessage, ...]:
         self._store.check()
-        by_recipient: dict[str, list[QueuedMessage]] = defaultdict(list)
-        for row in self._waiting(channel):
-            by_recipient[row.queued.message.recipient].append(row.queued)
+        by_recipient: dict[str, list[_OutboxRow]] = defaultdict(list)
+        for row in self._store.outbox:
+            is_open = row.state == "waiting" or (row.is_held and row.queued.due_us <= now_us)
+            if is_open and row.queued.message.channel is channel:
+                by_recipient[row.queued.message.recipient].append(row)
         found = [
-            queued
+            row.queued
             for queue in by_recipient.values()
-            if queue[0].due_us <= now_us
-            for queued in queue[:per_recipient]
+            if not any(row.is_put_off(now_us) for row in queue)
+            for row in sorted(queue, key=_place)[:per_recipient]
         ]
-        return tuple(sorted(found, key=lambda queued: queued.id))
+        return tuple(sorted(found, key=lambda queued: (_rank(queued.message), queued.id)))
 
     async def mark_sent(self, ids: Sequence[int], now_us: int) -> None:
         for message_id in ids:
@@ -195,26 +210,55 @@ class MemoryOutbox:
     async def postpone(self, message_id: int, due_us: int, reason: str) -> None:
         self._change(message_id, state="waiting", reason=reason, due_us=due_us)
 
+    async def hold(self, kinds: Collection[str], now_us: int, until_us: int) -> int:
+        rows = [row for row in self._held(kinds, now_us) if row.queued.due_us < until_us]
+        return self._move(rows, until_us)
+
+    async def release(self, kinds: Collection[str], now_us: int) -> int:
+        return self._move(self._held(kinds, now_us), now_us)
+
+    async def held(self, now_us: int) -> tuple[HeldBack, ...]:
+        counts: dict[str, Counter[tuple[Channel, str]]] = defaultdict(Counter)
+        until: dict[str, int] = defaultdict(int)
+        for row in self._held(None, now_us):
+            message = row.queued.message
+            counts[message.kind][message.channel, message.recipient] += 1
+            until[message.kind] = max(until[message.kind], row.queued.due_us)
+        return tuple(
+            HeldBack(kind=kind, count=max(counts[kind].values()), until_us=until[kind])
+            for kind in sorted(counts)
+        )
+
     async def waiting(self, channel: Channel) -> int:
         self._store.check()
-        return len(self._waiting(channel))
+        return sum(
+            row.state == "waiting" and row.queued.message.channel is channel
+            for row in self._store.outbox
+        )
 
     async def prune(self, before_us: int) -> int:
         self._store.check()
         old = [
-            row
-            for row in self._store.outbox
-            if row.state != "waiting" and row.done_us is not None and row.done_us < before_us
+            row for row in self._store.outbox if row.done_us is not None and row.done_us < before_us
         ]
         self._store.outbox = [row for row in self._store.outbox if row not in old]
         return len(old)
 
-    def _waiting(self, channel: Channel) -> list[_OutboxRow]:
+    def _held(self, kinds: Collection[str] | None, now_us: int) -> list[_OutboxRow]:
+        self._store.check()
         return [
             row
             for row in self._store.outbox
-            if row.state == "waiting" and row.queued.message.channel is channel
+            if row.is_held
+            and row.queued.due_us > now_us
+            and (kinds is None or row.queued.message.kind in kinds)
         ]
+
+    def _move(self, rows: list[_OutboxRow], due_us: int) -> int:
+        for row in rows:
+            message = replace(row.queued.message, held_until_us=due_us)
+            row.queued = replace(row.queued, due_us=due_us, message=message)
+        return len(rows)
 
     def _change(
         self,
@@ -227,13 +271,28 @@ class MemoryOutbox:
     ) -> None:
         self._store.check()
         for row in self._store.outbox:
-            if row.queued.id == message_id and row.state == "waiting":
+            if row.queued.id == message_id and (row.state == "waiting" or row.is_held):
                 row.state, row.done_us, row.reason = state, done_us, reason
                 row.queued = replace(
                     row.queued,
                     attempts=row.queued.attempts + 1,
                     due_us=row.queued.due_us if due_us is None else due_us,
+                    message=replace(row.queued.message, held_until_us=None),
                 )
+
+
+def _rank(message: OutgoingMessage) -> int:
+    return 0 if message.is_urgent or message.kind == "reply" else 1
+
+
+def _place(row: _OutboxRow) -> tuple[int, int]:
+    return _rank(row.queued.message), row.queued.id
+
+
+def _is_same_once(row: _OutboxRow, message: OutgoingMessage) -> bool:
+    known = row.queued.message
+    mine, other = ((one.channel, one.recipient, one.once) for one in (message, known))
+    return mine == other
 
 
 def _refuse_later(found: Epoch | None, mine: Epoch) -> None:

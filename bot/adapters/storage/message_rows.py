@@ -18,6 +18,9 @@ from bot.ports.messages import (
 )
 
 WAITING = "waiting"
+HELD = "held"
+_FIRST, _USUAL = 0, 1
+_REPLY = "reply"
 _COMMAND_FIELDS = frozenset(one.name for one in fields(IncomingCommand))
 
 
@@ -42,6 +45,7 @@ def command_of_payload(payload: str) -> IncomingCommand:
 
 def outbox_row(scope: Scope, message: OutgoingMessage, now_us: int) -> dict[str, Any]:
     """A message that was just queued."""
+    held_until_us = message.held_until_us
     return {
         "scope": scope,
         "channel": message.channel.value,
@@ -51,10 +55,14 @@ def outbox_row(scope: Scope, message: OutgoingMessage, now_us: int) -> dict[str,
         "text": message.text,
         "attachment": message.attachment,
         "extra_json": json.dumps(_extra(message), ensure_ascii=False),
-        "state": WAITING,
+        "state": WAITING if held_until_us is None else HELD,
         "attempts": 0,
         "created_us": now_us,
-        "due_us": now_us,
+        "due_us": now_us if held_until_us is None else held_until_us,
+        # A person waits for a reply.
+        "rank": _FIRST if message.is_urgent or message.kind == _REPLY else _USUAL,
+        "alert": message.alert or None,
+        "once_key": message.once or None,
     }
 
 
@@ -63,7 +71,14 @@ def _extra(message: OutgoingMessage) -> dict[str, Any]:
     buttons = [
         [{"label": button.label, "data": button.data} for button in row] for row in message.buttons
     ]
-    return {"buttons": buttons} | ({} if message.edits is None else {"edits": message.edits})
+    extra: dict[str, Any] = {"buttons": buttons}
+    if message.edits is not None:
+        extra["edits"] = message.edits
+    if message.footer:
+        extra["footer"] = message.footer
+    if message.is_silent:
+        extra["silent"] = True
+    return extra
 
 
 def queued_of(row: RowMapping) -> QueuedMessage:
@@ -86,6 +101,12 @@ def queued_of(row: RowMapping) -> QueuedMessage:
                 for line in extra.get("buttons", ())
             ),
             edits=extra.get("edits"),
+            alert=row["alert"] or "",
+            footer=extra.get("footer", ""),
+            is_urgent=row["rank"] == _FIRST and row["kind"] != _REPLY,
+            is_silent=extra.get("silent", False),
+            held_until_us=row["due_us"] if row["state"] == HELD else None,
+            once=row["once_key"] or "",
         ),
     )
 

@@ -1,43 +1,32 @@
-"""Inbox, outbox and audit on either database.
+"""Inbox and audit on either database.
 
-Two functions work inside somebody else's transaction: ``record_act`` keeps an
-act from happening twice, ``insert_messages`` makes a message as durable as the
-fact it tells.
+``record_act`` works inside somebody else's transaction: it keeps an act from
+happening twice.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Insert, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.message_rows import (
-    WAITING,
-    command_of_payload,
-    entry_of,
-    outbox_row,
-    payload_of,
-    queued_of,
-)
-from bot.adapters.storage.tables import command_audit, command_inbox, outbox
+from bot.adapters.storage.message_rows import WAITING, command_of_payload, entry_of, payload_of
+from bot.adapters.storage.outbox import insert_messages
+from bot.adapters.storage.sql_terms import insert_ignoring
+from bot.adapters.storage.tables import command_audit, command_inbox
 from bot.domain.errors import InvariantBroken, NotLeader
 from bot.domain.ids import Epoch, Scope
 from bot.kit.clock import Clock
 from bot.ports.messages import (
     AuditEntry,
-    Channel,
     ClaimedCommand,
     IncomingCommand,
     OutgoingMessage,
-    QueuedMessage,
 )
 
 _CLAIMED, _DONE = "claimed", "done"
 _URGENT, _ORDINARY, _DIRECT = "urgent", "ordinary", "direct"
-_SENT, _FAILED = "sent", "failed"
-_REASON_KEPT_MAX = 500
 
 
 async def record_act(connection: AsyncConnection, scope: Scope, entry: AuditEntry) -> bool:
@@ -45,7 +34,7 @@ async def record_act(connection: AsyncConnection, scope: Scope, entry: AuditEntr
 
     Call it first in the transaction of the act, and do nothing on false.
     """
-    statement = _insert_ignoring(connection, command_audit).values(
+    statement = insert_ignoring(connection, command_audit).values(
         scope=scope,
         command_id=entry.number,
         at_us=entry.at_us,
@@ -57,15 +46,6 @@ async def record_act(connection: AsyncConnection, scope: Scope, entry: AuditEntr
     )
     result = await connection.execute(statement)
     return result.rowcount == 1
-
-
-async def insert_messages(
-    connection: AsyncConnection, scope: Scope, messages: Sequence[OutgoingMessage], now_us: int
-) -> None:
-    """Queue messages as part of the transaction that makes them true."""
-    for message in messages:
-        # One by one: the order of the ids is the order of delivery.
-        await connection.execute(insert(outbox).values(outbox_row(scope, message, now_us)))
 
 
 class SqlInbox:
@@ -83,7 +63,7 @@ class SqlInbox:
             for command in commands:
                 lane = _URGENT if command.is_urgent else _ORDINARY
                 row = self._row(command, lane)
-                statement = _insert_ignoring(connection, command_inbox).values(row)
+                statement = insert_ignoring(connection, command_inbox).values(row)
                 stored += (await connection.execute(statement)).rowcount
         return stored
 
@@ -254,102 +234,6 @@ class SqlAudit:
                 .limit(limit)
             )
             return tuple(entry_of(row) for row in found.mappings())
-
-
-class SqlOutbox:
-    """``Outbox`` in the table ``outbox``."""
-
-    def __init__(self, database: Database, scope: Scope, clock: Clock) -> None:
-        self._database = database
-        self._scope = scope
-        self._clock = clock
-
-    async def put(self, messages: Sequence[OutgoingMessage]) -> None:
-        """See :meth:`Outbox.put`."""
-        async with self._database.begin() as connection:
-            await insert_messages(connection, self._scope, messages, self._clock.now_us())
-
-    async def heads(
-        self, channel: Channel, now_us: int, per_recipient: int
-    ) -> tuple[QueuedMessage, ...]:
-        """See :meth:`Outbox.heads`."""
-        table = outbox.c
-        place = func.row_number().over(partition_by=table.recipient, order_by=table.id)
-        first_due = func.first_value(table.due_us).over(
-            partition_by=table.recipient, order_by=table.id
-        )
-        ranked = (
-            select(outbox, place.label("place"), first_due.label("first_due_us"))
-            .where(
-                table.scope == self._scope,
-                table.channel == channel.value,
-                table.state == WAITING,
-            )
-            .subquery()
-        )
-        query = (
-            select(ranked)
-            .where(ranked.c.place <= per_recipient, ranked.c.first_due_us <= now_us)
-            .order_by(ranked.c.id)
-        )
-        async with self._database.read() as connection:
-            return tuple(queued_of(row) for row in (await connection.execute(query)).mappings())
-
-    async def mark_sent(self, ids: Sequence[int], now_us: int) -> None:
-        """See :meth:`Outbox.mark_sent`."""
-        await self._change(ids, state=_SENT, done_us=now_us)
-
-    async def mark_failed(self, message_id: int, reason: str, now_us: int) -> None:
-        """See :meth:`Outbox.mark_failed`."""
-        await self._change(
-            [message_id], state=_FAILED, done_us=now_us, last_error=reason[:_REASON_KEPT_MAX]
-        )
-
-    async def postpone(self, message_id: int, due_us: int, reason: str) -> None:
-        """See :meth:`Outbox.postpone`."""
-        await self._change([message_id], due_us=due_us, last_error=reason[:_REASON_KEPT_MAX])
-
-    async def waiting(self, channel: Channel) -> int:
-        """See :meth:`Outbox.waiting`."""
-        table = outbox.c
-        async with self._database.read() as connection:
-            found = await connection.execute(
-                select(func.count()).where(
-                    table.scope == self._scope,
-                    table.channel == channel.value,
-                    table.state == WAITING,
-                )
-            )
-            return int(found.scalar_one())
-
-    async def prune(self, before_us: int) -> int:
-        """See :meth:`Outbox.prune`."""
-        table = outbox.c
-        async with self._database.begin() as connection:
-            found = await connection.execute(
-                outbox.delete().where(
-                    table.scope == self._scope,
-                    table.state != WAITING,
-                    table.done_us < before_us,
-                )
-            )
-            return found.rowcount
-
-    async def _change(self, ids: Sequence[int], **values: object) -> None:
-        table = outbox.c
-        async with self._database.begin() as connection:
-            await connection.execute(
-                update(outbox)
-                .where(table.scope == self._scope, table.id.in_(ids), table.state == WAITING)
-                .values(attempts=table.attempts + 1, **values)
-            )
-
-
-def _insert_ignoring(connection: AsyncConnection, table: Any) -> Any:
-    """An insert that leaves a row with the same key alone."""
-    kind: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement: Insert = kind.insert(table).on_conflict_do_nothing()
-    return statement
 
 
 def _refuse_later_epoch(found: int | None, mine: Epoch) -> None:

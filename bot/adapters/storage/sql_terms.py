@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Computed, DateTime, Numeric, Text
+from sqlalchemy import BigInteger, Computed, DateTime, Insert, Numeric, Table, Text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement, FunctionElement, column
 from sqlalchemy.types import TypeEngine
@@ -23,6 +25,13 @@ def time_text(dialect: str, micros: str) -> str:
     if dialect == "sqlite":
         return f"strftime('%Y-%m-%dT%H:%M:%fZ', {micros} / 1000000.0, 'unixepoch')"
     return f"to_timestamp({micros} / 1000000.0)"
+
+
+def insert_ignoring(connection: AsyncConnection, table: Table) -> Insert:
+    """An insert that leaves a row with the same key alone."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 class _ReadableTime(FunctionElement[Any]):

@@ -366,7 +366,20 @@ outbox = Table(
     Column("due_us", BigInteger, nullable=False),
     Column("done_us", BigInteger),
     Column("last_error", Text),
+    Column("rank", Integer, nullable=False, server_default="1"),
+    Column("alert", Text),
+    Column("once_key", Text),
     Index(None, "scope", "channel", "state", "recipient", "id"),
+    Index(None, "scope", "channel", "recipient", "once_key", unique=True),
+)
+
+alert_preferences = Table(
+    "alert_preferences",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("value_json", Text, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("changed_by", Text, nullable=False),
 )
 
 job_runs = Table(

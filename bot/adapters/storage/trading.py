@@ -14,7 +14,8 @@ from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.direct import Write, are_apart
 from bot.adapters.storage.folding import Decision, entry_in, from_json, missing, to_json
-from bot.adapters.storage.messages import insert_messages, record_act
+from bot.adapters.storage.messages import record_act
+from bot.adapters.storage.outbox import insert_messages
 from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.trading_rows import (
     baseline_of,

@@ -15,7 +15,8 @@ from random import SystemRandom
 from sqlalchemy import insert
 
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.messages import SqlAudit, SqlInbox, SqlOutbox, record_act
+from bot.adapters.storage.messages import SqlAudit, SqlInbox, record_act
+from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.tables import logs
 from bot.adapters.telegram.client import open_bot
 from bot.adapters.telegram.inbound import InboundParts, TelegramInbound

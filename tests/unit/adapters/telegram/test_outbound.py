@@ -241,12 +241,12 @@ async def test_a_file_that_is_gone_is_said_to_be_gone(server, cockpit):
     assert "not on this machine any more: /nowhere/b.sqlite" in server.texts(ADMIN)[0]
 
 
-async def test_alerts_that_wait_behind_each_other_leave_as_one(server, cockpit):
+async def test_alerts_that_wait_behind_each_other_leave_as_one_behind_the_reply(server, cockpit):
     await cockpit.outbox.put([message(f"alert {n}", kind="stale") for n in range(5)])
     await cockpit.outbox.put([message("reply")])
     async with cockpit.running(inbound=False):
         await cockpit.until_sent()
-    assert server.texts(ADMIN) == ["\n\n".join(f"alert {n}" for n in range(5)), "reply"]
+    assert server.texts(ADMIN) == ["reply", "\n\n".join(f"alert {n}" for n in range(5))]
 
 
 def test_merging_keeps_order_and_never_touches_replies_buttons_or_files():
