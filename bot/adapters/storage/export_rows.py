@@ -14,7 +14,6 @@ import asyncpg  # type: ignore[import-untyped]
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
 from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import Dialect
 
 from bot.adapters.storage.export_plan import ExportTable, Part, Span
@@ -95,8 +94,9 @@ async def open_reader(address: Address) -> AsyncIterator[ExportReader]:
             connection.close()
         return
     with _told():
-        _, words = PGDialect_asyncpg().create_connect_args(address.url)  # type: ignore[no-untyped-call]
-        link = await asyncpg.connect(**words, server_settings=_NAMED, timeout=_CONNECT_S)
+        link = await asyncpg.connect(
+            **address.asyncpg_words, server_settings=_NAMED, timeout=_CONNECT_S
+        )
     try:
         with _told():
             await link.execute("SET statement_timeout = 0; SET timezone = 'UTC'")

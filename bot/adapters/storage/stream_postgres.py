@@ -16,7 +16,6 @@ from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from bot.adapters.storage import stream_rows as rows
 from bot.adapters.storage.faults import FAULTS, translated
@@ -151,9 +150,8 @@ class PostgresStreamStore:
     async def driver(self) -> Any:
         """The connection, made if there is none."""
         if self._held is None or self._held.is_closed():
-            _, words = PGDialect_asyncpg().create_connect_args(self._address.url)  # type: ignore[no-untyped-call]
             self._held = await asyncpg.connect(
-                **words,
+                **self._address.asyncpg_words,
                 timeout=_CONNECT_S,
                 command_timeout=_COMMAND_S,
                 server_settings={"application_name": "kalshi-bot stream", "timezone": "UTC"},

@@ -7,8 +7,9 @@ see the lease), an unknown kind, and the address of a transaction pooler.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from typing_extensions import override
@@ -42,6 +43,12 @@ class Address:
         if self.dialect != "sqlite" or self.url.database is None:
             raise ValueError("only a SQLite address has a file")
         return Path(self.url.database)
+
+    @property
+    def asyncpg_words(self) -> dict[str, Any]:
+        """What ``asyncpg.connect`` takes for this PostgreSQL address, where it is used bare."""
+        _, words = PGDialect_asyncpg().create_connect_args(self.url)  # type: ignore[no-untyped-call]
+        return dict(words)
 
 
 def parse_address(text: str) -> Address:
