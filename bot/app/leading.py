@@ -245,6 +245,7 @@ def telegram_settings(settings: BotSettings) -> TelegramSettings | None:
             token=token.get_secret_value(),
             api_url=settings.telegram.api_url,
             secrets=settings.secrets.values(),
+            zone=settings.operator.zone,
         )
     except ValueError as error:
         raise ConfigurationFault([f"telegram: {error}"]) from None

@@ -7,7 +7,7 @@ can never be delivered is marked with its reason; everything else is tried for e
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,14 +31,14 @@ from bot.kit.markup import (
     split,
 )
 from bot.kit.times import SECOND_US
+from bot.ports.letters import Letter, letters
 from bot.ports.messages import Channel, Outbox, OutgoingMessage, QueuedMessage
 
 logger = logging.getLogger(__name__)
 
-_PER_CHAT = 20
+_PER_CHAT = 100
 _IDLE_S = 0.5
 _RETRY_CAP_S = 60
-_REPLY = "reply"
 _PICTURE = ".png"
 _NOT_EDITABLE = (
     "message to edit not found",
@@ -60,15 +60,8 @@ class OutboundParts:
     clock: Clock
     may_send: Callable[[], bool]
     """Whether the lease is held: two senders would tell everything twice."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Batch:
-    """Queued messages that leave as one."""
-
-    ids: tuple[int, ...]
-    attempts: int
-    message: OutgoingMessage
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    """Waits for seconds of ``clock``."""
 
 
 class TelegramOutbound:
@@ -155,45 +148,46 @@ class TelegramOutbound:
     async def _deliver(self, queue: Sequence[QueuedMessage]) -> bool:
         """Send one chat's messages in order, until one has to wait."""
         has_left = False
-        for batch in merged(queue):
+        now_us = self._parts.clock.now_us()
+        for letter in letters(queue, MESSAGE_LENGTH_MAX, now_us, self._parts.settings.zone):
             if not self._parts.may_send():
                 return has_left
             try:
-                await self._send(batch.message)
+                await self._send(letter.message)
             except TelegramError as error:
-                is_over = await self._not_sent(batch, judge(error))
+                is_over = await self._not_sent(letter, judge(error))
                 if not is_over:
                     return has_left
                 has_left = True
                 continue
-            await self._settle(batch)
+            await self._settle(letter)
             has_left = True
         return has_left
 
-    async def _settle(self, batch: _Batch) -> None:
+    async def _settle(self, letter: Letter) -> None:
         """Store that it left. A database that is away must not make it leave twice."""
         if self._last_fault is not None:
             logger.info("telegram reachable again for messages")
             self._last_fault = None
         while True:
             try:
-                await self._parts.outbox.mark_sent(batch.ids, self._parts.clock.now_us())
+                await self._parts.outbox.mark_sent(letter.ids, self._parts.clock.now_us())
             except StorageUnavailable as fault:
                 logger.warning("delivery not stored yet", extra={"fault": str(fault)})
                 await asyncio.sleep(_IDLE_S)
             else:
                 return
 
-    async def _not_sent(self, batch: _Batch, judged: Judged) -> bool:
+    async def _not_sent(self, letter: Letter, judged: Judged) -> bool:
         """Put it off, or give it up; whether it is over with."""
         now_us = self._parts.clock.now_us()
         outbox = self._parts.outbox
         if judged.fault is Fault.NEVER:
             logger.warning(
                 "message cannot be delivered",
-                extra={"kind": batch.message.kind, "reason": judged.reason},
+                extra={"kind": letter.message.kind, "reason": judged.reason},
             )
-            for message_id in batch.ids:
+            for message_id in letter.ids:
                 await outbox.mark_failed(message_id, judged.reason, now_us)
             return True
         if judged.fault is not self._last_fault:
@@ -201,8 +195,8 @@ class TelegramOutbound:
             logger.warning(
                 "message waits", extra={"fault": judged.fault.value, "reason": judged.reason}
             )
-        wait_us = int(self._wait_s(judged, batch.attempts) * SECOND_US)
-        await outbox.postpone(batch.ids[0], now_us + wait_us, judged.reason)
+        wait_us = int(self._wait_s(judged, letter.attempts) * SECOND_US)
+        await outbox.postpone(letter.ids[0], now_us + wait_us, judged.reason)
         return False
 
     def _wait_s(self, judged: Judged, attempts: int) -> float:
@@ -237,14 +231,21 @@ class TelegramOutbound:
             await self._wait_turn(message.recipient)
             try:
                 await self._parts.bot.send_message(
-                    message.recipient, part, parse_mode=ParseMode.HTML, reply_markup=markup
+                    message.recipient,
+                    part,
+                    parse_mode=ParseMode.HTML,
+                    reply_markup=markup,
+                    disable_notification=message.is_silent,
                 )
             except BadRequest as error:
                 if "parse entities" not in error.message:
                     raise
                 # Better without bold than not at all.
                 await self._parts.bot.send_message(
-                    message.recipient, plain(part), reply_markup=markup
+                    message.recipient,
+                    plain(part),
+                    reply_markup=markup,
+                    disable_notification=message.is_silent,
                 )
 
     async def _edit(self, message: OutgoingMessage, message_id: int) -> bool:
@@ -280,6 +281,7 @@ class TelegramOutbound:
                 InputFile(content, filename=path.name),
                 caption=caption,
                 parse_mode=ParseMode.HTML,
+                disable_notification=message.is_silent,
                 reply_markup=_keyboard(message),
                 write_timeout=upload_s,
                 read_timeout=upload_s,
@@ -294,28 +296,7 @@ class TelegramOutbound:
     async def _wait_turn(self, chat: str) -> None:
         wait_us = self._pace.book(chat, self._parts.clock.monotonic_us())
         if wait_us:
-            await asyncio.sleep(wait_us / SECOND_US)
-
-
-def merged(queue: Sequence[QueuedMessage]) -> list[_Batch]:
-    """One chat's messages with alerts that wait behind each other joined, in order."""
-    batches: list[_Batch] = []
-    for queued in queue:
-        joined = _joined(batches[-1].message, queued.message) if batches else None
-        if joined is not None:
-            last = batches[-1]
-            batches[-1] = replace(last, ids=(*last.ids, queued.id), message=joined)
-            continue
-        batches.append(_Batch(ids=(queued.id,), attempts=queued.attempts, message=queued.message))
-    return batches
-
-
-def _joined(first: OutgoingMessage, second: OutgoingMessage) -> OutgoingMessage | None:
-    for one in (first, second):
-        if one.kind == _REPLY or one.buttons or one.attachment:
-            return None
-    text = f"{first.text}\n\n{second.text}"
-    return replace(first, text=text) if length(text) <= MESSAGE_LENGTH_MAX else None
+            await self._parts.sleep(wait_us / SECOND_US)
 
 
 def _with_note(message: OutgoingMessage, note: str) -> OutgoingMessage:

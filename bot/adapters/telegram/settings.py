@@ -2,6 +2,9 @@
 
 import re
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from bot.kit.times import GREENWICH
 
 _TOKEN = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
 
@@ -31,6 +34,8 @@ class TelegramSettings:
     all_gap_s: float = 0.034
     """30 messages a second over all chats."""
     document_bytes_max: int = 50_000_000
+    zone: ZoneInfo = GREENWICH
+    """Of the reader's clock."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Exact values that must never leave in a message."""
 

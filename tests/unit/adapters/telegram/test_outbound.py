@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.telegram.outbound import merged
 from bot.domain.operations import Severity
 from bot.kit.markup import bold
-from bot.ports.messages import Channel, MessageButton, OutgoingMessage, QueuedMessage
+from bot.ports.messages import Channel, MessageButton, OutgoingMessage
 from tests.fakes.telegram_api import api_judge
 from tests.fakes.telegram_server import FakeTelegram, Refused
 from tests.support.console import ADMIN, GROUP, VIEWER, Talk
@@ -246,24 +245,10 @@ async def test_alerts_that_wait_behind_each_other_leave_as_one_behind_the_reply(
     await cockpit.outbox.put([message("reply")])
     async with cockpit.running(inbound=False):
         await cockpit.until_sent()
-    assert server.texts(ADMIN) == ["reply", "\n\n".join(f"alert {n}" for n in range(5))]
-
-
-def test_merging_keeps_order_and_never_touches_replies_buttons_or_files():
-    queue = [
-        message("a", kind="stale"),
-        message("b", kind="stale"),
-        message("r"),
-        message("c", kind="stale", buttons=((MessageButton(label="x", data="y"),),)),
-        message("d", kind="stale", attachment="/f"),
-        message("e" * 4_000, kind="stale"),
-        message("f" * 4_000, kind="stale"),
+    assert server.texts(ADMIN) == [
+        "reply",
+        "\n\n".join(["5 alerts", *(f"alert {n}" for n in range(5))]),
     ]
-    queued = [
-        QueuedMessage(id=index, attempts=0, created_us=0, due_us=0, message=one)
-        for index, one in enumerate(queue)
-    ]
-    assert [batch.ids for batch in merged(queued)] == [(0, 1), (2,), (3,), (4,), (5,), (6,)]
 
 
 async def test_secrets_do_not_leave_with_a_message(server):
