@@ -100,6 +100,7 @@ class Console:
         Raises:
             NotLeader: the lead is lost; the successor answers.
         """
+        request = replace(request, command=without_secrets(request.command))
         level = self._doorkeeper.level_of(request.command)
         if level is None:
             return _silence("stranger")
@@ -131,6 +132,7 @@ class Console:
         This is what makes a halt work while the database stalls. The stored
         command follows and makes it durable.
         """
+        command = without_secrets(command)
         level = self._doorkeeper.level_of(command)
         spec = self._spec_of(command)
         if level is None or spec is None or spec.halts_because is None or level < spec.level:
@@ -299,6 +301,12 @@ class Console:
         as_of = f"as of {moment(self._clock.now_us(), self._zone)}\n" if reply.edits else ""
         text = f"{reply.text}\n\n{as_of}{tag(number, self._operator.banner())}"
         return replace(reply, text=text)
+
+
+def without_secrets(command: IncomingCommand) -> IncomingCommand:
+    """The same with key material taken out: a key that was pasted by mistake is kept nowhere."""
+    button = None if command.button is None else redact(command.button)
+    return replace(command, text=redact(command.text), button=button)
 
 
 def actor_of(command: IncomingCommand) -> str:

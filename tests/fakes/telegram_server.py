@@ -99,6 +99,13 @@ class _Plain(HTMLParser):
         return self.text
 
 
+def shown_text(markup: str) -> str:
+    """What a chat shows of Telegram's HTML; raises ``Refused`` where Telegram would refuse it."""
+    parser = _Plain()
+    parser.feed(markup)
+    return parser.finish()
+
+
 class FakeTelegram:
     """One bot's world. Use as an async context manager."""
 
@@ -400,9 +407,7 @@ class FakeTelegram:
     def _text(self, params: dict[str, str], text: str) -> str:
         if params.get("parse_mode") != "HTML":
             return text
-        parser = _Plain()
-        parser.feed(text)
-        return parser.finish()
+        return shown_text(text)
 
     def _shown(self, said: Said) -> dict[str, Any]:
         kind = "private" if said.chat_id > 0 else "supergroup"

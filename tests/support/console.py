@@ -36,6 +36,7 @@ class Talk:
     operator: FakeOperator = field(default_factory=FakeOperator)
     clock: ManualClock = field(default_factory=ManualClock)
     zone: ZoneInfo = GREENWICH
+    random: Random = field(default_factory=lambda: Random(1))
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
@@ -51,7 +52,7 @@ class Talk:
             operator=self.operator,
             audit=self.audit,
             doorkeeper=Doorkeeper(ACCESS),
-            confirmations=Confirmations(Random(1)),
+            confirmations=Confirmations(self.random),
             clock=self.clock,
             zone=self.zone,
         )

@@ -14,6 +14,7 @@ from bot.kit.markup import plain
 from bot.ports.messages import Channel, MessageButton
 from tests.fakes.messages import MemoryInbox
 from tests.fakes.operator import FakeOperator
+from tests.fakes.telegram_server import TOKEN
 from tests.support.console import ADMIN, EPOCH, STRANGER, TRADER, VIEWER, Talk
 
 
@@ -204,6 +205,16 @@ async def test_a_caller_who_waits_gets_the_answer_itself():
     assert plain(reply.text).startswith("Day 2026-11-21")
     assert talk.store.texts() == []
     assert talk.store.audit[1].channel is Channel.PORTAL
+
+
+async def test_a_key_that_was_pasted_by_mistake_is_not_stored():
+    talk = Talk()
+    command = talk.command(
+        0, f"/halt {TOKEN}", channel=Channel.PORTAL, granted=AccessLevel.ADMIN, update_id=9
+    )
+    reply = await Post(talk).desk.answer_directly(command, EPOCH)
+    assert TOKEN not in f"{talk.store}{talk.operator.halts_now}{talk.operator.halt_view}{reply}"
+    assert talk.operator.halt_view.reason == "[bot token]"
 
 
 async def test_a_caller_s_halt_acts_even_if_nothing_can_be_stored():

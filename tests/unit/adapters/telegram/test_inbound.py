@@ -334,3 +334,10 @@ async def test_a_stranger_s_press_of_refresh_changes_nothing(server, cockpit):
         server.press(VIEWER, shown, "Refresh")
         await server.until(lambda: "#2 | PAPER" in shown.text)
     assert [row.command.user_id for row in cockpit.talk.store.inbox] == [VIEWER, VIEWER]
+
+
+async def test_a_key_that_was_pasted_by_mistake_is_not_stored(server, cockpit):
+    async with cockpit.running():
+        server.type(TRADER, f"/halt {TOKEN}")
+        await server.until(lambda: any("saved." in text for text in server.texts(TRADER)))
+    assert TOKEN not in f"{cockpit.talk.store}{server.texts(TRADER)}"
