@@ -30,6 +30,7 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.migrations import migrate
 from bot.adapters.storage.tables import leader_lease
 from bot.adapters.storage.trading import SqlTradingStore
+from bot.app.sections import TradingSection
 from bot.domain.events import MarketsListed, Role, RoleChanged, StateLoaded, TimeAdvanced
 from bot.domain.ids import (
     ClientOrderId,
@@ -65,6 +66,9 @@ from bot.ports.trading import StoredGroup, TradingStore
 from bot.risk.limits import RiskLimits
 from bot.strategies.base import MarketView, Opinion, Skip
 
+READY = "ready"
+"""The bot that rehearses as much as its owner allows."""
+_READY_PERCENT = 25
 _SCOPE = Scope("paper:benchmark:0")
 _EPOCH = Epoch(1)
 _TRIGGER = Price(9_600)
@@ -236,7 +240,8 @@ async def _bot(name: str, port: int, directory: Path, database: str) -> None:
         reader = rehearsing_reader(engine, understudies)
         books = FeedTranslator(_forget, _forget, reader)
         step = StreamRehearsal(books, clock, StreamSettings()).step
-        rehearser = Rehearser(runner, step, clock, every_us=4_000)
+        percent = _READY_PERCENT if name == READY else TradingSection().rehearse_percent
+        rehearser = Rehearser(runner, step, clock, every_us=4_000, percent_max=percent)
         group.create_task(rehearser.run())
         group.create_task(OrderPathKeeper(exchange).run())
         group.create_task(_seconds(inbox, clock))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 _LABELS = {
     "floor": "raw socket, fixed order (floor)",
     "memory": "the bot, nothing stored",
+    "ready": "the same, rehearsing at 25 %",
     "sqlite": "the bot, SQLite, synced to disk",
     "postgres": "the bot, PostgreSQL, synced to disk",
     "sdk": "kalshi-sdk, nothing stored",
@@ -98,6 +99,8 @@ def _line(found: Found) -> dict[str, object]:
         "durable_ratio": _ratio(durable, floor),
         "p99_ratio": round(memory.us(0.99) / floor.us(0.99), 2),
         "burst_ratio": _ratio(bursts["memory"], bursts["floor"]),
+        "ready_ratio": _ratio(found.single["ready"], floor),
+        "ready_burst_ratio": _ratio(bursts["ready"], bursts["floor"]),
         "commits_per_order": _commits(found, "sqlite"),
         "signed_inline": sum(said.get("signed_inline", 0) for said in found.said.values()),
         "rounds": len(memory.values),

@@ -21,6 +21,7 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from benchmarks.tick_clients import READY
 from benchmarks.tick_commit import BareCommit, postgres_commit, sqlite_commit
 from benchmarks.tick_exchange import MARKETS, TRIGGER_BID, Contestant, ExchangeServer, canceled
 from benchmarks.tick_report import Found, Samples, show
@@ -79,7 +80,7 @@ async def _measure(seconds: float, postgres: str, *, peers: bool) -> Found:
         stack.callback(server.close)
         (directory / "key.pem").write_text(_rsa_key())
         sqlite = directory / "benchmark.sqlite"
-        databases = {"memory": "", "sqlite": f"sqlite:///{sqlite}"}
+        databases = {"memory": "", READY: "", "sqlite": f"sqlite:///{sqlite}"}
         if postgres:
             databases["postgres"] = postgres
         await _join(stage, stack, "floor", [sys.executable, "-m", "benchmarks.tick_clients"])

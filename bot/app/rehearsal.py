@@ -30,8 +30,14 @@ def rehearser_of(
     reader = rehearsing_reader(engine, understudies)
     books = FeedTranslator(_forget, _forget, reader)
     stream = StreamRehearsal(books, running.clock, StreamSettings())
-    every_us = running.settings.trading.rehearse_every_ms * 1_000
-    return Rehearser(runner, stream.step, running.clock, every_us=every_us)
+    wanted = running.settings.trading
+    return Rehearser(
+        runner,
+        stream.step,
+        running.clock,
+        every_us=wanted.rehearse_every_ms * 1_000,
+        percent_max=wanted.rehearse_percent,
+    )
 
 
 def _forget(_: object) -> None:

@@ -291,7 +291,9 @@ class TradingSection(_Section):
     refresh_s: Seconds = 60
     rehearse_every_ms: Annotated[int, Field(ge=0, le=1_000)] = 4
     """How often the way of an order is gone in vain while nothing happens, so that the next
-    one is quick; 0 is never. It takes at most 3 % of one processor."""
+    one is quick; 0 is never."""
+    rehearse_percent: Annotated[int, Field(ge=1, le=50)] = 3
+    """How much of one processor that may take. More of it makes an order quicker."""
     # How much may be risked; percent of equity.
     order_cost_max: Dollars = Decimal(100)
     market_max_pct: Percent = Decimal(5)

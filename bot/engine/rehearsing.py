@@ -37,8 +37,6 @@ from bot.strategies.base import Strategy
 
 logger = logging.getLogger(__name__)
 
-_PART = 32
-"""A rehearsal is followed by this many times its own length: it takes 3 % of one processor."""
 _NO_EPOCH = Epoch(0)
 _NO_GROUP = OrderGroupId("rehearsal")
 
@@ -80,13 +78,24 @@ class Rehearser:
     name = "rehearsal"
 
     def __init__(
-        self, runner: IsIdle, step: Callable[[], None], clock: Clock, *, every_us: int
+        self,
+        runner: IsIdle,
+        step: Callable[[], None],
+        clock: Clock,
+        *,
+        every_us: int,
+        percent_max: int,
     ) -> None:
-        """``step`` goes the way once. ``every_us``: the shortest pause between two; 0 is never."""
+        """``step`` goes the way once.
+
+        ``every_us`` is the shortest pause between two, 0 is never; ``percent_max`` of one
+        processor is the most that all take together.
+        """
         self._runner = runner
         self._step = step
         self._clock = clock
         self._every_us = every_us
+        self._percent_max = percent_max
         self.times = 0
 
     async def run(self) -> None:
@@ -112,7 +121,12 @@ class Rehearser:
         self._step()
         self.times += 1
         took_us = self._clock.monotonic_us() - began_us
-        return max(self._every_us, took_us * _PART)
+        return pause_us(took_us, every_us=self._every_us, percent_max=self._percent_max)
+
+
+def pause_us(took_us: int, *, every_us: int, percent_max: int) -> int:
+    """How long to wait after a rehearsal that took so long."""
+    return max(every_us, took_us * (100 - percent_max) // percent_max)
 
 
 class _Decider:
