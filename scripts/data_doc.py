@@ -48,6 +48,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "What stops trading": {
         "risk_state": "The halt of a person. A missing row is a first start: halted.",
         "breaker_state": "One row for each breaker that ever changed.",
+        "approval_steps": "What happened to each entry that a person was asked about "
+        "(`approve_first`, `approve_above_dollars`); each step at most once.",
         "equity_baselines": "Equity at the beginning of each trading day (New York).",
     },
     "Orders, fills, positions": {

@@ -77,6 +77,20 @@ TABLES: dict[str, dict[str, str]] = {
         "data_json": "what it has to remember: counts, allowances, marks",
         "changed_us": "when it changed last",
     },
+    "approval_steps": {
+        "proposal": "the question, as `/approve` names it; it begins with the epoch",
+        "step": "`asked`, `approved`, `skipped`, `expired`, `void` (another leader took over) "
+        "or `sent`",
+        "side": "what is bought: `bid` is YES, `ask` is NO",
+        "own_price_e4": "price of the bought side that was asked for",
+        "quantity_e2": "how much was asked for, allowed or sent",
+        "cost_e6": "what that costs at most, with its fee",
+        "actor": "who answered, by channel and id; empty where nobody did",
+        "note": "why it was asked, or how it ended",
+        "at_us": "when",
+        "created_at": "`at_us` as text",
+        "cost": "`cost_e6` in dollars",
+    },
     "equity_baselines": {
         "trading_day": "calendar day of New York, `YYYY-MM-DD`",
         "equity_e6": "equity the day's loss is measured from",

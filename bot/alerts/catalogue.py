@@ -227,9 +227,12 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
         severity=_WARNING,
         title="May I?",
         headline="buy {contracts} {side} of {ticker} at {price}, {cost} in all",
-        advice="/approve {id} within {seconds} s, or /skip {id}. Unanswered it expires. "
-        "{left} orders still need a yes.",
+        advice="{why}. /approve {id} within {seconds} s (with a number behind it: only so many), "
+        "or /skip {id}. Unanswered it expires.",
         is_limited=False,
+    ),
+    AlertKind.APPROVAL_ENDED: AlertText(
+        severity=_INFO, title="Not bought", headline="{id}, {ticker}: {why}"
     ),
     AlertKind.PANIC_BEGUN: AlertText(
         severity=_CRITICAL,

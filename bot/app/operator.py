@@ -212,12 +212,23 @@ class BotOperator:
             return Refused(why=why, remedy="it is read every minute anyway")
 
     async def judge_entry(
-        self, authority: Authority, proposal: str, *, is_approved: bool
+        self,
+        authority: Authority,
+        proposal: str,
+        *,
+        is_approved: bool,
+        contracts: int | None = None,
     ) -> Outcome:
         """See ``Operator.judge_entry``."""
-        event = EntryJudged(**self._given(authority), proposal=proposal, is_approved=is_approved)
+        event = EntryJudged(
+            **self._given(authority),
+            proposal=proposal,
+            is_approved=is_approved,
+            contracts=contracts,
+        )
         word = "/approve" if is_approved else "/skip"
-        return await self._carry_out(authority, f"{word} {proposal}", event)
+        only = "" if contracts is None else f" {contracts}"
+        return await self._carry_out(authority, f"{word} {proposal}{only}", event)
 
     async def cancel_entries(self, authority: Authority) -> Outcome:
         """See ``Operator.cancel_entries``."""

@@ -314,6 +314,12 @@ class TradingSection(_Section):
     live_total_cost_max: Dollars = Decimal(50)
     approve_first: Annotated[int, Field(ge=0)] | None = None
     """So many orders, ever, wait for ``/approve``; by default 10 live, none on paper and demo."""
+    approve_above_dollars: Dollars = Decimal(0)
+    """An entry that may cost more, with its fee, waits for ``/approve``; 0 is off."""
+    approval_seconds: Annotated[float, Field(ge=10, le=3_600)] = 300
+    """How long a question waits; unanswered it expires, and nothing is bought."""
+    max_proposals: Annotated[int, Field(ge=1, le=50)] = 3
+    """So many questions wait at a time. What needs no yes is not held up by them."""
     max_open_orders: Count = 40
     max_entries_per_minute: Count = 20
     price_min: UnitPrice = Decimal("0.02")

@@ -156,20 +156,23 @@ class TradingDesk:
         facts = dict(notice.facts)
         messages = self._running.alerts.compose(AlertKind(notice.kind.value), facts)
         if notice.kind is NoticeKind.APPROVAL_WANTED:
-            messages = tuple(replace(one, buttons=_buttons_of(facts["id"])) for one in messages)
+            messages = tuple(
+                replace(one, buttons=buttons_of(facts["id"], facts["contracts"]))
+                for one in messages
+            )
         if messages:
             self._running.wakes.message_queued()
         return messages
 
 
-def _buttons_of(proposal: str) -> tuple[tuple[MessageButton, ...], ...]:
-    words = (("Send it", "approve"), ("Skip it", "skip"))
-    return (
-        tuple(
-            MessageButton(label=label, data=f"{RUN_PREFIX}/{word} {proposal}")
-            for label, word in words
-        ),
-    )
+def buttons_of(proposal: str, contracts: str) -> tuple[tuple[MessageButton, ...], ...]:
+    """Buy all of it, half of it or nothing. A proposal is answered once, so is each button."""
+    whole = int(contracts.partition(".")[0])
+    words = [(f"Buy {whole}", f"approve {proposal}")]
+    if half := whole // 2:
+        words.append((f"Half ({half})", f"approve {proposal} {half}"))
+    words.append(("Skip", f"skip {proposal}"))
+    return (tuple(MessageButton(label=one, data=f"{RUN_PREFIX}/{line}") for one, line in words),)
 
 
 class StoreReadier:

@@ -37,6 +37,9 @@ def engine_settings(settings: BotSettings) -> EngineSettings:
             entries_on=not section.read_only,
             is_read_only=section.read_only,
             approvals_first=approvals if section.approve_first is None else section.approve_first,
+            approve_above_e6=_e6(section.approve_above_dollars),
+            approval_valid_us=_us(section.approval_seconds),
+            proposals_max=section.max_proposals,
             limits=RiskLimits(
                 order_cost_max_e6=_e6(_order_cost_max(settings)),
                 total_cost_max_e6=_e6(section.live_total_cost_max) if is_live else 0,

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from bot.console.commands import (
+    CONTRACTS,
     EVERYTHING,
     MARKET_OR_ALL,
     PROPOSAL,
@@ -70,7 +71,13 @@ async def _judge(call: Invocation, *, is_approved: bool) -> Answer:
     name = call.arguments.get(PROPOSAL.name, "")
     if not name:
         return Answer(text="Say which: the id is in the question.", outcome="bad arguments")
-    return told(await call.operator.judge_entry(call.authority, name, is_approved=is_approved))
+    many = call.arguments.get(CONTRACTS.name)
+    contracts = None if many is None else int(many)
+    return told(
+        await call.operator.judge_entry(
+            call.authority, name, is_approved=is_approved, contracts=contracts
+        )
+    )
 
 
 async def panic(call: Invocation) -> Answer:

@@ -134,6 +134,7 @@ INSTANCE = ArgumentSpec(
 PROPOSAL = ArgumentSpec(
     name="id", shape=Shape.WORD, pattern=r"[0-9]{1,19}-[0-9]{1,6}", example="1795960485-1"
 )
+CONTRACTS = ArgumentSpec(name="number", shape=Shape.WORD, pattern=r"[1-9][0-9]{0,8}", example="10")
 EVERYTHING = ArgumentSpec(name="everything", shape=Shape.FLAG)
 TOPIC = ArgumentSpec(
     name="command", shape=Shape.WORD, pattern=r"/?[A-Za-z_]{1,32}", example="reset_breaker"

@@ -11,6 +11,7 @@ from bot.console import acts, data_acts, views
 from bot.console.buttons import DATA_BYTES_MAX, RUN_PREFIX
 from bot.console.commands import (
     BREAKER,
+    CONTRACTS,
     EVERYTHING,
     FORCE,
     INSTANCE,
@@ -334,9 +335,9 @@ def _acting() -> tuple[CommandSpec, ...]:
             name="approve",
             handler=acts.approve,
             level=_TRADER,
-            arguments=(PROPOSAL,),
+            arguments=(PROPOSAL, CONTRACTS),
             increases_risk=True,
-            help="Send one of the first live orders, which wait for a person",
+            help="Send an order that waits for a person, or only so many contracts of it",
         ),
         row(
             name="skip",

@@ -376,13 +376,17 @@ class PanicCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryJudged:
-    """A person approves a proposed entry, or skips it."""
+    """A person approves a proposed entry, or skips it.
+
+    ``contracts`` are whole ones; ``None`` approves as many as were asked for.
+    """
 
     received_us: int
     command_id: int
     actor: str
     proposal: str
     is_approved: bool
+    contracts: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

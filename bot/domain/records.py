@@ -137,6 +137,43 @@ class BreakerRecord:
     changed_us: int
 
 
+class ApprovalStep(StrEnum):
+    """What happened to an entry that a person was asked about; each at most once."""
+
+    ASKED = "asked"
+    APPROVED = "approved"
+    SKIPPED = "skipped"
+    EXPIRED = "expired"
+    VOID = "void"
+    """Another leader took over: it asks anew."""
+    SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRecord:
+    """One step of one proposal. ``own_price`` is the bought side's.
+
+    ``quantity`` is what was asked for, allowed or sent; ``cost`` what that costs at most, with
+    its fee where that is known. ``actor`` is the person, empty where nobody acted.
+    """
+
+    proposal: str
+    step: ApprovalStep
+    ticker: MarketTicker
+    side: BookSide
+    own_price: Price
+    quantity: Quantity
+    cost: Money
+    actor: str
+    note: str
+    at_us: int
+
+    @property
+    def key(self) -> tuple[str, ApprovalStep]:
+        """What there is one of."""
+        return self.proposal, self.step
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineRecord:
     """Equity the day's loss is measured from. ``trading_day`` is ``YYYY-MM-DD`` in New York."""
@@ -171,10 +208,11 @@ Record: TypeAlias = (
     | BracketRecord
     | PositionRecord
     | BreakerRecord
+    | ApprovalRecord
     | BaselineRecord
     | SnapshotRecord
 )
-"""Everything the leader writes under its epoch. A fill already present is ignored."""
+"""Everything the leader writes under its epoch. A fill or a step already present is ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from bot.domain.money import Money, Quantity, cost, format_quantity
 from bot.domain.orders import BookSide, VenuePosition, own_price
 from bot.domain.records import BracketRecord, StoredState
 from bot.domain.tradingday import trading_day
-from bot.engine import duty, panic
+from bot.engine import approvals, duty, panic
 from bot.engine.draft import Draft
 from bot.engine.effects import NoticeKind, Reply
 from bot.engine.ledger import PEAK, peak_of, peak_record
@@ -47,29 +47,32 @@ def load_state(world: World, state: StoredState, draft: Draft) -> None:
     for record in sorted(state.brackets, key=lambda one: one.closed_us or 0):
         if record.closed_us is not None and record.entered:
             world.ledger.closed(_result(record, record.closed_us))
-    _load_breakers(world, state)
+    left = _load_breakers(world, state)
     if world.stance.halt is None:
         world.stance.halt = state.halt
     panic.halt_again(world, draft)
+    approvals.void(world, left, draft)
     if world.is_unclean_start:
         duty.count_takeover(world, draft)
     duty.ask_now(world, "take-over", draft)
 
 
-def _load_breakers(world: World, state: StoredState) -> None:
-    """The breakers, and what else is kept beside them."""
+def _load_breakers(world: World, state: StoredState) -> tuple[ramp.Proposal, ...]:
+    """The breakers, and what else is kept beside them; returns what a predecessor asked."""
+    left: tuple[ramp.Proposal, ...] = ()
     others = {stored.name: stored for stored in state.breakers}
     foreign, peak = others.pop(FOREIGN, None), others.pop(PEAK, None)
     stored = others.pop(PANIC, None)
     if stored is not None and world.panic is None:  # one given meanwhile is newer
         world.panic = from_record(stored)
     if (stored := others.pop(ramp.RAMP, None)) is not None:
-        world.ramp = ramp.from_record(stored)
+        world.ramp, left = ramp.from_record(stored)
     if foreign is not None:
         world.foreign.load(foreign)
     if peak is not None:
         world.ledger.peak_equity = peak_of(peak)
     world.stance.breakers = breakers.from_records(others.values())
+    return left
 
 
 def on_exchange_read(world: World, read: ExchangeRead, draft: Draft) -> None:

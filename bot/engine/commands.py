@@ -17,6 +17,7 @@ from bot.domain.events import (
     Role,
     UnhaltCommanded,
 )
+from bot.domain.money import format_quantity
 from bot.domain.records import ExitReason, HaltRecord
 from bot.engine import approvals, panic
 from bot.engine.draft import Draft
@@ -199,7 +200,7 @@ def _close(world: World, event: CloseCommanded, draft: Draft) -> None:
 
 def _judge_entry(world: World, event: EntryJudged, draft: Draft) -> None:
     proposal = world.ramp.named(event.proposal)
-    said = approvals.answer(world, event)
+    said = approvals.answer(world, event, draft)
     if said or proposal is None:
         _reply(draft, event, said, is_done=True)
         return
@@ -207,8 +208,11 @@ def _judge_entry(world: World, event: EntryJudged, draft: Draft) -> None:
     market = world.markets.get(ticker)
     if market is not None and world.stance.may_enter and world.desk.in_market(ticker) is None:
         consider(world, market, draft)
-    if world.desk.in_market(ticker) is not None:
-        _reply(draft, event, f"{proposal.name} approved and sent", is_done=True)
+    bracket = world.desk.in_market(ticker)
+    if bracket is not None and world.ramp.named(proposal.name) is None:
+        wanted, asked = bracket.plan.wanted, proposal.wish.quantity
+        less = "" if wanted == asked else f": {format_quantity(wanted)} of {format_quantity(asked)}"
+        _reply(draft, event, f"{proposal.name} approved and sent{less}", is_done=True)
         return
     stop = world.stance.why_not_trading()
     why = stop.why if stop is not None else world.opinions.get(ticker, "no trusted book")

@@ -42,7 +42,7 @@ from bot.domain.events import (
 from bot.domain.ids import InstanceId, MarketTicker, Scope
 from bot.domain.market import MarketStatus
 from bot.domain.quotes import Quote
-from bot.engine import duty, panic
+from bot.engine import approvals, duty, panic
 from bot.engine.activation import load_state, on_exchange_read
 from bot.engine.commands import on_command, on_halt_found, on_halt_saved
 from bot.engine.draft import Draft
@@ -201,6 +201,7 @@ def _on_time(world: World, draft: Draft) -> None:
     sort_waiting_fills(world, draft)
     work_all(world, draft)
     panic.go_on(world, draft)
+    approvals.expire(world, draft)
     duty.keep_day(world, draft)
     duty.judge_breakers(world, draft)
     duty.take_snapshot(world, draft)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from bot.domain.ids import Epoch
 from bot.domain.orders import Fill, OrderIntent
 from bot.domain.records import (
+    ApprovalRecord,
     BaselineRecord,
     BracketRecord,
     BreakerRecord,
@@ -45,6 +46,7 @@ _KEYS: Mapping[type[Record], str] = {
     BracketRecord: "bracket_id",
     PositionRecord: "ticker",
     BreakerRecord: "name",
+    ApprovalRecord: "key",
     BaselineRecord: "trading_day",
     SnapshotRecord: "taken_us",
 }

@@ -54,6 +54,7 @@ class NoticeKind(StrEnum):
     RECONCILED = "reconciled"
     FILL_SEEN = "fill_seen"
     APPROVAL_WANTED = "approval_wanted"
+    APPROVAL_ENDED = "approval_ended"
     PANIC_BEGUN = "panic_begun"
     PANIC_WAITS = "panic_waits"
     PANIC_ENDED = "panic_ended"

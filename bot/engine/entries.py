@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bot.domain.ids import BracketId, Epoch, MarketTicker, SignalId, StrategyId
-from bot.domain.money import Price, Quantity
+from bot.domain.money import Money, Price, Quantity
 from bot.domain.orders import BookSide, OrderIntent, Purpose, TimeInForce, own_price
 from bot.domain.quotes import Quote
 from bot.domain.records import Record
@@ -115,23 +115,29 @@ def _propose(world: World, market: MarketNow, signal: Signal, draft: Draft) -> b
     found = weighed(world, market, signal, price, standing)
     if found.denial is not None:
         return _refuse(world, signal, found, found.denial, draft)
-    if approvals.missing(world):
-        return _place_if_approved(world, market, signal, found, draft)
+    own = own_price(signal.side, found.price)
+    wish = Wish(
+        ticker=signal.ticker,
+        side=signal.side,
+        own_price=own,
+        quantity=found.size.quantity,
+        worst_cost=Money(found.view.cost + found.view.fee),
+    )
+    if approvals.is_needed(world, wish):
+        return _place_if_approved(world, market, signal, found, wish, draft)
     _place(world, market, signal, found, draft)
     return True
 
 
 def _place_if_approved(
-    world: World, market: MarketNow, signal: Signal, found: Weighed, draft: Draft
+    world: World, market: MarketNow, signal: Signal, found: Weighed, wish: Wish, draft: Draft
 ) -> bool:
-    own, size = own_price(signal.side, found.price), found.size
-    wish = Wish(ticker=signal.ticker, side=signal.side, own_price=own, quantity=size.quantity)
     allowed = approvals.judge(world, wish, market.listing.market, draft)
     if isinstance(allowed, Denial):
         return _refuse(world, signal, found, allowed, draft)
-    found.size = Size(allowed, f"{size.decided_by}{APPROVED}")
+    found.size = Size(allowed, f"{found.size.decided_by}{APPROVED}")
     _place(world, market, signal, found, draft)
-    approvals.sent(world, wish, draft)
+    approvals.sent(world, wish, allowed, draft)
     return True
 
 

@@ -33,9 +33,12 @@ class EngineSettings:
 
     approvals_first: int = 0
     """So many entries, ever, wait for a person's yes before they are sent."""
+    approve_above_e6: int = 0
+    """An entry that may cost more than this, with its fee, waits for a person's yes; 0 is off."""
     approval_valid_us: int = 5 * MINUTE_US
     skipped_for_us: int = 60 * MINUTE_US
     proposals_max: int = 3
+    """So many questions wait at a time, one a market; what needs no yes goes on beside them."""
 
     def nearest_release_us(self, group: str, now_us: int) -> int | None:
         """The publication of this group that is nearest in time, past or to come."""
@@ -45,6 +48,8 @@ class EngineSettings:
     def __post_init__(self) -> None:
         if self.reconcile_every_us < self.reconcile_retry_us or self.reconcile_retry_us <= 0:
             raise ValueError("0 < reconcile_retry_us <= reconcile_every_us must hold")
+        if self.approve_above_e6 < 0 or self.approval_valid_us <= 0 or self.proposals_max < 1:
+            raise ValueError("approve_above_e6 >= 0, approval_valid_us and proposals_max > 0")
         if self.snapshot_every_us <= 0:
             raise ValueError("snapshot_every_us must be positive")
         if self.rules.no_stop_us > self.limits.close_distance_min_us:

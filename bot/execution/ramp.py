@@ -1,31 +1,38 @@
-"""The first orders with real money wait for a person, one by one. Values; the engine acts.
+"""Entries that wait for a person, one by one. Values; the engine acts.
 
-A proposal expires harmlessly and is forgotten with its leadership. What is approved
-is no order yet: the strategy and every check are asked again, and only an entry that
-is no larger and no dearer than what the person saw is sent.
+The first orders with real money do, and whatever costs more than a person wants
+spent unasked. A proposal expires harmlessly and is forgotten with its leadership. What
+is approved is no order yet: the strategy and every check are asked again, and only an
+entry that is no larger than what the person allowed and no dearer than what they saw is sent.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.domain.errors import InvariantBroken
 from bot.domain.ids import MarketTicker
-from bot.domain.money import Price, Quantity
+from bot.domain.money import Money, Price, Quantity
 from bot.domain.orders import BookSide
 from bot.domain.records import BreakerRecord
 
 RAMP = "ramp"
 """Kept beside the breakers."""
+CONTRACT = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """An entry that every check allows. ``own_price`` is the bought side's."""
+    """An entry that every check allows. ``own_price`` is the bought side's.
+
+    ``worst_cost`` is what all of it costs at that price, with its fee.
+    """
 
     ticker: MarketTicker
     side: BookSide
     own_price: Price
     quantity: Quantity
+    worst_cost: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +42,21 @@ class Proposal:
     name: str
     wish: Wish
     expires_us: int
-    is_approved: bool = False
+    allowed: Quantity | None = None
+    """How much the person said yes to; ``None`` while nobody did."""
 
-    def covers(self, wish: Wish) -> bool:
-        """Whether the person's yes is good for this: same side, no dearer."""
-        return (
-            self.is_approved
-            and wish.side is self.wish.side
-            and wish.own_price <= self.wish.own_price
-        )
+    @property
+    def is_approved(self) -> bool:
+        """Whether a person said yes."""
+        return self.allowed is not None
+
+    def covers(self, wish: Wish) -> Quantity:
+        """So much of this the person's yes is good for: same side, no dearer, no more."""
+        if self.allowed is None or wish.side is not self.wish.side:
+            return Quantity(0)
+        if wish.own_price > self.wish.own_price:
+            return Quantity(0)
+        return Quantity(min(wish.quantity, self.allowed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +91,11 @@ def at(ramp: Ramp, now_us: int) -> Ramp:
     return replace(ramp, proposals=live, muted=muted)
 
 
+def expired(ramp: Ramp, now_us: int) -> tuple[Proposal, ...]:
+    """What ``at`` leaves out."""
+    return tuple(one for one in ramp.proposals if one.expires_us <= now_us)
+
+
 def proposed(ramp: Ramp, epoch: int, wish: Wish, expires_us: int) -> tuple[Ramp, Proposal]:
     """Ask about one more wish; it takes the place of an older one in its market."""
     made = ramp.made + 1
@@ -85,10 +103,28 @@ def proposed(ramp: Ramp, epoch: int, wish: Wish, expires_us: int) -> tuple[Ramp,
     return replace(ramp, made=made, proposals=(*_without(ramp, wish.ticker), proposal)), proposal
 
 
-def approved(ramp: Ramp, proposal: Proposal) -> Ramp:
-    """A person said yes."""
+def refusal_of(proposal: Proposal, contracts: int | None) -> str:
+    """Why a yes to so many contracts cannot be taken; empty where it can."""
+    asked = proposal.wish.quantity
+    if proposal.is_approved:
+        return f"{proposal.name} was approved before"
+    if contracts is not None and not 0 < contracts * CONTRACT <= asked:
+        return f"{proposal.name} asked for {asked // CONTRACT}: fewer may be approved, not more"
+    return ""
+
+
+def approved(ramp: Ramp, proposal: Proposal, contracts: int | None) -> Ramp:
+    """A person said yes, to all of it or to so many whole contracts.
+
+    Raises:
+        ValueError: they cannot; ``refusal_of`` says why.
+    """
+    if why := refusal_of(proposal, contracts):
+        raise ValueError(why)
+    asked = proposal.wish.quantity
+    allowed = asked if contracts is None else Quantity(contracts * CONTRACT)
     others = _without(ramp, proposal.wish.ticker)
-    return replace(ramp, proposals=(*others, replace(proposal, is_approved=True)))
+    return replace(ramp, proposals=(*others, replace(proposal, allowed=allowed)))
 
 
 def skipped(ramp: Ramp, proposal: Proposal, until_us: int) -> Ramp:
@@ -104,26 +140,64 @@ def sent(ramp: Ramp, ticker: MarketTicker) -> Ramp:
 
 
 def to_record(ramp: Ramp, now_us: int) -> BreakerRecord:
-    """What outlives a leadership."""
+    """What outlives a leadership: the count, and what a successor has to call void."""
+    data: dict[str, object] = {"sent": ramp.sent}
+    if ramp.proposals:
+        data["open"] = [_plain(one) for one in ramp.proposals]
     return BreakerRecord(
         name=RAMP,
         tripped=False,
         reason=f"{ramp.sent} approved orders were sent",
-        data_json=json.dumps({"sent": ramp.sent}),
+        data_json=json.dumps(data),
         changed_us=now_us,
     )
 
 
-def from_record(record: BreakerRecord) -> Ramp:
-    """Read it back.
+def from_record(record: BreakerRecord) -> tuple[Ramp, tuple[Proposal, ...]]:
+    """Read it back: what holds on, and the proposals that were open and are void now.
 
     Raises:
         InvariantBroken: it cannot be read.
     """
     try:
-        return Ramp(sent=int(json.loads(record.data_json)["sent"]))
-    except (ValueError, KeyError, TypeError) as fault:
+        data = json.loads(record.data_json)
+        left = tuple(_proposal(one) for one in data.get("open", ()))
+        return Ramp(sent=int(data["sent"])), left
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InvariantBroken(f"the stored ramp cannot be read: {fault}") from fault
+
+
+def _plain(proposal: Proposal) -> dict[str, object]:
+    wish = proposal.wish
+    return {
+        "name": proposal.name,
+        "ticker": wish.ticker,
+        "side": wish.side.value,
+        "own_price_e4": wish.own_price,
+        "quantity_e2": wish.quantity,
+        "worst_cost_e6": wish.worst_cost,
+        "expires_us": proposal.expires_us,
+    }
+
+
+def _proposal(plain: Mapping[str, object]) -> Proposal:
+    return Proposal(
+        name=str(plain["name"]),
+        wish=Wish(
+            ticker=MarketTicker(str(plain["ticker"])),
+            side=BookSide(str(plain["side"])),
+            own_price=Price(_int(plain["own_price_e4"])),
+            quantity=Quantity(_int(plain["quantity_e2"])),
+            worst_cost=Money(_int(plain["worst_cost_e6"])),
+        ),
+        expires_us=_int(plain["expires_us"]),
+    )
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
 
 
 def _without(ramp: Ramp, ticker: MarketTicker) -> tuple[Proposal, ...]:

@@ -84,9 +84,17 @@ class Operator(Protocol):
         ...
 
     async def judge_entry(
-        self, authority: Authority, proposal: str, *, is_approved: bool
+        self,
+        authority: Authority,
+        proposal: str,
+        *,
+        is_approved: bool,
+        contracts: int | None = None,
     ) -> Outcome:
-        """Approve a proposed entry, or skip it; one that expired is refused."""
+        """Approve a proposed entry, or skip it; one that expired is refused.
+
+        ``contracts`` approves only so many of it.
+        """
         ...
 
     async def cancel_entries(self, authority: Authority) -> Outcome:

@@ -12,6 +12,8 @@ from bot.domain.errors import NotLeader, TradingHalted
 from bot.domain.operations import Severity
 from bot.domain.orders import BookSide, Fill, OrderIntent, OrderStatus, Purpose, TimeInForce
 from bot.domain.records import (
+    ApprovalRecord,
+    ApprovalStep,
     BaselineRecord,
     BracketRecord,
     BracketState,
@@ -40,11 +42,12 @@ HALTED = HaltRecord(halted=True, reason="lunch", set_by="person", changed_us=NOW
 
 @dataclass
 class Bench:
-    """A store whose lease can be given to an epoch, and how many messages it queued."""
+    """A store whose lease can be given to an epoch, the messages it queued, and approval steps."""
 
     store: TradingStore
     lead: Callable[[int | None], Awaitable[None]]
     messages: Callable[[], Awaitable[int]]
+    steps: Callable[[], Awaitable[list[tuple[str, str, int, str]]]]
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -71,7 +74,11 @@ def _memory_bench() -> Bench:
     async def messages() -> int:
         return len(store.tables.messages)
 
-    return Bench(store, lead, messages)
+    async def steps() -> list[tuple[str, str, int, str]]:
+        every = store.tables.approvals.values()
+        return sorted((one.proposal, one.step.value, one.quantity, one.actor) for one in every)
+
+    return Bench(store, lead, messages, steps)
 
 
 def _sql_bench(database: Database) -> Bench:
@@ -85,7 +92,12 @@ def _sql_bench(database: Database) -> Bench:
         async with database.read() as connection:
             return (await connection.execute(text("SELECT count(*) FROM outbox"))).scalar_one()
 
-    return Bench(SqlTradingStore(database, SCOPE), lead, messages)
+    async def steps() -> list[tuple[str, str, int, str]]:
+        wanted = "SELECT proposal, step, quantity_e2, actor FROM approval_steps ORDER BY 1, 2"
+        async with database.read() as connection:
+            return [tuple(row) for row in await connection.execute(text(wanted))]
+
+    return Bench(SqlTradingStore(database, SCOPE), lead, messages, steps)
 
 
 def intent(name: str = "c1", **changes) -> OrderIntent:
@@ -265,6 +277,29 @@ async def test_a_signal_and_a_message_are_part_of_the_commit(bench):
     )
     await commit(bench, record, messages=[message()])
     assert await bench.messages() == 1
+
+
+async def test_each_step_of_a_question_is_kept_once(bench):
+    asked = ApprovalRecord(
+        proposal="7-1",
+        step=ApprovalStep.ASKED,
+        ticker="KXFED-27",
+        side=BookSide.BID,
+        own_price=9_500,
+        quantity=4_000,
+        cost=38_000_000,
+        actor="",
+        note="Above $20.00",
+        at_us=NOW,
+    )
+    approved = replace(asked, step=ApprovalStep.APPROVED, quantity=2_000, actor="telegram:1 ann")
+    await commit(bench, asked)
+    await commit(bench, approved)
+    await commit(bench, replace(approved, quantity=4_000, actor="telegram:2 bob"))
+    assert await bench.steps() == [
+        ("7-1", "approved", 2_000, "telegram:1 ann"),
+        ("7-1", "asked", 4_000, ""),
+    ]
 
 
 async def test_the_newest_record_of_a_key_counts(bench):

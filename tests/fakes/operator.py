@@ -272,9 +272,15 @@ class FakeOperator:
         return self._act("reconcile", authority, "the exchange agrees: 2 positions")
 
     async def judge_entry(
-        self, authority: Authority, proposal: str, *, is_approved: bool
+        self,
+        authority: Authority,
+        proposal: str,
+        *,
+        is_approved: bool,
+        contracts: int | None = None,
     ) -> Outcome:
         what = f"{'approve' if is_approved else 'skip'} {proposal}"
+        what += "" if contracts is None else f" {contracts}"
         return self._act(what, authority, f"{proposal} approved and sent")
 
     async def cancel_entries(self, authority: Authority) -> Outcome:

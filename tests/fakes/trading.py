@@ -11,6 +11,8 @@ from bot.domain.ids import BracketId, ClientOrderId, Epoch, FillId, MarketTicker
 from bot.domain.money import Money, Quantity
 from bot.domain.orders import Fill, OrderIntent, OrderStatus, Purpose
 from bot.domain.records import (
+    ApprovalRecord,
+    ApprovalStep,
     BaselineRecord,
     BracketRecord,
     BracketState,
@@ -43,6 +45,7 @@ class _Tables:
     brackets: dict[BracketId, BracketRecord] = field(default_factory=dict)
     positions: dict[MarketTicker, PositionRecord] = field(default_factory=dict)
     breakers: dict[str, BreakerRecord] = field(default_factory=dict)
+    approvals: dict[tuple[str, ApprovalStep], ApprovalRecord] = field(default_factory=dict)
     baselines: dict[str, BaselineRecord] = field(default_factory=dict)
     snapshots: list[SnapshotRecord] = field(default_factory=list)
     messages: list[OutgoingMessage] = field(default_factory=list)
@@ -197,6 +200,8 @@ class MemoryTradingStore:
                 tables.positions[record.ticker] = record
             case BreakerRecord():
                 tables.breakers[record.name] = record
+            case ApprovalRecord():
+                tables.approvals.setdefault(record.key, record)
             case BaselineRecord():
                 tables.baselines[record.trading_day] = record
             case SnapshotRecord():

@@ -5,7 +5,7 @@ The long run is ``python -m tests.sim.trading --seeds 0-3999``. A failing seed i
 
 import pytest
 
-from tests.sim.trading.run import SEEDS, run
+from tests.sim.trading.run import ASKING_SEEDS, SEEDS, run, run_asking
 
 pytestmark = [pytest.mark.sim, pytest.mark.looptime(False)]
 
@@ -13,6 +13,13 @@ pytestmark = [pytest.mark.sim, pytest.mark.looptime(False)]
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_breaks(seed: int) -> None:
     assert run(seed).broken == ()
+
+
+@pytest.mark.parametrize("seed", ASKING_SEEDS)
+def test_nothing_large_is_bought_without_a_yes_of_its_own_nor_more_than_that(seed: int) -> None:
+    verdict = run_asking(seed)
+    assert verdict.broken == ()
+    assert verdict.counts["approved orders taken"] > 0
 
 
 def test_a_seed_is_one_history_in_which_something_happens() -> None:

@@ -51,6 +51,7 @@ from bot.domain.orders import (
 )
 from bot.domain.quotes import Quote
 from bot.domain.records import (
+    ApprovalRecord,
     BaselineRecord,
     BracketRecord,
     BreakerRecord,
@@ -198,6 +199,7 @@ class Store:
     baseline: BaselineRecord | None = None
     snapshots: list[SnapshotRecord] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    steps: list[ApprovalRecord] = field(default_factory=list)
 
     def commit(self, commit: Commit) -> None:
         self.notices += commit.notices
@@ -227,6 +229,9 @@ class Store:
             self.baseline = record
         elif isinstance(record, SnapshotRecord):
             self.snapshots.append(record)
+        elif isinstance(record, ApprovalRecord):
+            assert record.key not in {one.key for one in self.steps}, "a step happens once"
+            self.steps.append(record)
 
     def state(self) -> StoredState:
         orders = tuple(

@@ -126,6 +126,26 @@ breaker_state = Table(
     Column("epoch", BigInteger, nullable=False),
 )
 
+approval_steps = Table(
+    "approval_steps",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("proposal", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("ticker", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("own_price_e4", BigInteger, nullable=False),
+    Column("quantity_e2", BigInteger, nullable=False),
+    Column("cost_e6", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("created_at", READABLE_TIME, readable_time("at_us")),
+    Column("cost", DOLLARS, dollars("cost_e6")),
+    Index(None, "scope", "at_us"),
+)
+
 equity_baselines = Table(
     "equity_baselines",
     metadata,

@@ -20,6 +20,7 @@ from bot.domain.ids import (
 from bot.domain.money import Money, Price, Quantity
 from bot.domain.orders import BookSide, Fill, OrderIntent, OrderStatus, Purpose, TimeInForce
 from bot.domain.records import (
+    ApprovalRecord,
     BaselineRecord,
     BracketRecord,
     BracketState,
@@ -52,6 +53,8 @@ def row_of(  # noqa: C901, PLR0911, PLR0912 - one arm a kind, completeness check
             return tables.positions, _position_row(record)
         case BreakerRecord():
             return tables.breaker_state, _breaker_row(record)
+        case ApprovalRecord():
+            return tables.approval_steps, _approval_row(record)
         case BaselineRecord():
             return tables.equity_baselines, _baseline_row(record)
         case SnapshotRecord():
@@ -162,6 +165,21 @@ def _breaker_row(record: BreakerRecord) -> dict[str, object]:
         "reason": record.reason,
         "data_json": record.data_json,
         "changed_us": record.changed_us,
+    }
+
+
+def _approval_row(record: ApprovalRecord) -> dict[str, object]:
+    return {
+        "proposal": record.proposal,
+        "step": record.step.value,
+        "ticker": record.ticker,
+        "side": record.side.value,
+        "own_price_e4": record.own_price,
+        "quantity_e2": record.quantity,
+        "cost_e6": record.cost,
+        "actor": record.actor,
+        "note": record.note,
+        "at_us": record.at_us,
     }
 
 

@@ -14,7 +14,7 @@ from bot.adapters.storage.trading_rows import row_of
 from bot.adapters.storage.urls import Dialect
 from bot.domain.ids import Epoch, Scope
 from bot.domain.orders import Fill, OrderIntent, OrderStatus
-from bot.domain.records import OrderRecord, Record, SnapshotRecord
+from bot.domain.records import ApprovalRecord, OrderRecord, Record, SnapshotRecord
 
 _SUBMITTING = OrderStatus.SUBMITTING.value
 _Make: TypeAlias = Callable[[Table, Mapping[str, object]], UpdateBase]
@@ -67,7 +67,10 @@ class TradingWrites:
         self._entry = _Entry(scope, dialect)
 
     def of(self, epoch: Epoch, record: Record) -> Write:
-        """A record under an epoch. The newest of a key counts; a fill that is there stays."""
+        """A record under an epoch. The newest of a key counts.
+
+        A fill that is there stays, and so does a step of an approval.
+        """
         if isinstance(record, OrderRecord):
             return self._write(
                 "progress", tables.order_intents, _progress, self._row(epoch, record)
@@ -75,7 +78,7 @@ class TradingWrites:
         table, row = row_of(record)
         row |= {"scope": self._scope, "epoch": epoch}
         make: _Make = self._replacing
-        if isinstance(record, Fill):
+        if isinstance(record, Fill | ApprovalRecord):
             make = self._ignoring
         elif isinstance(record, SnapshotRecord):
             make = self._adding

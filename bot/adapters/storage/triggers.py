@@ -14,6 +14,7 @@ from bot.adapters.storage.sql_terms import NOW_US
 
 FENCED = (
     "account_snapshots",
+    "approval_steps",
     "brackets",
     "breaker_state",
     "equity_baselines",

@@ -33,6 +33,11 @@ class Chat:
         self.server.type(self._user, line)
         return await self.hears(words, after)
 
+    @staticmethod
+    def labels(said: Said) -> tuple[str, ...]:
+        """What its buttons say."""
+        return tuple(one["text"] for one in said.buttons)
+
     async def presses(self, said: Said, label: str, words: str) -> Said:
         """Press a button; its answer is known by these words."""
         after = len(self.texts)

@@ -16,6 +16,7 @@ import msgspec
 from bot.domain.errors import BotError, OutcomeUnknown
 from bot.domain.events import (
     CancelAcknowledged,
+    EntryJudged,
     Event,
     ExchangeRead,
     FillReported,
@@ -36,7 +37,7 @@ from bot.engine.groups import OrderGroups
 from bot.engine.sending import Surroundings
 from bot.engine.settings import EngineSettings
 from bot.execution.rules import BracketRules
-from bot.kit.times import HOUR_US
+from bot.kit.times import HOUR_US, MINUTE_US
 from bot.ports.messages import OutgoingMessage
 from bot.strategies.base import MarketView, Opinion
 from tests.fakes.trading import _Tables
@@ -68,15 +69,21 @@ class Defence(StrEnum):
     CANCEL_AWAITED = "nothing is sold before the take-profit is confirmed cancelled"
     REDUCE_ONLY = "an immediate exit may only reduce"
     STOP_WATCHED = "a stop is watched and fires"
+    APPROVED_FIRST = "an entry above the threshold waits for a person"
+    APPROVED_SIZE = "a person's yes is good for so many contracts"
 
 
+ASKING = frozenset({Defence.APPROVED_FIRST, Defence.APPROVED_SIZE})
+"""Of use only where a person is asked."""
 Removed = frozenset[Defence]
 NOTHING: Removed = frozenset()
 _LATE_S = 0.5
 
 
-def engine_without(removed: Removed, instance_id: InstanceId) -> Engine:
-    """The engine of one leadership."""
+def engine_without(
+    removed: Removed, instance_id: InstanceId, *, approve_above_e6: int = 0
+) -> Engine:
+    """The engine of one leadership. ``approve_above_e6`` has larger entries approved."""
     rules = BracketRules()
     if Defence.STOP_WATCHED in removed:
         rules = BracketRules(
@@ -85,7 +92,14 @@ def engine_without(removed: Removed, instance_id: InstanceId) -> Engine:
     strategies = [Eager(side=side) for side in (BookSide.BID, BookSide.ASK)]
     if Defence.TAKE_PROFIT in removed:
         strategies = [Aimless(side=one.side) for one in strategies]
-    settings = EngineSettings(rules=rules)
+    if Defence.APPROVED_FIRST in removed:
+        approve_above_e6 = 0
+    settings = EngineSettings(
+        rules=rules,
+        approve_above_e6=approve_above_e6,
+        approval_valid_us=MINUTE_US,
+        skipped_for_us=MINUTE_US,
+    )
     return WeakEngine(settings, strategies, Scope("demo:main:0"), instance_id, removed)
 
 
@@ -170,6 +184,8 @@ class WeakEngine(RehearsedEngine):
                 self._told += 1
                 fill_id = FillId(f"{event.fill.fill_id} {self._told}")
                 return replace(event, fill=replace(event.fill, fill_id=fill_id))
+            case EntryJudged() if Defence.APPROVED_SIZE in removed:
+                return replace(event, contracts=None)
             case ExchangeRead() if Defence.COMPARED in removed:
                 return None if self.world.stance.is_reconciled else event
             case _:

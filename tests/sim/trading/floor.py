@@ -24,6 +24,7 @@ from bot.venue.orders import OrderReceipt, OrderRequest, OrderView
 from bot.venue.results import Outcome, Refusal
 from bot.venue.venue import Venue
 from tests.fakes.trading import MemoryTradingStore
+from tests.sim.trading.approvals import ApprovalJudge
 from tests.support.trading import a_listing
 
 OURS, HOUSE, CROWD = AccountId("ours"), AccountId("house"), AccountId("crowd")
@@ -39,7 +40,14 @@ T = TypeVar("T")
 class Floor:
     """One venue; ``heard`` is told of everything that happens there."""
 
-    def __init__(self, clock: Clock, random: Random, store: MemoryTradingStore) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        random: Random,
+        store: MemoryTradingStore,
+        approvals: ApprovalJudge,
+    ) -> None:
+        self.approvals = approvals
         self.broken: list[str] = []
         self.happened: Counter[str] = Counter()
         self.fenced_epoch = 0
@@ -215,6 +223,8 @@ class Floor:
         self._signals.add(str(intent.signal_id))
         if intent.epoch < self.fenced_epoch:
             self.broken.append(f"I4 entry {mine} of epoch {intent.epoch} was taken, fenced")
+        if wrong := self.approvals.verdict(intent):
+            self.broken.append(wrong)
 
     def _judge_offer(self, intent: OrderIntent) -> None:
         """What rests to take a profit is never more than what is held, not for a moment."""

@@ -49,6 +49,9 @@ CAUGHT: tuple[Mutant, ...] = (
     _caught(0, "protection", Defence.TAKE_PROFIT),
     _caught(0, "protection", Defence.STOP_WATCHED),
     _caught(0, "sign", Defence.CANCEL_AWAITED),
+    # Nothing large without a person's yes, nor more than that.
+    _caught(0, "unapproved", Defence.APPROVED_FIRST),
+    _caught(0, "unapproved", Defence.APPROVED_SIZE),
     # Fills = position = exchange.
     _caught(0, "I15", Defence.FILLS_ONCE),
     _caught(1, "I15 protection", Defence.COMPARED),

@@ -53,6 +53,7 @@ class Process:
         epoch: int,
         *,
         removed: Removed = NOTHING,
+        approve_above_e6: int = 0,
     ) -> None:
         self.epoch = Epoch(epoch)
         self.gate = SwitchGate()
@@ -61,7 +62,9 @@ class Process:
         self._floor, self._shared, self._clock = floor, store, clock
         self._store = FoldedStore(store)
         self._inbox = EngineInbox()
-        self.engine = engine_without(removed, InstanceId(f"i{epoch}"))
+        self.engine = engine_without(
+            removed, InstanceId(f"i{epoch}"), approve_above_e6=approve_above_e6
+        )
         self.wire = wire = wire_without(removed, floor, random, share)
         made = groups_without(removed)
         self.groups = made(wire, self._store, clock, self.epoch, GroupSettings())  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from random import Random
 from bot.domain.events import (
     BreakerResetCommanded,
     CloseCommanded,
+    EntryJudged,
     ForeignAcknowledged,
     HaltCommanded,
     PanicCommanded,
@@ -14,6 +15,7 @@ from bot.domain.events import (
     UnhaltCommanded,
 )
 from bot.domain.records import HaltRecord
+from tests.sim.trading.approvals import ApprovalJudge
 from tests.sim.trading.defences import NOTHING, Removed, store_without
 from tests.sim.trading.floor import TICKERS, Floor
 from tests.sim.trading.loop import VirtualClock, VirtualLoop
@@ -29,19 +31,29 @@ _ACTOR = "tg:1"
 class Storm:
     """One history, decided by its seed."""
 
-    def __init__(self, seed: int, loop: VirtualLoop, removed: Removed = NOTHING) -> None:
+    def __init__(
+        self,
+        seed: int,
+        loop: VirtualLoop,
+        removed: Removed = NOTHING,
+        *,
+        approve_above_e6: int = 0,
+    ) -> None:
         self.clock = VirtualClock(loop)
         names = ("floor", "store", "storm", "wire")
         floor, store, self._random, self._wire = (Random(f"{seed} {name}") for name in names)
         self.store = store_without(removed, store)
         self.store.stored_halt = HaltRecord(halted=False, reason="", set_by="t", changed_us=1)
-        self.floor = Floor(self.clock, floor, self.store)
+        self.floor = Floor(
+            self.clock, floor, self.store, ApprovalJudge(self.store, approve_above_e6)
+        )
         self.floor.heard = self._broadcast
         self.processes: list[Process] = []
         self._ending: list[Process] = []
         """Dead or dying; a frozen one may still do harm."""
         self._is_calm = False
         self._removed = removed
+        self._approve_above_e6 = approve_above_e6
         self._commands = 0
         self._epoch = 0
         self._watcher = Watch(self.floor, self.store)
@@ -94,6 +106,7 @@ class Storm:
             self._share,
             self._epoch,
             removed=self._removed,
+            approve_above_e6=self._approve_above_e6,
         )
         self.processes.append(process)
         process.start(is_clean=is_clean)
@@ -221,6 +234,30 @@ class Storm:
             await asyncio.sleep(self._random.uniform(2, 8))
             if self.leader.is_leading:
                 self._act()
+                if self._approve_above_e6:
+                    self._answer()
+
+    def _answer(self) -> None:
+        """Somebody presses buttons: of questions that wait, are answered or long over; twice."""
+        world, random = self.leader.engine.world, self._random
+        waiting = [one.name for one in world.ramp.proposals]
+        old = [one.proposal for one in self.store.tables.approvals.values()]
+        names = [*waiting, *waiting, *old[-3:]]
+        for name in random.sample(names, min(2, len(names))):
+            contracts = random.choice((None, None, 1, 5, 1_000_000))
+            is_approved = random.random() < 0.8
+            if is_approved:
+                self.floor.approvals.pressed.setdefault(name, set()).add(contracts)
+            for _ in range(random.choice((1, 1, 2))):
+                self.floor.happened["buttons pressed"] += 1
+                self.leader.submit(
+                    EntryJudged(  # type: ignore[arg-type]
+                        **self._given(),
+                        proposal=name,
+                        is_approved=is_approved,
+                        contracts=contracts,
+                    )
+                )
 
     def _given(self) -> dict[str, object]:
         self._commands += 1

@@ -51,6 +51,15 @@ def test_a_price_in_ten_thousandths_survives_the_way_through_dollars(price_e4: i
     assert made.spread_max_e4 == price_e4
 
 
+def test_approval_mode_is_off_until_a_threshold_is_set() -> None:
+    assert engine_settings(BotSettings()).approve_above_e6 == 0
+    made = engine_settings(
+        settings(approve_above_dollars=Decimal("25.5"), approval_seconds=90, max_proposals=7)
+    )
+    assert (made.approve_above_e6, made.approval_valid_us) == (25_500_000, 90_000_000)
+    assert made.proposals_max == 7
+
+
 def test_the_defaults_are_consistent_and_a_hand_traded_account_is_tolerated_by_choice() -> None:
     assert engine_settings(BotSettings()).foreign_blocks_entries
     assert not engine_settings(settings(traded_by_hand_too=True)).foreign_blocks_entries

@@ -30,7 +30,8 @@ GOLDEN = {
         "/reset_breaker [name] [force] - Reset a tripped breaker; without a name it lists them\n"
         "/cancel - Cancel every resting entry; take-profits stay\n"
         "/reconcile - Compare with the exchange's account now\n"
-        "/approve [id] - Send one of the first live orders, which wait for a person\n"
+        "/approve [id] [number] - Send an order that waits for a person, or only so many "
+        "contracts of it\n"
         "/skip [id] - Let such an order go, and its market alone for an hour\n"
         "/panic [everything] - Halt at once; then, once confirmed, "
         "cancel and sell all that is the bot's\n"
@@ -247,7 +248,13 @@ async def test_a_proposed_order_is_judged_by_its_button_or_by_word():
     talk = Talk()
     await talk.says(TRADER, "", button="run:/approve 1795960485-1")
     await talk.says(TRADER, "/skip 7-2")
-    assert [name for name, _ in talk.operator.acts] == ["approve 1795960485-1", "skip 7-2"]
+    await talk.says(TRADER, "/approve 7-3 52")
+    acts = [name for name, _ in talk.operator.acts]
+    assert acts == ["approve 1795960485-1", "skip 7-2", "approve 7-3 52"]
+    for many in ("0", "-1", "1.5", "all", "1e3", "1234567890"):
+        said = body(await talk.says(TRADER, f"/approve 7-3 {many}"))
+        assert "is not a number, for example 10" in said
+    assert len(talk.operator.acts) == 3
     assert body(await talk.says(TRADER, "/approve")).startswith("Say which")
     assert body(await talk.says(VIEWER, "/approve 7-1")) == "/approve needs the level trader."
 
