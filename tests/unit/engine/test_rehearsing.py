@@ -52,7 +52,9 @@ class Bench:
             make_request=lambda *request: self.requests.append(request),
         )
         self.reader = rehearsing_reader(self.desk.engine, understudies)
-        self.rehearser = Rehearser(self.runner, self.read, LoopClock(), every_us=every_us, percent_max=3)
+        self.rehearser = Rehearser(
+            self.runner, self.read, LoopClock(), every_us=every_us, percent_max=3
+        )
 
     def read(self) -> None:
         self.reads += 1
