@@ -45,6 +45,11 @@ class AlertText:
     is_limited: bool = True
     """Whether repeats within the limit's window are gathered into one message."""
 
+    @property
+    def is_vital(self) -> bool:
+        """Whether nobody can mute it: breakers, halts, panic, deaths, questions about money."""
+        return not self.is_limited and self.severity is not Severity.INFO
+
 
 def text_of(kind: AlertKind) -> AlertText:
     """How ``kind`` is told."""

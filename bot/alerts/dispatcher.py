@@ -8,11 +8,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
-from bot.alerts.catalogue import render, text_of
-from bot.alerts.policy import WINDOW_US, Digest, Throttle
+from bot.alerts.catalogue import AlertText, render, text_of
+from bot.alerts.policy import WINDOW_US, Throttle, Way, way_of
+from bot.domain.alert_preferences import Preferences
 from bot.domain.alerts import AlertFacts, AlertKind
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import brief
@@ -20,10 +21,15 @@ from bot.domain.operations import Banner, Severity
 from bot.kit.clock import Clock
 from bot.kit.logs import redact
 from bot.kit.markup import bold, escape
-from bot.kit.times import GREENWICH
-from bot.ports.messages import Channel, Outbox, OutgoingMessage
+from bot.kit.times import GREENWICH, SECOND_US
+from bot.ports.messages import Channel, Outbox, OutgoingMessage, PreferenceStore
 
 logger = logging.getLogger(__name__)
+
+_REREAD_US = 30 * SECOND_US
+_NAMES_SINCE_MS = 1_767_225_600_000
+"""The beginning of 2026."""
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 _LEVELS = {
     Severity.INFO: logging.INFO,
@@ -45,6 +51,8 @@ class AlertSettings:
     """Who is told, and how much is kept while nothing can be stored."""
 
     recipients: tuple[Recipient, ...] = ()
+    configured: Preferences = field(default_factory=Preferences)
+    """How alerts interrupt where nothing was chosen in the chat."""
     window_us: int = WINDOW_US
     backlog_max: int = 1_000
     retry_s: float = 1.0
@@ -75,23 +83,36 @@ class Alerts:
         banner: Callable[[], Banner],
         settings: AlertSettings,
         queued: Callable[[], None],
+        preferences: PreferenceStore | None = None,
     ) -> None:
-        """``queued`` wakes the sender of messages."""
+        """``queued`` wakes the sender of messages. Without ``preferences`` the configured hold."""
         self._outbox = outbox
         self._clock = clock
         self._banner = banner
         self._settings = settings
         self._queued = queued
+        self._preferences = preferences
+        self._chosen = Preferences()
+        self._reread_us = 0
+        self._names = _Names()
         self._throttle = Throttle(settings.window_us)
         self._backlog: deque[tuple[OutgoingMessage, ...]] = deque()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._is_store_away = False
 
-    def compose(self, kind: AlertKind, facts: AlertFacts) -> tuple[OutgoingMessage, ...]:
+    def compose(
+        self, kind: AlertKind, facts: AlertFacts, *, once: str = "", attachment: str | None = None
+    ) -> tuple[OutgoingMessage, ...]:
         """The messages for an event, for a caller that stores them with its own transaction.
 
-        Empty when the limit holds them back: they follow as a digest.
+        What the limit, a mute or the quiet hours hold back is among them, with its time.
+
+        Args:
+            kind: what happened.
+            facts: of it.
+            once: what it tells, if that is told once however often it is composed.
+            attachment: path of a file to send along.
         """
         text = redact(render(kind, facts, self._settings.zone), self._settings.secrets)
         told = text_of(kind)
@@ -100,34 +121,61 @@ class Alerts:
             "alert",
             extra={"kind": kind.value, "facts": str(dict(facts))},
         )
-        if told.is_limited and not self._throttle.admits(kind, text, self._clock.now_us()):
-            return ()
-        return self._messages(kind, text)
+        name = self._names.next(self._clock.now_us())
+        footer = self._footer()
+        way = self._way(kind, told)
+        plain = OutgoingMessage(
+            channel=Channel.PORTAL,
+            recipient="",
+            kind=kind.value,
+            severity=told.severity,
+            text=f"{text}\n{footer} | #{name}",
+            attachment=attachment,
+            alert=name,
+            footer=footer,
+            is_urgent=told.is_vital or told.severity is Severity.CRITICAL,
+            once=once,
+        )
+        sent = [_sent(plain, recipient, way) for recipient in self._settings.recipients]
+        return tuple(message for message in sent if message is not None)
 
     def post(self, kind: AlertKind, facts: AlertFacts) -> None:
         """See :meth:`bot.ports.messages.AlertSink.post`."""
         self._keep(self.compose(kind, facts))
 
-    async def tell(self, kind: AlertKind, facts: AlertFacts) -> None:
+    async def tell(
+        self, kind: AlertKind, facts: AlertFacts, *, once: str = "", attachment: str | None = None
+    ) -> None:
         """Like ``post``, but durable on return unless the database is away."""
-        self.post(kind, facts)
+        self._keep(self.compose(kind, facts, once=once, attachment=attachment))
         await self._flush()
+
+    def prefer(self, chosen: Preferences) -> None:
+        """From now on alerts interrupt like this."""
+        self._chosen = chosen
+
+    @property
+    def preferences(self) -> Preferences:
+        """What holds: what was chosen, over what is configured."""
+        return self._chosen.over(self._settings.configured)
+
+    def reread(self) -> None:
+        """Somebody else may have chosen: look again soon."""
+        self._reread_us = 0
+        self._wake.set()
 
     async def run(self) -> None:
         """See :meth:`bot.kit.tasks.Service.run`."""
         while True:
             self._wake.clear()
-            for digest in self._throttle.due(self._clock.now_us()):
-                self._keep(self._digest_messages(digest))
+            await self._read_preferences()
             if await self._flush():
                 await self._sleep_or_wake()
             else:
                 await asyncio.sleep(self._settings.retry_s)
 
     async def drain(self) -> None:
-        """Store what is gathered and what is left."""
-        for digest in self._throttle.rest():
-            self._keep(self._digest_messages(digest))
+        """Store what is left."""
         await self._flush()
 
     @property
@@ -177,24 +225,54 @@ class Alerts:
         self._backlog.append(messages)
         self._wake.set()
 
-    def _digest_messages(self, digest: Digest) -> tuple[OutgoingMessage, ...]:
-        title = escape(text_of(digest.kind).title)
-        hidden = digest.count - len(digest.texts)
-        lines = [f"{bold(str(digest.count))} more: {title}", *digest.texts]
-        if hidden:
-            lines.append(f"and {hidden} that are only in the log")
-        return self._messages(digest.kind, "\n".join(lines))
-
-    def _messages(self, kind: AlertKind, text: str) -> tuple[OutgoingMessage, ...]:
-        banner = self._banner()
-        tagged = f"{text}\n{bold(banner.mode.value.upper())} | {escape(brief(banner.instance))}"
-        return tuple(
-            OutgoingMessage(
-                channel=recipient.channel,
-                recipient=recipient.address,
-                kind=kind.value,
-                severity=text_of(kind).severity,
-                text=tagged,
-            )
-            for recipient in self._settings.recipients
+    def _way(self, kind: AlertKind, told: AlertText) -> Way | None:
+        now_us = self._clock.now_us()
+        return way_of(
+            kind,
+            told.severity,
+            self.preferences,
+            self._settings.zone,
+            now_us,
+            is_vital=told.is_vital,
+            window_us=self._throttle.book(kind, now_us) if told.is_limited else None,
         )
+
+    def _footer(self) -> str:
+        banner = self._banner()
+        return f"{bold(banner.mode.value.upper())} | {escape(brief(banner.instance))}"
+
+    async def _read_preferences(self) -> None:
+        now_us = self._clock.monotonic_us()
+        if self._preferences is None or now_us < self._reread_us:
+            return
+        self._reread_us = now_us + _REREAD_US
+        try:
+            self._chosen = await self._preferences.load()
+        except StorageUnavailable:
+            return  # they hold as they were known last
+
+
+class _Names:
+    """Gives each alert a short name that no other one has, in the order of time."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self, now_us: int) -> str:
+        """A letter, so that a chat makes a link of it, and the milliseconds in base 36."""
+        self._last = max(self._last + 1, now_us // 1_000 - _NAMES_SINCE_MS)
+        left, digits = self._last, ""
+        while left:
+            left, digit = divmod(left, 36)
+            digits = _DIGITS[digit] + digits
+        return f"a{digits}"
+
+
+def _sent(plain: OutgoingMessage, recipient: Recipient, way: Way | None) -> OutgoingMessage | None:
+    """The message for one recipient; a page interrupts nobody and gets everything at once."""
+    mine = replace(plain, channel=recipient.channel, recipient=recipient.address)
+    if recipient.channel is Channel.PORTAL:
+        return mine
+    if way is None:
+        return None
+    return replace(mine, held_until_us=way.held_until_us, is_silent=way.is_silent)

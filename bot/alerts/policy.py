@@ -1,37 +1,42 @@
-"""How often one kind of alert may interrupt a person. Pure.
+"""When an alert may interrupt a person, and how. Pure.
 
-The first one goes out at once. Repeats within the window are gathered and go
-out as one message at its end: fewer interruptions, and nothing is left untold.
+Breakers, halts, panic and deaths interrupt at once, always. The first of any
+other kind goes out at once too; repeats within the window are held back and go
+out together at its end. Nothing is left untold: what a mute or the quiet hours
+hold back follows when they are over.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
+from bot.domain.alert_preferences import NOT_QUIET, Preferences, Verbosity
 from bot.domain.alerts import AlertKind
+from bot.domain.operations import Severity
 from bot.kit.times import MINUTE_US
 
 WINDOW_US = 5 * MINUTE_US
-_GATHERED_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
-    """Repeats of one kind. ``texts`` holds the first of them, ``count`` all."""
+class Way:
+    """How an alert is delivered."""
 
-    kind: AlertKind
-    texts: tuple[str, ...]
-    count: int
+    held_until_us: int | None = None
+    is_silent: bool = False
 
 
 @dataclass(slots=True)
 class _Window:
     opened_us: int
-    texts: list[str] = field(default_factory=list)
-    count: int = 0
+    gathers: bool = False
 
 
 class Throttle:
-    """One open window for each kind that was told lately."""
+    """One open window for each kind that was told lately.
+
+    It is arithmetic alone: what is held back lies in the outbox with the time it is due, so
+    that it survives whoever held it back.
+    """
 
     def __init__(self, window_us: int = WINDOW_US) -> None:
         if window_us < 0:
@@ -39,36 +44,65 @@ class Throttle:
         self._window_us = window_us
         self._windows: dict[AlertKind, _Window] = {}
 
-    def admits(self, kind: AlertKind, text: str, now_us: int) -> bool:
-        """Whether to tell it now; otherwise it is kept for the window's digest."""
+    def book(self, kind: AlertKind, now_us: int) -> int | None:
+        """When this one goes out with others of its kind; ``None``: now."""
         window = self._windows.get(kind)
-        if window is None or (self._is_over(window, now_us) and not window.count):
-            self._windows[kind] = _Window(opened_us=now_us)
-            return True
-        # A window that is over but whose digest is not out yet is joined: order is kept.
-        window.count += 1
-        if len(window.texts) < _GATHERED_MAX:
-            window.texts.append(text)
-        return False
-
-    def due(self, now_us: int) -> Iterator[Digest]:
-        """Take the digests whose window is over. A digest opens the next window."""
-        for kind, window in list(self._windows.items()):
-            if not self._is_over(window, now_us):
-                continue
-            if window.count:
-                self._windows[kind] = _Window(opened_us=now_us)
-                yield Digest(kind=kind, texts=tuple(window.texts), count=window.count)
-            else:
-                del self._windows[kind]
-
-    def rest(self) -> Iterator[Digest]:
-        """Take every digest, however young: the process ends."""
-        windows, self._windows = self._windows, {}
-        for kind, window in windows.items():
-            if window.count:
-                yield Digest(kind=kind, texts=tuple(window.texts), count=window.count)
-
-    def _is_over(self, window: _Window, now_us: int) -> bool:
         # A wall clock that was set back must not hold alerts for ever.
-        return not 0 <= now_us - window.opened_us < self._window_us
+        if window is None or now_us < window.opened_us:
+            self._windows[kind] = _Window(opened_us=now_us)
+            return None
+        end_us = window.opened_us + self._window_us
+        if now_us < end_us:
+            window.gathers = True
+            return end_us
+        if window.gathers and now_us < end_us + self._window_us:
+            # What was gathered went out then, which opened the next window.
+            self._windows[kind] = _Window(opened_us=end_us, gathers=True)
+            return end_us + self._window_us
+        self._windows[kind] = _Window(opened_us=now_us)
+        return None
+
+
+def way_of(
+    kind: AlertKind,
+    severity: Severity,
+    preferences: Preferences,
+    zone: ZoneInfo,
+    now_us: int,
+    *,
+    is_vital: bool,
+    window_us: int | None = None,
+) -> Way | None:
+    """How an alert is delivered to a person; ``None`` where this kind is off.
+
+    Args:
+        kind: what happened.
+        severity: of the kind.
+        preferences: over what is configured.
+        zone: of the operator's day.
+        now_us: when it happened.
+        is_vital: it interrupts whatever was chosen.
+        window_us: until when the throttle gathers its kind, if it does.
+    """
+    quiet = preferences.quiet or NOT_QUIET
+    if is_vital:
+        is_quiet = quiet.ends_us(now_us, zone) is not None
+        return Way(is_silent=is_quiet and severity is not Severity.CRITICAL)
+    verbosity = preferences.verbosity.get(kind, Verbosity.ON)
+    if verbosity is Verbosity.OFF:
+        return None
+    at_us = max(now_us, window_us or 0, muted_until_us(kind, severity, preferences))
+    quiet_us = quiet.ends_us(at_us, zone)
+    if severity is Severity.INFO and quiet_us is not None:
+        at_us, quiet_us = quiet_us, None
+    is_hushed = quiet_us is not None and severity is not Severity.CRITICAL
+    return Way(
+        held_until_us=at_us if at_us > now_us else None,
+        is_silent=is_hushed or verbosity is Verbosity.SILENT,
+    )
+
+
+def muted_until_us(kind: AlertKind, severity: Severity, preferences: Preferences) -> int:
+    """When the mute of a kind is over. What is critical is muted by its name alone."""
+    by_all = 0 if severity is Severity.CRITICAL else preferences.all_muted_until_us
+    return max(by_all, preferences.muted_until_us.get(kind, 0))

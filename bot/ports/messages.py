@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from bot.domain.alert_preferences import PreferenceChange, Preferences
 from bot.domain.alerts import AlertFacts, AlertKind
 from bot.domain.ids import Epoch
 from bot.domain.operations import AccessLevel, Severity
@@ -247,6 +248,21 @@ class Outbox(Protocol):
 
     async def prune(self, before_us: int) -> int:
         """Forget what was delivered or given up before then; return how many."""
+        ...
+
+
+class PreferenceStore(Protocol):
+    """How alerts may interrupt, as chosen in the chat, for one scope."""
+
+    async def load(self) -> Preferences:
+        """What was chosen; empty while nothing was."""
+        ...
+
+    async def change(self, act: AuditEntry, change: PreferenceChange) -> Preferences:
+        """Store a change, with its act, and return what holds now.
+
+        Under a number that has acted it changes nothing.
+        """
         ...
 
 

@@ -5,10 +5,21 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from bot.adapters.storage.alert_preferences import SqlPreferenceStore
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.message_rows import command_of_payload, payload_of
 from bot.adapters.storage.messages import SqlAudit, SqlInbox, record_act
 from bot.adapters.storage.outbox import SqlOutbox, insert_messages
+from bot.domain.alert_preferences import (
+    Mute,
+    Preferences,
+    QuietHours,
+    SetQuiet,
+    SetVerbosity,
+    Unmute,
+    Verbosity,
+)
+from bot.domain.alerts import AlertKind
 from bot.domain.errors import InvariantBroken, NotLeader
 from bot.domain.ids import Epoch, Scope
 from bot.domain.operations import AccessLevel, Severity
@@ -23,9 +34,16 @@ from bot.ports.messages import (
     MessageButton,
     Outbox,
     OutgoingMessage,
+    PreferenceStore,
 )
 from tests.fakes.clock import ManualClock
-from tests.fakes.messages import MemoryAudit, MemoryInbox, MemoryOutbox, MemoryStore
+from tests.fakes.messages import (
+    MemoryAudit,
+    MemoryInbox,
+    MemoryOutbox,
+    MemoryPreferences,
+    MemoryStore,
+)
 
 SCOPE = Scope("paper:test:0")
 FIRST, SECOND = Epoch(1), Epoch(2)
@@ -36,6 +54,7 @@ class Desk:
     inbox: Inbox
     outbox: Outbox
     audit: Audit
+    preferences: PreferenceStore
     clock: ManualClock
 
 
@@ -44,13 +63,20 @@ async def desk(request):
     clock = ManualClock()
     if request.param == "memory":
         store = MemoryStore(clock)
-        yield Desk(MemoryInbox(store), MemoryOutbox(store), MemoryAudit(store), clock)
+        yield Desk(
+            MemoryInbox(store),
+            MemoryOutbox(store),
+            MemoryAudit(store),
+            MemoryPreferences(store),
+            clock,
+        )
         return
     database = await Database.open(request.getfixturevalue(f"{request.param}_url"))
     yield Desk(
         SqlInbox(database, SCOPE, clock),
         SqlOutbox(database, SCOPE, clock),
         SqlAudit(database, SCOPE),
+        SqlPreferenceStore(database, SCOPE),
         clock,
     )
     await database.close()
@@ -332,6 +358,32 @@ async def test_a_message_keeps_what_it_was_given(desk):
     await desk.outbox.put([sent])
     (found,) = await desk.outbox.heads(Channel.TELEGRAM, desk.clock.now_us(), 1)
     assert found.message == sent
+
+
+async def test_preferences_are_kept_and_a_change_happens_once_under_its_number(desk):
+    assert await desk.preferences.load() == Preferences()
+    night = QuietHours(from_minute=23 * 60, to_minute=7 * 60 + 30)
+    changes = (
+        Mute(kind=None, until_us=5),
+        Mute(kind=AlertKind.STALE, until_us=7),
+        SetQuiet(hours=night),
+        SetVerbosity(kind=AlertKind.RESUMED, verbosity=Verbosity.SILENT),
+    )
+    for number, change in enumerate(changes, 1):
+        after = await desk.preferences.change(entry(number), change)
+    kept = Preferences(
+        verbosity={AlertKind.RESUMED: Verbosity.SILENT},
+        muted_until_us={AlertKind.STALE: 7},
+        all_muted_until_us=5,
+        quiet=night,
+    )
+    assert after == kept == await desk.preferences.load()
+    # Given again after a crash, it is done already.
+    assert await desk.preferences.change(entry(4), Unmute(kind=None)) == kept
+    assert await desk.preferences.load() == kept
+    assert await desk.audit.find(4) is not None
+    freed = await desk.preferences.change(entry(5), Unmute(kind=None))
+    assert (freed.muted_until_us, freed.all_muted_until_us, freed.quiet) == ({}, 0, night)
 
 
 async def test_channels_do_not_see_each_other(desk):

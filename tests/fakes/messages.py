@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.domain.alert_preferences import PreferenceChange, Preferences, changed
 from bot.domain.errors import InvariantBroken, NotLeader, StorageUnavailable
 from bot.domain.ids import Epoch
 from bot.kit.clock import Clock
@@ -52,6 +53,7 @@ class MemoryStore:
     inbox: list[_InboxRow] = field(default_factory=list)
     outbox: list[_OutboxRow] = field(default_factory=list)
     audit: dict[int, AuditEntry] = field(default_factory=dict)
+    preferences: Preferences = field(default_factory=Preferences)
     is_away: bool = False
 
     def check(self) -> None:
@@ -173,6 +175,22 @@ class MemoryAudit:
     async def latest(self, limit: int) -> tuple[AuditEntry, ...]:
         self._store.check()
         return tuple(reversed(list(self._store.audit.values())))[:limit]
+
+
+class MemoryPreferences:
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def load(self) -> Preferences:
+        self._store.check()
+        return self._store.preferences
+
+    async def change(self, act: AuditEntry, change: PreferenceChange) -> Preferences:
+        self._store.check()
+        if act.number not in self._store.audit:
+            self._store.audit[act.number] = act
+            self._store.preferences = changed(self._store.preferences, change)
+        return self._store.preferences
 
 
 class MemoryOutbox:

@@ -2,16 +2,19 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.alerts.dispatcher import Alerts, AlertSettings, Recipient
+from bot.alerts.policy import WINDOW_US
+from bot.domain.alert_preferences import Mute, Preferences, Unmute, Verbosity
 from bot.domain.alerts import AlertKind
 from bot.kit.markup import plain
-from bot.ports.messages import Channel
+from bot.ports.messages import AuditEntry, Channel
 from tests.fakes.clock import ManualClock
-from tests.fakes.messages import MemoryOutbox, MemoryStore
+from tests.fakes.messages import MemoryOutbox, MemoryPreferences, MemoryStore
 from tests.fakes.operator import BANNER
 
 ADA, DESK = (
@@ -19,6 +22,15 @@ ADA, DESK = (
     Recipient(channel=Channel.TELEGRAM, address="-100"),
 )
 SECRET = "hunter2-hunter2"
+ACT = AuditEntry(
+    number=1,
+    at_us=1,
+    channel=Channel.TELEGRAM,
+    actor="telegram:1 Ada",
+    command="/mute 2h",
+    outcome="done",
+    epoch=None,
+)
 
 
 class Desk:
@@ -30,8 +42,9 @@ class Desk:
             outbox=MemoryOutbox(self.store),
             clock=self.clock,
             banner=lambda: BANNER,
-            settings=AlertSettings(recipients=(ADA, DESK), secrets=(SECRET,), **settings),
+            settings=AlertSettings(**{"recipients": (ADA, DESK), "secrets": (SECRET,), **settings}),
             queued=self._wake,
+            preferences=MemoryPreferences(self.store),
         )
 
     def _wake(self) -> None:
@@ -52,7 +65,9 @@ async def test_everyone_is_told_and_the_text_names_mode_and_instance():
     desk = Desk()
     await desk.alerts.tell(AlertKind.BREAKER_TRIPPED, {"name": "daily_loss", "reason": "-5 %"})
     assert [row.queued.message.recipient for row in desk.store.outbox] == ["11", "-100"]
-    assert plain(desk.store.texts()[0]).endswith("\nPAPER | inst-7f")
+    assert plain(desk.store.texts()[0]).endswith(
+        f"\nPAPER | inst-7f | #{desk.store.outbox[0].queued.message.alert}"
+    )
     assert desk.woken == 1
 
 
@@ -85,29 +100,81 @@ async def test_alerts_outlive_a_database_that_is_away_in_their_order():
     assert desk.alerts.backlog == 0
 
 
-async def test_repeats_become_one_digest_and_breakers_never_wait():
+async def test_repeats_are_held_back_in_the_outbox_and_breakers_never_wait():
     desk = Desk()
     async with desk.running():
         for number in range(4):
             desk.alerts.post(AlertKind.POSITION_OPENED, {"ticker": f"KX{number}"})
             desk.alerts.post(AlertKind.BREAKER_TRIPPED, {"name": f"b{number}", "reason": "r"})
         await asyncio.sleep(0.01)
-        assert sum("Breaker" in line for line in desk.told()[::2]) == 4
-        assert desk.told().count("Position opened: KX0") == 2
-        desk.clock.advance(300_000_000)
-        await asyncio.sleep(1.01)
-    digest = plain(desk.store.texts()[-1])
-    assert digest.startswith("3 more: Position opened\nPosition opened: KX1\n")
-    assert digest.endswith("Position opened: KX3\nPAPER | inst-7f")
+    now_us = desk.clock.now_us()
+    urgent, usual = [], []
+    for row in desk.store.outbox[::2]:
+        (urgent if row.queued.message.is_urgent else usual).append(row)
+    assert [row.state for row in urgent] == ["waiting"] * 4
+    assert [row.state for row in usual] == ["waiting", "held", "held", "held"]
+    assert {row.queued.due_us for row in usual[1:]} == {now_us + WINDOW_US}
+    heads = await MemoryOutbox(desk.store).heads(Channel.TELEGRAM, now_us + WINDOW_US, 9)
+    (first, *_, last) = [one.message for one in heads if one.message.recipient == "11"]
+    assert plain(first.text).startswith("Breaker tripped: b0")
+    assert plain(last.text).startswith("Position opened: KX3\n")
 
 
-async def test_draining_tells_what_was_gathered():
+async def test_what_the_limit_holds_back_survives_whoever_held_it():
     desk = Desk()
     for number in range(30):
-        desk.alerts.post(AlertKind.COLLECT_FAILED, {"error": str(number)})
+        await desk.alerts.tell(AlertKind.COLLECT_FAILED, {"error": str(number)})
+    assert desk.told()[::2] == [f"Collection failed: {number}" for number in range(30)]
+    names = {row.queued.message.alert for row in desk.store.outbox}
+    assert len(names) == 30
+    assert all(
+        f" | #{row.queued.message.alert}" in row.queued.message.text for row in desk.store.outbox
+    )
+
+
+async def test_what_was_chosen_holds_from_the_next_alert_on_and_after_a_restart():
+    desk = Desk()
+    chosen = Mute(kind=None, until_us=desk.clock.now_us() + 5)
+    await MemoryPreferences(desk.store).change(ACT, chosen)
+    desk.alerts.post(AlertKind.RESUMED, {})
+    async with desk.running():
+        await asyncio.sleep(0.01)
+        desk.alerts.post(AlertKind.PAUSED, {})
+        await asyncio.sleep(0.01)
+        # Read again when somebody else may have chosen, not for every alert.
+        await MemoryPreferences(desk.store).change(replace(ACT, number=2), Unmute(kind=None))
+        desk.alerts.post(AlertKind.SHUTDOWN, {"reason": "r"})
+        await asyncio.sleep(0.01)
+        desk.alerts.reread()
+        await asyncio.sleep(0.01)
+        desk.alerts.post(AlertKind.DRAINING, {"reason": "r"})
+        await asyncio.sleep(0.01)
+    assert [row.state for row in desk.store.outbox[::2]] == ["waiting", "held", "held", "waiting"]
+
+
+async def test_a_page_is_told_everything_at_once_and_people_as_they_chose():
+    page = Recipient(channel=Channel.PORTAL, address="page")
+    off = Preferences(
+        verbosity={AlertKind.STALE: Verbosity.OFF, AlertKind.PAUSED: Verbosity.SILENT}
+    )
+    desk = Desk(configured=off, recipients=(page, ADA))
+    desk.alerts.post(AlertKind.STALE, {"service": "ws", "seconds": 20})
+    desk.alerts.post(AlertKind.PAUSED, {})
+    desk.alerts.post(AlertKind.PAUSED, {})
     await desk.alerts.drain()
-    assert desk.told()[::2] == ["Collection failed: 0", "29 more: Collection failed"]
-    assert "and 9 that are only in the log" in desk.store.texts()[-1]
+    told = [
+        (row.queued.message.recipient, row.state, row.queued.message.is_silent)
+        for row in desk.store.outbox
+    ]
+    at_once = ("page", "waiting", False)
+    assert told == [at_once, at_once, ("11", "waiting", True), at_once, ("11", "held", True)]
+
+
+async def test_what_is_told_once_is_stored_once_whoever_tells_it():
+    desk = Desk()
+    for _ in range(2):
+        await desk.alerts.tell(AlertKind.DAILY_SUMMARY, {"trading_day": "d"}, once="day d")
+    assert desk.told() == ["Day: d"] * 2
 
 
 async def test_a_full_backlog_drops_the_oldest_and_says_so(caplog):
@@ -131,7 +198,8 @@ async def test_composing_is_for_someone_else_s_transaction():
     made = desk.alerts.compose(AlertKind.POSITION_CLOSED, {"ticker": "KX"})
     assert [message.kind for message in made] == ["position_closed"] * 2
     assert desk.store.outbox == []
-    assert desk.alerts.compose(AlertKind.POSITION_CLOSED, {"ticker": "KX"}) == ()
+    again = desk.alerts.compose(AlertKind.POSITION_CLOSED, {"ticker": "KX"})
+    assert [message.held_until_us for message in again] == [desk.clock.now_us() + WINDOW_US] * 2
 
 
 @pytest.mark.parametrize("wrong", [{"backlog_max": 0}, {"retry_s": 0}, {"recipients": (ADA, ADA)}])
