@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bot import __version__
 from bot.adapters.kalshi.gateway import KalshiExchange
 from bot.adapters.kalshi.signing import Signer
+from bot.adapters.storage.alert_preferences import SqlPreferenceStore
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.messages import SqlAudit, SqlInbox
 from bot.adapters.storage.outbox import SqlOutbox
@@ -17,6 +18,7 @@ from bot.app.lifecycle import RoleChange
 from bot.app.settings import BotSettings
 from bot.app.trading_settings import monitor_settings
 from bot.app.warmth import Warmth
+from bot.domain.alert_preferences import Preferences
 from bot.domain.alerts import AlertKind
 from bot.domain.events import Role
 from bot.domain.ids import Epoch
@@ -114,6 +116,7 @@ class Running:
         )
         self.audit = SqlAudit(parts.database, self.scope)
         self.queries = SqlQueries(parts.database, self.scope)
+        self.preferences = SqlPreferenceStore(parts.database, self.scope)
         self.alerts = Alerts(
             outbox=self.outbox,
             clock=clock,
@@ -121,9 +124,13 @@ class Running:
             settings=AlertSettings(
                 recipients=_recipients(settings),
                 zone=settings.operator.zone,
+                configured=Preferences(
+                    verbosity=settings.alerts.verbosity, quiet=settings.alerts.quiet_hours
+                ),
                 secrets=settings.secrets.values(),
             ),
             queued=self.wakes.message_queued,
+            preferences=self.preferences,
         )
 
     def banner(self) -> Banner:
@@ -144,6 +151,7 @@ class Running:
         match change.role:
             case LifeRole.ACTIVATING:
                 self.standing.epoch = change.epoch
+                self.alerts.reread()
                 self._activating(change)
             case LifeRole.DRAINING:
                 self._draining(change)

@@ -5,7 +5,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+)
+
+from bot.alerts.catalogue import text_of
+from bot.domain.alert_preferences import NOT_QUIET, QuietHours, Verbosity, quiet_hours
+from bot.domain.alerts import AlertKind
 
 Mode = Literal["collect", "analyze", "trade"]
 Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
@@ -235,6 +247,42 @@ class OperatorSection(_Section):
     def zone(self) -> ZoneInfo:
         """The zone itself."""
         return ZoneInfo(self.time_zone)
+
+
+def _hours(value: object) -> object:
+    # YAML reads off as false.
+    value = "off" if value is False else value
+    return quiet_hours(value) if isinstance(value, str) else value
+
+
+def _level(value: object) -> object:
+    # YAML reads on and off as true and false.
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+def _mutable(levels: dict[AlertKind, Verbosity]) -> dict[AlertKind, Verbosity]:
+    vital = sorted(kind.value for kind in levels if text_of(kind).is_vital)
+    if vital:
+        raise ValueError(f"{', '.join(vital)} always interrupts; leave it out")
+    return levels
+
+
+Levels = Annotated[
+    dict[AlertKind, Annotated[Verbosity, BeforeValidator(_level)]], AfterValidator(_mutable)
+]
+Hours = Annotated[QuietHours, BeforeValidator(_hours)]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class AlertsSection(_Section):
+    """How alerts interrupt; ``/verbosity`` and ``/quiet`` in the chat change it for good."""
+
+    verbosity: Levels = {}
+    """By kind: ``on``, ``silent`` or ``off``; see ``/verbosity`` for the kinds."""
+    quiet_hours: Hours = NOT_QUIET
+    """``23-07`` of the operator's day: notices wait for the morning, warnings make no sound."""
+    summary_at: TimeOfDay = "08:00"
+    """When the day that ended is told, on the operator's clock."""
 
 
 class TelegramSection(_Section):

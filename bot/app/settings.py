@@ -22,6 +22,7 @@ from typing_extensions import override
 from bot.adapters.storage.urls import parse_address
 from bot.app.sections import (
     Account,
+    AlertsSection,
     BackupSection,
     CollectSection,
     DatabaseSection,
@@ -155,6 +156,7 @@ class BotSettings(BaseSettings):
     stream: StreamSection = StreamSection()
     leadership: LeadershipSection = LeadershipSection()
     operator: OperatorSection = OperatorSection()
+    alerts: AlertsSection = AlertsSection()
     telegram: TelegramSection = TelegramSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()

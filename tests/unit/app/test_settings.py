@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.app.settings import DOCUMENTED_NAMES, BotSettings, load_settings
+from bot.domain.alert_preferences import NOT_QUIET, Verbosity
+from bot.domain.alerts import AlertKind
 from bot.domain.errors import ConfigurationFault
 
 
@@ -148,6 +150,36 @@ def test_an_unknown_time_zone_is_a_fault_and_a_known_one_is_kept(
         monkeypatch.setenv("OPERATOR_TIME_ZONE", wrong)
         (fault,) = faults_of()
         assert "must be the name of a time zone" in fault
+
+
+def test_alerts_are_set_in_the_words_of_yaml(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("alerts: {quiet_hours: 22:30-07, verbosity: {fill_seen: off, resumed: on}}")
+    section = load_settings(config).alerts
+    assert section.quiet_hours.shown == "22:30-07:00"
+    assert section.verbosity == {
+        AlertKind.FILL_SEEN: Verbosity.OFF,
+        AlertKind.RESUMED: Verbosity.ON,
+    }
+    config.write_text("alerts: {quiet_hours: off}")
+    assert load_settings(config).alerts.quiet_hours == NOT_QUIET
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("{quiet_hours: 25-07}", "for example 23-07"),
+        ("{verbosity: {halt_set: off}}", "halt_set always interrupts"),
+        ("{verbosity: {no_such: off}}", "alerts.verbosity.no_such"),
+        ("{verbosity: {stale: loud}}", "'on', 'silent' or 'off'"),
+        ("{summary_at: '8:00'}", "alerts.summary_at"),
+    ],
+)
+def test_alerts_that_cannot_be_set_so_are_told(section: str, said: str, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f"alerts: {section}")
+    (fault,) = faults_of(config)
+    assert said in fault
 
 
 def test_a_key_without_its_other_half_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
