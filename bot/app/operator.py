@@ -13,6 +13,7 @@ from bot import __version__
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
+from bot.app.alert_desk import AlertDesk
 from bot.app.backups import make_backup
 from bot.app.data_desk import DataDesk
 from bot.app.loops import loop_views
@@ -102,6 +103,7 @@ class BotOperator:
         self._trading = SqlTradingStore(running.parts.database, running.scope)
         self._collection = SqlCollectionStore(running.parts.database)
         self._data = DataDesk(running)
+        self.alerts = AlertDesk(running)
         self._roll = InstanceRoll(running)
 
     # --- acts -------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import asyncio
 from functools import partial
 
 from bot.console import acts, data_acts, views
+from bot.console.alert_acts import alert_rows
 from bot.console.buttons import DATA_BYTES_MAX, RUN_PREFIX
 from bot.console.commands import (
     BREAKER,
@@ -229,7 +230,7 @@ _SEE, _ACT, _KNOW = "See", "Act", "Know"
 
 def command_table() -> CommandTable:
     """Every command there is."""
-    return CommandTable((*_seeing(), *_acting(), *_knowing()))
+    return CommandTable((*_seeing(), *_acting(), *alert_rows(), *_knowing()))
 
 
 def _seeing() -> tuple[CommandSpec, ...]:

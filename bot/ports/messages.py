@@ -231,11 +231,10 @@ class Outbox(Protocol):
         ...
 
     async def hold(self, kinds: Collection[str], now_us: int, until_us: int) -> int:
-        """Keep what is held back now, of these kinds, at least until then; return how many."""
-        ...
+        """Hold what is held back now, of these kinds, until another time; return how many.
 
-    async def release(self, kinds: Collection[str], now_us: int) -> int:
-        """Let go what is held back now, of these kinds; return how many messages."""
+        Until now is no longer.
+        """
         ...
 
     async def held(self, now_us: int) -> tuple[HeldBack, ...]:

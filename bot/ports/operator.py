@@ -27,10 +27,16 @@ from bot.domain.operations import (
     VersionView,
     WhyView,
 )
+from bot.ports.alert_control import AlertControl
 
 
 class Operator(Protocol):
     """The bot as its operator meets it."""
+
+    @property
+    def alerts(self) -> AlertControl:
+        """How alerts interrupt."""
+        ...
 
     def banner(self) -> Banner:
         """Who answers. Never waits, never fails."""

@@ -321,9 +321,9 @@ async def test_what_is_held_back_can_be_counted_let_go_and_kept_longer(desk):
     resumed = HeldBack(kind="resumed", count=1, until_us=now_us + 5_000)
     assert await desk.outbox.held(now_us) == (resumed, stale)
     assert await desk.outbox.held(now_us + 1_000) == (resumed,)
-    assert await desk.outbox.hold(["stale", "resumed"], now_us, now_us + 3_000) == 4
-    assert await desk.outbox.held(now_us) == (resumed, replace(stale, until_us=now_us + 3_000))
-    assert await desk.outbox.release(["stale"], now_us) == 4
+    assert await desk.outbox.hold(["stale", "other"], now_us, now_us + 9_000) == 4
+    assert await desk.outbox.held(now_us) == (resumed, replace(stale, until_us=now_us + 9_000))
+    assert await desk.outbox.hold(["stale"], now_us, now_us) == 4
     assert await desk.outbox.held(now_us) == (resumed,)
     heads = await desk.outbox.heads(Channel.TELEGRAM, now_us, 5)
     assert [one.message.kind for one in heads] == ["stale"] * 4

@@ -229,11 +229,11 @@ class MemoryOutbox:
         self._change(message_id, state="waiting", reason=reason, due_us=due_us)
 
     async def hold(self, kinds: Collection[str], now_us: int, until_us: int) -> int:
-        rows = [row for row in self._held(kinds, now_us) if row.queued.due_us < until_us]
-        return self._move(rows, until_us)
-
-    async def release(self, kinds: Collection[str], now_us: int) -> int:
-        return self._move(self._held(kinds, now_us), now_us)
+        rows = self._held(kinds, now_us)
+        for row in rows:
+            message = replace(row.queued.message, held_until_us=until_us)
+            row.queued = replace(row.queued, due_us=until_us, message=message)
+        return len(rows)
 
     async def held(self, now_us: int) -> tuple[HeldBack, ...]:
         counts: dict[str, Counter[tuple[Channel, str]]] = defaultdict(Counter)
@@ -271,12 +271,6 @@ class MemoryOutbox:
             and row.queued.due_us > now_us
             and (kinds is None or row.queued.message.kind in kinds)
         ]
-
-    def _move(self, rows: list[_OutboxRow], due_us: int) -> int:
-        for row in rows:
-            message = replace(row.queued.message, held_until_us=due_us)
-            row.queued = replace(row.queued, due_us=due_us, message=message)
-        return len(rows)
 
     def _change(
         self,

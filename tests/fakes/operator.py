@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from bot.domain.alert_preferences import PreferenceChange, Preferences, changed
 from bot.domain.errors import StorageUnavailable
 from bot.domain.events import Role
 from bot.domain.ids import Epoch, InstanceId, MarketTicker
@@ -28,6 +29,7 @@ from bot.domain.operations import (
     QualityFinding,
     QualityView,
     Refused,
+    Severity,
     StatusView,
     StopKind,
     StopReason,
@@ -35,6 +37,8 @@ from bot.domain.operations import (
     VersionView,
     WhyView,
 )
+from bot.ports.alert_control import AlertsView, ToldAlert
+from bot.ports.messages import HeldBack
 
 NOW_US = 1_795_245_300_000_000
 MINUTE_US = 60_000_000
@@ -214,6 +218,47 @@ WHY = WhyView(
 
 
 @dataclass
+class FakeAlerts:
+    """Implements ``AlertControl``; ``changes`` lists what was chosen under which number."""
+
+    preferences: Preferences = field(default_factory=Preferences)
+    held: tuple[HeldBack, ...] = (HeldBack(kind="stale", count=3, until_us=NOW_US + MINUTE_US),)
+    latest: tuple[ToldAlert, ...] = (
+        ToldAlert(
+            name="ak3f9x2a",
+            at_us=NOW_US - 8 * MINUTE_US,
+            kind="breaker_tripped",
+            severity=Severity.CRITICAL,
+            text="<b>Breaker tripped</b>: loss_streak: 5 losses &lt;in a row&gt;\nNo new entries.",
+        ),
+        ToldAlert(
+            name="ak3f9zz1",
+            at_us=NOW_US - MINUTE_US,
+            kind="position_opened",
+            severity=Severity.INFO,
+            text="<b>Position opened</b>: KXFED-26DEC-T4.25\nside: YES",
+        ),
+    )
+    changes: list[tuple[PreferenceChange, str, int]] = field(default_factory=list)
+
+    async def view(self, latest: int) -> AlertsView:
+        shown = self.latest[-latest:] if latest else ()
+        return AlertsView(preferences=self.preferences, held=self.held, latest=shown)
+
+    async def change(
+        self, authority: Authority, line: str, change: PreferenceChange
+    ) -> Preferences:
+        self.changes.append((change, line, authority.number))
+        self.preferences = changed(self.preferences, change)
+        return self.preferences
+
+    async def release(self) -> int:
+        count = sum(one.count for one in self.held)
+        self.held = ()
+        return count
+
+
+@dataclass
 class FakeOperator:
     """Implements ``Operator``; ``acts`` lists what was done under which number."""
 
@@ -228,6 +273,7 @@ class FakeOperator:
     backup_path: str = "backups/kalshi_20261121_071500.sqlite"
     missing_hours: tuple[str, ...] = ("2026-11-20T03:00:00Z", "2026-11-20T04:00:00Z")
     instance_views: tuple[InstanceView, ...] = (INSTANCE, RELEASED)
+    alerts: FakeAlerts = field(default_factory=FakeAlerts)
 
     def banner(self) -> Banner:
         return self.the_banner

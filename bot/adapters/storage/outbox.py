@@ -95,11 +95,13 @@ class SqlOutbox:
 
     async def hold(self, kinds: Collection[str], now_us: int, until_us: int) -> int:
         """See :meth:`Outbox.hold`."""
-        return await self._move(kinds, now_us, until_us, outbox.c.due_us < until_us)
-
-    async def release(self, kinds: Collection[str], now_us: int) -> int:
-        """See :meth:`Outbox.release`."""
-        return await self._move(kinds, now_us, now_us)
+        moved = (
+            update(outbox)
+            .where(self._is_held(now_us), outbox.c.kind.in_(kinds))
+            .values(due_us=until_us)
+        )
+        async with self._database.begin() as connection:
+            return (await connection.execute(moved)).rowcount
 
     async def held(self, now_us: int) -> tuple[HeldBack, ...]:
         """See :meth:`Outbox.held`."""
@@ -152,17 +154,6 @@ class SqlOutbox:
     def _is_held(self, now_us: int) -> ColumnElement[bool]:
         table = outbox.c
         return and_(table.scope == self._scope, table.state == HELD, table.due_us > now_us)
-
-    async def _move(
-        self, kinds: Collection[str], now_us: int, due_us: int, *also: ColumnElement[bool]
-    ) -> int:
-        moved = (
-            update(outbox)
-            .where(self._is_held(now_us), outbox.c.kind.in_(kinds), *also)
-            .values(due_us=due_us)
-        )
-        async with self._database.begin() as connection:
-            return (await connection.execute(moved)).rowcount
 
     async def _change(self, ids: Sequence[int], **values: Any) -> None:
         table = outbox.c

@@ -13,9 +13,10 @@ from bot.adapters.storage.sql_terms import NOW_US
 from bot.adapters.storage.trading_rows import breaker_of
 from bot.domain.ids import MarketTicker, Scope, StrategyId
 from bot.domain.money import Price, Quantity
-from bot.domain.operations import Decision, SignalFacts
+from bot.domain.operations import Decision, Severity, SignalFacts
 from bot.domain.orders import BookSide
 from bot.domain.records import BracketState, BreakerRecord
+from bot.ports.alert_control import ToldAlert
 from bot.ports.messages import Channel
 
 _CLOSED = (BracketState.CLOSED.value, BracketState.SETTLED.value)
@@ -153,6 +154,32 @@ class SqlQueries:
                 ).scalar_one(),
                 alerts=(await connection.execute(alerts)).scalar_one(),
             )
+
+    async def alerts(self, limit: int) -> tuple[ToldAlert, ...]:
+        """The newest alerts as the page was told them, the newest last."""
+        outbox = tables.outbox
+        query = (
+            select(outbox)
+            .where(
+                outbox.c.scope == self._scope,
+                outbox.c.channel == Channel.PORTAL.value,
+                outbox.c.alert.is_not(None),
+            )
+            .order_by(outbox.c.id.desc())
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return tuple(
+            ToldAlert(
+                name=row["alert"],
+                at_us=row["created_us"],
+                kind=row["kind"],
+                severity=Severity(row["severity"]),
+                text=row["text"],
+            )
+            for row in reversed(rows)
+        )
 
     async def chat(self, channel: Channel, after: int, limit: int) -> Sequence[ChatRow]:
         """Messages of a channel with an id above ``after``; only the newest ``limit``."""
