@@ -41,9 +41,6 @@ SPAN = ArgumentSpec(
 KIND = ArgumentSpec(
     name="kind", shape=Shape.WORD, pattern=r"[A-Za-z_]{1,40}", example="collect_failed"
 )
-KIND_OR_ALL = ArgumentSpec(
-    name="kind|all", shape=Shape.WORD, pattern=r"[A-Za-z_]{1,40}", example="collect_failed"
-)
 HOURS = ArgumentSpec(
     name="hours", shape=Shape.WORD, pattern=r"[0-9:]{1,5}-[0-9:]{1,5}|[Oo][Ff][Ff]", example="23-07"
 )
@@ -77,14 +74,14 @@ def alert_rows() -> tuple[CommandSpec, ...]:
             name="mute",
             handler=_mute,
             level=AccessLevel.TRADER,
-            arguments=(SPAN, KIND_OR_ALL),
+            arguments=(SPAN, KIND),
             help="Hold alerts back for a while; never breakers, halts and what is critical",
         ),
         row(
             name="unmute",
             handler=_unmute,
             level=AccessLevel.TRADER,
-            arguments=(KIND_OR_ALL,),
+            arguments=(KIND,),
             help="End the mute; what was held back follows",
         ),
         row(
@@ -137,7 +134,7 @@ async def _mute(call: Invocation) -> Answer:
     span_us = int(typed[:-1]) * _UNITS_US[typed[-1]]
     if not 0 < span_us <= _MUTE_MAX_US:
         return Answer(text="Mute for up to seven days, for example 2h.", outcome="bad arguments")
-    name = call.arguments.get(KIND_OR_ALL.name, _ALL).lower()
+    name = call.arguments.get(KIND.name, _ALL).lower()
     kind = _MUTABLE.get(name)
     if kind is None and name != _ALL:
         return _no_kind(name)
@@ -165,7 +162,7 @@ async def _ask_span(call: Invocation) -> Answer:
 
 
 async def _unmute(call: Invocation) -> Answer:
-    name = call.arguments.get(KIND_OR_ALL.name, _ALL).lower()
+    name = call.arguments.get(KIND.name, _ALL).lower()
     kind = _MUTABLE.get(name)
     if kind is None and name != _ALL:
         return _no_kind(name)

@@ -1,5 +1,6 @@
 """A bot without a bot: fixed views, and acts that are written down."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.domain.alert_preferences import PreferenceChange, Preferences, changed
@@ -240,8 +241,10 @@ class FakeAlerts:
         ),
     )
     changes: list[tuple[PreferenceChange, str, int]] = field(default_factory=list)
+    check: Callable[[], None] = lambda: None
 
     async def view(self, latest: int) -> AlertsView:
+        self.check()
         shown = self.latest[-latest:] if latest else ()
         return AlertsView(preferences=self.preferences, held=self.held, latest=shown)
 
@@ -274,6 +277,9 @@ class FakeOperator:
     missing_hours: tuple[str, ...] = ("2026-11-20T03:00:00Z", "2026-11-20T04:00:00Z")
     instance_views: tuple[InstanceView, ...] = (INSTANCE, RELEASED)
     alerts: FakeAlerts = field(default_factory=FakeAlerts)
+
+    def __post_init__(self) -> None:
+        self.alerts.check = self._check
 
     def banner(self) -> Banner:
         return self.the_banner

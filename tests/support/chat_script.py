@@ -5,7 +5,7 @@ examples of its arguments; lines that show more of it are added to ``MORE_LINES`
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.console.arguments import Shape
 from bot.console.commands import CommandSpec
@@ -24,7 +24,7 @@ from bot.domain.operations import (
     StatusView,
     WhyView,
 )
-from tests.fakes.operator import HALTED, NOTHING_KNOWN, PNL, FakeOperator
+from tests.fakes.operator import HALTED, NOTHING_KNOWN, PNL, FakeAlerts, FakeOperator
 from tests.support.console import ADMIN, VIEWER, Talk
 
 MORE_LINES: dict[str, tuple[str, ...]] = {
@@ -46,6 +46,7 @@ class EmptyOperator(FakeOperator):
     breaker_views: tuple[BreakerView, ...] = ()
     missing_hours: tuple[str, ...] = ()
     instance_views: tuple[InstanceView, ...] = ()
+    alerts: FakeAlerts = field(default_factory=lambda: FakeAlerts(held=(), latest=()))
 
     async def positions(self) -> tuple[PositionView, ...]:
         return ()

@@ -41,6 +41,14 @@ GOLDEN = {
         "/handover [id] - Give the lead to another living instance\n"
         "/repair - Fetch again what the exchange still has of what was missed\n"
         "/backup - Back up the trading records and send them here\n"
+        "Alerts\n"
+        "/alerts [count] - The last alerts, and what is muted, quiet or held back\n"
+        "/digest - Send now what is held back\n"
+        "/mute [span] [kind] - Hold alerts back for a while; never breakers, halts "
+        "and what is critical\n"
+        "/unmute [kind] - End the mute; what was held back follows\n"
+        "/quiet [hours] - Hours of your day in which notices wait and warnings make no sound\n"
+        "/verbosity [kind] [level] - How each kind of alert arrives: on, silent or off\n"
         "Know\n"
         "/start - Say hello\n"
         "/help [command] - List the commands, or explain one\n"
@@ -154,6 +162,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "why",
         "version",
         "whoami",
+        *("alerts", "digest", "mute", "unmute", "quiet", "verbosity"),
     ]
     assert sorted(spec.name for spec in table.specs) == sorted(promised)
     for spec in table.specs:
@@ -177,6 +186,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "handover",
         "repair",
         "backup",
+        *("digest", "mute", "unmute", "quiet", "verbosity"),
     }
 
 
