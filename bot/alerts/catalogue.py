@@ -310,6 +310,19 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
     AlertKind.COST_LIMIT_HIT: AlertText(
         severity=_WARNING, title="Cost limit hit", headline="{what}"
     ),
+    AlertKind.CHANNEL_FAILED: AlertText(
+        severity=_WARNING,
+        title="Messages do not arrive",
+        headline="{channel} to {recipient}: {reason}; {then}",
+        advice="`python -m bot alerts test` tries it.",
+        is_limited=False,
+    ),
+    AlertKind.CHANNEL_RECOVERED: AlertText(
+        severity=_WARNING,
+        title="Messages arrive again",
+        headline="{channel} to {recipient}, after {silent}",
+        is_limited=False,
+    ),
     AlertKind.TELEGRAM_CONFLICT: AlertText(
         severity=_CRITICAL,
         title="Another process reads this Telegram bot",

@@ -55,5 +55,7 @@ class AlertKind(StrEnum):
     DAILY_SUMMARY = "daily_summary"
     LIVE_TRADING_ENABLED = "live_trading_enabled"
     COST_LIMIT_HIT = "cost_limit_hit"
+    CHANNEL_FAILED = "channel_failed"
+    CHANNEL_RECOVERED = "channel_recovered"
     TELEGRAM_CONFLICT = "telegram_conflict"
     CRITICAL_ERROR = "critical_error"

@@ -12,7 +12,7 @@ same transaction as the act.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -28,6 +28,8 @@ class Channel(StrEnum):
     TELEGRAM = "telegram"
     PORTAL = "portal"
     CLI = "cli"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,10 @@ class OutgoingMessage:
     """Held back until then; what is not held passes it."""
     once: str = ""
     """What it tells, where that is told once: a second one for its recipient is not stored."""
+    instance: str = ""
+    """Who says it; the one that delivers it may be its successor."""
+    facts: AlertFacts = field(default_factory=dict)
+    """What the text was made of, for programs that read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -349,6 +349,8 @@ async def test_a_message_keeps_what_it_was_given(desk):
         attachment="/backups/kalshi.sqlite",
         severity=Severity.CRITICAL,
         buttons=((MessageButton(label="Yes", data="yes:1"),),),
+        instance="inst-7f",
+        facts={"by": "Ada", "count": 3},
         alert="k3f9x2ab",
         footer="PAPER | inst-7f",
         is_urgent=True,

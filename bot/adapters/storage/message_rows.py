@@ -78,6 +78,10 @@ def _extra(message: OutgoingMessage) -> dict[str, Any]:
         extra["footer"] = message.footer
     if message.is_silent:
         extra["silent"] = True
+    if message.instance:
+        extra["instance"] = message.instance
+    if message.facts:
+        extra["facts"] = dict(message.facts)
     return extra
 
 
@@ -107,6 +111,8 @@ def queued_of(row: RowMapping) -> QueuedMessage:
             is_silent=extra.get("silent", False),
             held_until_us=row["due_us"] if row["state"] == HELD else None,
             once=row["once_key"] or "",
+            instance=extra.get("instance", ""),
+            facts=extra.get("facts", {}),
         ),
     )
 
