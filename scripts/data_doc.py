@@ -68,6 +68,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "command_audit": "What was commanded, by whom, and what came of it.",
         "outbox": "Messages and alerts on their way to a channel.",
         "alert_preferences": "How alerts interrupt: what `/mute`, `/quiet`, `/verbosity` set.",
+        "channel_states": "Where messages arrive, by channel and recipient, and where they do not.",
         "job_runs": "One row for each job and time slot. A slot runs once, whoever leads.",
         "logs": "Warnings and errors of the running bot (not of single commands).",
     },

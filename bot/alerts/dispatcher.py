@@ -36,6 +36,7 @@ _LEVELS = {
     Severity.WARNING: logging.WARNING,
     Severity.CRITICAL: logging.ERROR,
 }
+_RANKS = {one: rank for rank, one in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,16 @@ class Recipient:
 
     channel: Channel
     address: str
+    at_least: Severity = Severity.INFO
+    also: frozenset[AlertKind] = frozenset()
+    """Told there however harmless."""
+
+    def hears(self, kind: AlertKind, facts: AlertFacts) -> bool:
+        """Whether it is told of such an event."""
+        if kind is AlertKind.CHANNEL_FAILED and facts.get("channel") == self.channel.value:
+            return False  # what does not arrive is told where it does
+        severity = text_of(kind).severity
+        return kind in self.also or _RANKS[severity] >= _RANKS[self.at_least]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +146,14 @@ class Alerts:
             footer=footer,
             is_urgent=told.is_vital or told.severity is Severity.CRITICAL,
             once=once,
+            instance=self._banner().instance,
+            facts=self._safe(facts),
         )
-        sent = [_sent(plain, recipient, way) for recipient in self._settings.recipients]
+        sent = [
+            _sent(plain, recipient, way)
+            for recipient in self._settings.recipients
+            if recipient.hears(kind, facts)
+        ]
         return tuple(message for message in sent if message is not None)
 
     def post(self, kind: AlertKind, facts: AlertFacts) -> None:
@@ -236,6 +253,13 @@ class Alerts:
             is_vital=told.is_vital,
             window_us=self._throttle.book(kind, now_us) if told.is_limited else None,
         )
+
+    def _safe(self, facts: AlertFacts) -> AlertFacts:
+        secrets = self._settings.secrets
+        return {
+            name: redact(value, secrets) if isinstance(value, str) else value
+            for name, value in facts.items()
+        }
 
     def _footer(self) -> str:
         banner = self._banner()

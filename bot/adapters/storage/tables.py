@@ -26,14 +26,15 @@ from sqlalchemy import (
     text,
 )
 
-from bot.adapters.storage import tables_gaps, tables_market, tables_stream
+from bot.adapters.storage import tables_channels, tables_gaps, tables_market, tables_stream
 from bot.adapters.storage.schema import ROW_ID
 from bot.adapters.storage.schema import metadata as _metadata
 from bot.adapters.storage.sql_terms import DOLLARS, READABLE_TIME, dollars, readable_time
 
 metadata = _metadata
-# The venue's own facts have modules of their own; naming them here makes their tables ours.
-PARTS = (tables_gaps, tables_market, tables_stream)
+# The venue's own facts and the channels have modules of their own; naming them here makes
+# their tables ours.
+PARTS = (tables_channels, tables_gaps, tables_market, tables_stream)
 
 _HAS_NUMBER = text("order_id IS NOT NULL")
 

@@ -22,6 +22,7 @@ from telegram.request import HTTPXRequest
 
 from bot.adapters.telegram.settings import TelegramSettings
 from bot.kit.logs import redact
+from bot.ports.carriers import Receipt, Verdict
 
 # A URL of the API holds the token, and httpx logs URLs at INFO.
 _QUIET_LOGGERS = ("httpx", "httpcore", "telegram")
@@ -51,6 +52,9 @@ class Judged:
     retry_after_s: float = 0.0
 
 
+_VERDICTS = {Fault.TOKEN: Verdict.SHUT, Fault.NEVER: Verdict.NEVER}
+
+
 def judge(error: TelegramError) -> Judged:
     """Sort an error. The order matters: the vendor derives some classes from others."""
     reason = redact(error.message)
@@ -70,6 +74,17 @@ def judge(error: TelegramError) -> Judged:
         case _:
             fault = Fault.WAIT
     return Judged(fault=fault, reason=reason, retry_after_s=retry_after_s)
+
+
+def receipt_of(judged: Judged) -> Receipt:
+    """An error in the words that all channels share."""
+    verdict = _VERDICTS.get(judged.fault, Verdict.LATER)
+    advice = ": renew TELEGRAM_BOT_TOKEN" if judged.fault is Fault.TOKEN else ""
+    return Receipt(
+        verdict=verdict,
+        reason=f"{judged.reason}{advice}",
+        retry_after_s=judged.retry_after_s,
+    )
 
 
 @asynccontextmanager

@@ -8,14 +8,14 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
-from bot.adapters.telegram.client import Fault, Judged, judge
+from bot.adapters.telegram.client import Fault, Judged, judge, receipt_of
 from bot.adapters.telegram.pace import Gaps, Pace
 from bot.adapters.telegram.settings import TelegramSettings
 from bot.console.views import size
@@ -31,6 +31,7 @@ from bot.kit.markup import (
     split,
 )
 from bot.kit.times import SECOND_US
+from bot.ports.carriers import DeliveryWatch, NoWatch
 from bot.ports.letters import Letter, letters
 from bot.ports.messages import Channel, Outbox, OutgoingMessage, QueuedMessage
 
@@ -62,6 +63,7 @@ class OutboundParts:
     """Whether the lease is held: two senders would tell everything twice."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     """Waits for seconds of ``clock``."""
+    watch: DeliveryWatch = field(default_factory=NoWatch)
 
 
 class TelegramOutbound:
@@ -176,12 +178,15 @@ class TelegramOutbound:
                 logger.warning("delivery not stored yet", extra={"fault": str(fault)})
                 await asyncio.sleep(_IDLE_S)
             else:
-                return
+                break
+        await self._parts.watch.delivered(letter.message.recipient)
 
     async def _not_sent(self, letter: Letter, judged: Judged) -> bool:
         """Put it off, or give it up; whether it is over with."""
         now_us = self._parts.clock.now_us()
         outbox = self._parts.outbox
+        if judged.fault is not Fault.SLOW_DOWN:  # that is pace, and no failure
+            await self._parts.watch.failed(letter.message.recipient, receipt_of(judged))
         if judged.fault is Fault.NEVER:
             logger.warning(
                 "message cannot be delivered",

@@ -11,6 +11,7 @@ from bot.alerts.dispatcher import Alerts, AlertSettings, Recipient
 from bot.alerts.policy import WINDOW_US
 from bot.domain.alert_preferences import Mute, Preferences, Unmute, Verbosity
 from bot.domain.alerts import AlertKind
+from bot.domain.operations import Severity
 from bot.kit.markup import plain
 from bot.ports.messages import AuditEntry, Channel
 from tests.fakes.clock import ManualClock
@@ -206,3 +207,32 @@ async def test_composing_is_for_someone_else_s_transaction():
 def test_settings_that_cannot_work_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         AlertSettings(**wrong)
+
+
+async def test_each_channel_hears_what_is_severe_enough_for_it_and_what_it_asked_for():
+    mail = Recipient(
+        channel=Channel.EMAIL,
+        address="ada@example.com",
+        at_least=Severity.WARNING,
+        also=frozenset((AlertKind.DAILY_SUMMARY,)),
+    )
+    for kind in (AlertKind.BACKUP_DONE, AlertKind.LEADER_STARTED):
+        assert not mail.hears(kind, {})
+    for kind in (AlertKind.HALT_SET, AlertKind.BREAKER_TRIPPED, AlertKind.DAILY_SUMMARY):
+        assert mail.hears(kind, {})
+
+
+async def test_a_channel_that_fails_is_told_on_the_others_and_its_end_on_all():
+    mail = Recipient(channel=Channel.EMAIL, address="ada@example.com")
+    failed = {"channel": "email", "recipient": "ada@example.com"}
+    assert not mail.hears(AlertKind.CHANNEL_FAILED, failed)
+    assert ADA.hears(AlertKind.CHANNEL_FAILED, failed)
+    assert mail.hears(AlertKind.CHANNEL_RECOVERED, failed)
+
+
+async def test_a_message_carries_who_said_it_and_its_facts_without_secrets():
+    desk = Desk()
+    await desk.alerts.tell(AlertKind.HALT_SET, {"by": "Ada", "reason": SECRET, "count": 3})
+    message = desk.store.outbox[0].queued.message
+    assert message.instance == BANNER.instance
+    assert message.facts == {"by": "Ada", "reason": "[redacted]", "count": 3}
