@@ -15,8 +15,9 @@ from bot.adapters.storage.paper import SqlPaperJournal
 from bot.adapters.telegram.client import open_bot
 from bot.adapters.telegram.inbound import InboundParts, TelegramInbound
 from bot.adapters.telegram.outbound import OutboundParts, TelegramOutbound
-from bot.adapters.telegram.settings import TelegramSettings
 from bot.app.build import feed_of
+from bot.app.channel_settings import telegram_settings
+from bot.app.channels import channel_services, watch_of
 from bot.app.chores import Chores
 from bot.app.lifecycle import Tenure
 from bot.app.operator import BotOperator
@@ -36,6 +37,7 @@ from bot.domain.errors import ConfigurationFault
 from bot.kit.tasks import Service
 from bot.marketdata.backpressure import Drop
 from bot.ports.exchange import Exchange, MarketFeed
+from bot.ports.messages import Channel
 from bot.ports.recording import TapeMaker
 
 logger = logging.getLogger(__name__)
@@ -136,8 +138,9 @@ class Leading:
         messages = PageMessages(running)
         running.wakes.messages.append(messages.wake)
         telegram = telegram_settings(settings)
+        senders = await channel_services(stack, running, tenure)
         if telegram is None:
-            return (messages, worker)
+            return (messages, *senders, worker)
         bot = await stack.enter_async_context(open_bot(telegram))
         outbound = TelegramOutbound(
             OutboundParts(
@@ -146,6 +149,7 @@ class Leading:
                 outbox=running.outbox,
                 clock=means.clock,
                 may_send=tenure.gate.is_held,
+                watch=watch_of(running, Channel.TELEGRAM),
             )
         )
         running.wakes.messages.append(outbound.wake)
@@ -164,7 +168,7 @@ class Leading:
                 stored=running.wakes.command_stored,
             )
         )
-        return (messages, outbound, worker, inbound)
+        return (messages, *senders, outbound, worker, inbound)
 
 
 def _collecting(
@@ -226,26 +230,6 @@ def access_settings(settings: BotSettings) -> AccessSettings:
             traders=frozenset(section.trader_ids),
             viewers=frozenset(section.viewer_ids),
             groups=frozenset(section.group_ids),
-        )
-    except ValueError as error:
-        raise ConfigurationFault([f"telegram: {error}"]) from None
-
-
-def telegram_settings(settings: BotSettings) -> TelegramSettings | None:
-    """The Telegram channel, if a token is set.
-
-    Raises:
-        ConfigurationFault: the token is none.
-    """
-    token = settings.secrets.telegram_bot_token
-    if token is None:
-        return None
-    try:
-        return TelegramSettings(
-            token=token.get_secret_value(),
-            api_url=settings.telegram.api_url,
-            secrets=settings.secrets.values(),
-            zone=settings.operator.zone,
         )
     except ValueError as error:
         raise ConfigurationFault([f"telegram: {error}"]) from None

@@ -27,11 +27,12 @@ from bot.app.build import (
     lease_terms,
     signer_of,
 )
+from bot.app.channel_settings import check_channels
 from bot.app.clocks import require_clock
 from bot.app.deploy_check import log_deployment
 from bot.app.fast_loop import fast_loop_factory
 from bot.app.key_check import key_fault
-from bot.app.leading import Leading, access_settings, telegram_settings
+from bot.app.leading import Leading, access_settings
 from bot.app.lifecycle import Lifecycle, stop_on_signals
 from bot.app.log_keeper import LogKeeper
 from bot.app.logging import log_settings
@@ -157,7 +158,7 @@ def preflight(settings: BotSettings) -> None:
     history_settings(settings)
     require_room(settings)
     access_settings(settings)
-    telegram_settings(settings)
+    check_channels(settings)
     if settings.mode == "trade":
         engine_settings(settings)
         group_settings(settings)

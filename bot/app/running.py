@@ -11,8 +11,9 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.messages import SqlAudit, SqlInbox
 from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.queries import SqlQueries
-from bot.alerts.dispatcher import Alerts, AlertSettings, Recipient
+from bot.alerts.dispatcher import Alerts, AlertSettings
 from bot.app.basics import Means
+from bot.app.channel_settings import recipients
 from bot.app.lifecycle import Role as LifeRole
 from bot.app.lifecycle import RoleChange
 from bot.app.settings import BotSettings
@@ -26,9 +27,7 @@ from bot.domain.leadership import Candidate
 from bot.domain.operations import Banner, TradeMode
 from bot.kit.loop_breaker import LoopBreaker
 from bot.kit.times import SECOND_US
-from bot.ports.messages import Channel
 
-PAGE_RECIPIENT = "page"
 _ROLES = {
     LifeRole.STANDBY: Role.STANDBY,
     LifeRole.ACTIVATING: Role.ACTIVATING,
@@ -122,7 +121,7 @@ class Running:
             clock=clock,
             banner=self.banner,
             settings=AlertSettings(
-                recipients=_recipients(settings),
+                recipients=recipients(settings),
                 zone=settings.operator.zone,
                 configured=Preferences(
                     verbosity=settings.alerts.verbosity, quiet=settings.alerts.quiet_hours
@@ -219,14 +218,3 @@ class Running:
         if was in {Role.LEADING, Role.ACTIVATING}:
             self.standing.lost = change.reason
             self.alerts.post(AlertKind.LEADER_DEPOSED, {"reason": str(change.reason)})
-
-
-def _recipients(settings: BotSettings) -> tuple[Recipient, ...]:
-    page = Recipient(channel=Channel.PORTAL, address=PAGE_RECIPIENT)
-    if settings.secrets.telegram_bot_token is None:
-        return (page,)
-    chats = settings.telegram.alert_chat_ids or settings.telegram.admin_ids
-    return (
-        page,
-        *(Recipient(channel=Channel.TELEGRAM, address=str(chat)) for chat in dict.fromkeys(chats)),
-    )

@@ -18,6 +18,7 @@ from pydantic import (
 from bot.alerts.catalogue import text_of
 from bot.domain.alert_preferences import NOT_QUIET, QuietHours, Verbosity, quiet_hours
 from bot.domain.alerts import AlertKind
+from bot.domain.operations import Severity
 
 Mode = Literal["collect", "analyze", "trade"]
 Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
@@ -63,6 +64,12 @@ class Secrets(_Section):
     openai_api_key: SecretStr | None = None
     anthropic_api_key: SecretStr | None = None
     portal_token: SecretStr | None = None
+    # No secret in itself: often it is the address that alerts come from and go to.
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    webhook_url: SecretStr | None = None
+    webhook_secret: SecretStr | None = None
+    ping_url: SecretStr | None = None
 
     def values(self) -> tuple[str, ...]:
         """Every secret text, for the log redaction."""
@@ -294,6 +301,40 @@ class TelegramSection(_Section):
     group_ids: tuple[int, ...] = ()
     alert_chat_ids: tuple[int, ...] = ()
     api_url: str = "https://api.telegram.org"
+
+
+class EmailSection(_Section):
+    """Alerts by e-mail, once ``host`` is set. The login is among the secrets."""
+
+    host: str | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] | None = None
+    """By default by the port: tls on 465, else starttls."""
+    sender: str | None = None
+    """By default the login, where that is an address."""
+    recipients: tuple[str, ...] = ()
+    min_severity: Severity = Severity.WARNING
+    also: frozenset[AlertKind] = frozenset((AlertKind.DAILY_SUMMARY,))
+    """Mailed although less severe."""
+    ca_file: Path | None = None
+    """Certificates to trust instead of the system's, for a server of your own."""
+    unencrypted_allowed: bool = False
+    """Whether ``security: none`` may reach beyond this machine."""
+
+
+class WebhookSection(_Section):
+    """Alerts posted to a web address, once ALERT_WEBHOOK_URL is set."""
+
+    format: Literal["json", "slack", "discord"] = "json"
+    min_severity: Severity = Severity.INFO
+
+
+class PingSection(_Section):
+    """The dead man's switch, once ALERT_PING_URL is set: it raises the alarm when we are gone."""
+
+    every_s: Annotated[float, Field(ge=10, le=3_600)] = 60
+    signals: bool = False
+    """Whether the address also takes ``/start`` and ``/fail``, as healthchecks.io does."""
 
 
 class WebSection(_Section):

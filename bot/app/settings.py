@@ -27,17 +27,20 @@ from bot.app.sections import (
     CollectSection,
     DatabaseSection,
     Deployment,
+    EmailSection,
     ExchangeSection,
     HistorySection,
     LeadershipSection,
     LogSection,
     Mode,
     OperatorSection,
+    PingSection,
     RecorderSection,
     Secrets,
     StreamSection,
     TelegramSection,
     TradingSection,
+    WebhookSection,
     WebSection,
 )
 from bot.app.settings_file import DEFAULT_SECRETS_FILE, read_file
@@ -79,6 +82,17 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("TELEGRAM_VIEWER_IDS", "telegram.viewer_ids"),
     ("TELEGRAM_CHAT_ID", "telegram.alert_chat_ids"),
     ("TELEGRAM_API_URL", "telegram.api_url"),
+    ("SMTP_HOST", "email.host"),
+    ("SMTP_PORT", "email.port"),
+    ("SMTP_USER", "secrets.smtp_user"),
+    ("SMTP_PASSWORD", "secrets.smtp_password"),
+    ("SMTP_FROM", "email.sender"),
+    ("SMTP_SECURITY", "email.security"),
+    ("ALERT_EMAIL", "email.recipients"),
+    ("ALERT_WEBHOOK_URL", "secrets.webhook_url"),
+    ("ALERT_WEBHOOK_SECRET", "secrets.webhook_secret"),
+    ("ALERT_WEBHOOK_FORMAT", "webhook.format"),
+    ("ALERT_PING_URL", "secrets.ping_url"),
     ("PORT", "web.port"),
     ("SERVICE_HEALTH_PORT", "web.port"),
     ("RECORDER_ENABLED", "recorder.enabled"),
@@ -124,6 +138,7 @@ _LISTS = {
     "telegram.trader_ids",
     "telegram.viewer_ids",
     "telegram.alert_chat_ids",
+    "email.recipients",
     "stream.channels",
 }
 
@@ -158,6 +173,9 @@ class BotSettings(BaseSettings):
     operator: OperatorSection = OperatorSection()
     alerts: AlertsSection = AlertsSection()
     telegram: TelegramSection = TelegramSection()
+    email: EmailSection = EmailSection()
+    webhook: WebhookSection = WebhookSection()
+    ping: PingSection = PingSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()
 

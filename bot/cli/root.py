@@ -45,6 +45,7 @@ PLACES: Mapping[str, Place] = {
     "restore": Place("copies", "restore", "Replace the database by a backup."),
     "healthcheck": Place("checks", "healthcheck", "Exit 0 if the periodic work is fresh, else 1."),
     "doctor": Place("checkup", "doctor", "Check everything the bot needs."),
+    "alerts": Place("alerts", "alerts", "Try the channels of alerts, or show what goes where."),
     "instances": Place("data", "instances", "List registered instances, or choose who leads."),
     "halt": Place("operator", "halt", "Stop new entries now; positions and their exits go on."),
     "unhalt": Place("operator", "unhalt", "End a halt; breakers stay as they are."),

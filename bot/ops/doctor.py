@@ -24,6 +24,7 @@ from bot.domain.errors import (
     StorageUnavailable,
 )
 from bot.kit.clock import Clock
+from bot.ports.carriers import Receipt, Verdict
 from bot.ports.exchange import ExchangeStatus
 
 _SECOND_US = 1_000_000
@@ -301,6 +302,38 @@ def port_free(host: str, port: int) -> Check:
     )
 
 
+def channel(name: str, probe: Callable[[], Awaitable[Receipt]]) -> Check:
+    """Whether a channel of alerts lets us in, as far as that shows without a message."""
+
+    async def look() -> Answer:
+        receipt = await probe()
+        if receipt.verdict is Verdict.DELIVERED:
+            return Level.OK, "lets us in"
+        level = Level.WARN if receipt.verdict is Verdict.LATER else Level.FAIL
+        return level, receipt.reason
+
+    return Check(
+        name=f"alerts by {name}",
+        fix=f"correct what is named above; `python -m bot alerts test --channel {name}` sends one",
+        look=look,
+    )
+
+
+def some_channel(count: int) -> Check:
+    """Whether alerts leave this machine at all."""
+
+    async def look() -> Answer:
+        if not count:
+            return Level.WARN, "alerts are seen on the bot's own page alone"
+        return Level.OK, f"{count} outside the bot's own page are told"
+
+    return Check(
+        name="alerts",
+        fix="configure Telegram, e-mail or a webhook: docs/alerts.md",
+        look=look,
+    )
+
+
 def external_ping(url: str | None) -> Check:
     """Whether somebody outside notices when nobody leads: the bot cannot report its own death."""
 
@@ -311,7 +344,7 @@ def external_ping(url: str | None) -> Check:
 
     return Check(
         name="external ping",
-        fix="let an uptime monitor watch /healthz, or set a heartbeat address",
+        fix="let an uptime monitor watch /healthz, or set ALERT_PING_URL: docs/alerts.md",
         look=look,
     )
 

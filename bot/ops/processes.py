@@ -27,6 +27,7 @@ _PASSIVE_COMMANDS = (
     *("instances", "halt", "unhalt", "reset-breaker", "cancel-orders", "flatten", "apply-roles"),
     *("adopt", "decisions", "quality", "panic", "simulate", "demo", "snapshots"),
     *("recordings", "export", "discover", "backfill", "calibration"),
+    "alerts",
 )
 _PASSIVE_FLAGS = ("--backup", "--list", "--activate", "--deactivate-all", "--help", "-h")
 _PASSIVE = frozenset({*_PASSIVE_COMMANDS, *_PASSIVE_FLAGS, "--version"})
