@@ -15,6 +15,7 @@ from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.alert_desk import AlertDesk
 from bot.app.backups import make_backup
+from bot.app.cockpit import CockpitDesk
 from bot.app.data_desk import DataDesk
 from bot.app.loops import loop_views
 from bot.app.panic import word_of_panic
@@ -70,6 +71,7 @@ from bot.kit.times import parse_rfc3339
 from bot.marketdata.book import OrderBook
 from bot.ops.backup import BackupKind
 from bot.ports.backups import BackupContents
+from bot.ports.cockpit import Cockpit
 from bot.ports.messages import AuditEntry, Channel
 
 logger = logging.getLogger(__name__)
@@ -105,6 +107,7 @@ class BotOperator:
         self._data = DataDesk(running)
         self.alerts = AlertDesk(running)
         self._roll = InstanceRoll(running)
+        self.cockpit: Cockpit = CockpitDesk(running, desk)
 
     # --- acts -------------------------------------------------------------------------------
 

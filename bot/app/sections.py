@@ -343,6 +343,8 @@ class WebSection(_Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     stale_after_s: Seconds = 7200
+    public_url: str | None = None
+    """Where people reach the page from outside; ``/web`` tells it."""
 
 
 class LogSection(_Section):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import PydanticBaseSettingsSource
@@ -94,6 +94,8 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("ALERT_WEBHOOK_FORMAT", "webhook.format"),
     ("ALERT_PING_URL", "secrets.ping_url"),
     ("PORT", "web.port"),
+    ("WEB_PUBLIC_URL", "web.public_url"),
+    ("RAILWAY_PUBLIC_DOMAIN", "web.public_url"),
     ("SERVICE_HEALTH_PORT", "web.port"),
     ("RECORDER_ENABLED", "recorder.enabled"),
     ("KALSHI_WS_ENABLE", "stream.enabled"),
@@ -132,6 +134,7 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("RAILWAY_HEALTHCHECK_TIMEOUT_SEC", "deployment.healthcheck_timeout_s"),
     ("RAILWAY_VOLUME_MOUNT_PATH", "deployment.volume_path"),
 )
+_PREFIX = "BOT_"
 _LISTS = {
     "history.discovery_statuses",
     "telegram.admin_ids",
@@ -147,7 +150,7 @@ class BotSettings(BaseSettings):
     """Everything an operator can set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BOT_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -178,6 +181,13 @@ class BotSettings(BaseSettings):
     ping: PingSection = PingSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """Where what is no default was given: ``command line``, a variable, or ``file``."""
+        return self._origins
 
     @property
     def trading_mode(self) -> Literal["live", "demo", "paper", "watch"]:
@@ -229,6 +239,7 @@ def load_settings(
     faults.extend(_inconsistencies(settings))
     if faults:
         raise ConfigurationFault(faults)
+    settings._origins.update(_origins(from_file, environ, given))  # noqa: SLF001 - its only maker
     return settings
 
 
@@ -284,6 +295,29 @@ def _documented(environ: Mapping[str, str]) -> dict[str, object]:
         # A platform that assigns the port also probes it from outside.
         flat["web.host"] = "0.0.0.0"  # noqa: S104 - the platform's health check comes from outside
     return _nest(flat)
+
+
+def _origins(
+    from_file: Mapping[str, object], environ: Mapping[str, str], given: Mapping[str, object]
+) -> dict[str, str]:
+    """Where each setting that was given was given last; what wins comes later."""
+    found = dict.fromkeys(_flat(from_file), "file")
+    for variable, name in reversed(DOCUMENTED_NAMES):
+        if environ.get(variable, "").strip():
+            found[name] = variable
+    for variable in os.environ:
+        if variable.upper().startswith(_PREFIX):
+            name = variable[len(_PREFIX) :].lower().replace("__", ".")
+            found[name] = variable
+    return found | dict.fromkeys(given, "command line")
+
+
+def _flat(nested: Mapping[str, object], prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        names += _flat(value, f"{name}.") if isinstance(value, dict) and value else [name]
+    return names
 
 
 def _nest(flat: Mapping[str, object]) -> dict[str, object]:

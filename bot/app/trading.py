@@ -125,6 +125,10 @@ class TradingDesk:
         """Give the engine an event."""
         self._inbox.put(event)
 
+    def events_waiting(self) -> int:
+        """How many events the engine has not looked at yet."""
+        return len(self._inbox)
+
     def open_positions(self) -> int:
         """How many markets we hold something in."""
         return len(self.engine.world.ledger.open_positions())

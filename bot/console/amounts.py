@@ -38,3 +38,8 @@ def share(part: Money, whole: Money | None) -> str:
 def _trimmed(text: str, keep: int) -> str:
     whole, _, fraction = text.partition(".")
     return f"{whole}.{fraction.rstrip('0').ljust(keep, '0')}"
+
+
+def counted(count: int, thing: str) -> str:
+    """``1 trade``, ``1,240 trades``: the plural with an s."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

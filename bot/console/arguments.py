@@ -110,5 +110,9 @@ def _word(spec: ArgumentSpec, word: str) -> str:
     if re.fullmatch(spec.pattern, word):
         return word
     hint = f", for example {spec.example}" if spec.example else ""
+    if "|" in spec.name:
+        raise BadArguments(
+            f"{escape(shortened(word))} is none of {spec.name.replace('|', ', ')}{hint}"
+        )
     article = "an" if spec.name[0] in "aeiou" else "a"
     raise BadArguments(f"{escape(shortened(word))} is not {article} {spec.name}{hint}")

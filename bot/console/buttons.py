@@ -4,6 +4,8 @@ The prefix tells the channel what becomes of the message that holds the button. 
 that can be pressed twice acts: who acts is asked, and the answer counts once.
 """
 
+from collections.abc import Sequence
+
 from bot.ports.messages import MessageButton
 
 RUN_PREFIX = "run:"
@@ -34,9 +36,21 @@ def go(label: str, line: str) -> MessageButton:
     return MessageButton(label=label, data=f"{GO_PREFIX}{line}")
 
 
+def again_button(label: str, line: str) -> MessageButton:
+    """A button whose answer takes the place of the message."""
+    return MessageButton(label=label, data=f"{AGAIN_PREFIX}{line}")
+
+
 def again(label: str, line: str) -> tuple[tuple[MessageButton, ...], ...]:
-    """A row with a button that renews a message in its place; no row where it does not fit."""
-    data = f"{AGAIN_PREFIX}{line}"
-    if len(data.encode()) > DATA_BYTES_MAX:
-        return ()
-    return ((MessageButton(label=label, data=data),),)
+    """A row with such a button; no row where the line is too long for one."""
+    button = again_button(label, line)
+    return ((button,),) if len(button.data.encode()) <= DATA_BYTES_MAX else ()
+
+
+def in_rows(
+    buttons: Sequence[MessageButton], per_row: int = 2
+) -> tuple[tuple[MessageButton, ...], ...]:
+    """Side by side, as many as a phone shows without cutting their labels."""
+    return tuple(
+        tuple(buttons[start : start + per_row]) for start in range(0, len(buttons), per_row)
+    )

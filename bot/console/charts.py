@@ -13,11 +13,28 @@ from matplotlib.ticker import PercentFormatter
 
 from bot.collect.calibration import Bucket, Calibration
 
-_INK, _PALE, _ACCENT = "#1f2933", "#9aa5b1", "#0b6e99"
+INK, PALE, ACCENT = "#1f2933", "#9aa5b1", "#0b6e99"
+GOOD, BAD = "#2a7f4f", "#c2571a"
 _DPI = 250
 # 1080 x 1350 pixels: what a phone shows upright without cutting. Few inches make large letters.
 _SIZE_IN = (4.32, 5.4)
 _FEW = 10
+
+
+def blank(title: str, note: str) -> Figure:
+    """An empty picture with what it shows above and what explains it beneath."""
+    figure = Figure(figsize=_SIZE_IN, dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=10.5, fontweight="bold", color=INK)
+    figure.supxlabel(note, fontsize=7.5, color=INK)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """The finished picture."""
+    picture = BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
 
 
 def calibration_picture(made: Calibration, title: str) -> bytes:
@@ -27,47 +44,42 @@ def calibration_picture(made: Calibration, title: str) -> bytes:
         made: with at least one bucket.
         title: what was judged, in a few words.
     """
-    figure = Figure(figsize=_SIZE_IN, dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank(title, _scores(made))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.4, 1))
-    figure.suptitle(title, fontsize=10.5, fontweight="bold", color=_INK)
     _reliability(upper, made)
     _histogram(lower, made.buckets)
-    figure.supxlabel(_scores(made), fontsize=7.5, color=_INK)
-    picture = BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return png(figure)
 
 
 def _reliability(axes: Axes, made: Calibration) -> None:
-    axes.plot([0, 1], [0, 1], color=_PALE, linewidth=1.2, linestyle="--", zorder=1)
+    axes.plot([0, 1], [0, 1], color=PALE, linewidth=1.2, linestyle="--", zorder=1)
     axes.text(
         0.03,
         0.97,
         "above: YES more often than priced",
         fontsize=8,
-        color=_INK,
+        color=INK,
         va="top",
     )
-    axes.text(0.97, 0.03, "below: less often", fontsize=8, color=_INK, ha="right", va="bottom")
+    axes.text(0.97, 0.03, "below: less often", fontsize=8, color=INK, ha="right", va="bottom")
     if made.yes_rate is not None:
-        axes.axhline(made.yes_rate, color=_PALE, linewidth=0.8, linestyle=":", zorder=1)
+        axes.axhline(made.yes_rate, color=PALE, linewidth=0.8, linestyle=":", zorder=1)
     for bucket in made.buckets:
         _point(axes, bucket)
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
-    axes.set_ylabel("how often it was YES", fontsize=10, color=_INK)
+    axes.set_ylabel("how often it was YES", fontsize=10, color=INK)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    _plain(axes)
+    plain_axes(axes)
 
 
 def _point(axes: Axes, bucket: Bucket) -> None:
     low, high = bucket.interval
     at, rate = bucket.forecast_mean, bucket.yes_rate
     # Few markets say little: their point is hollow.
-    fill = _ACCENT if bucket.count >= _FEW else "white"
-    axes.plot([at, at], [low, high], color=_ACCENT, linewidth=1.6, zorder=2)
-    axes.plot([at], [rate], marker="o", markersize=8, color=_ACCENT, markerfacecolor=fill, zorder=3)
+    fill = ACCENT if bucket.count >= _FEW else "white"
+    axes.plot([at, at], [low, high], color=ACCENT, linewidth=1.6, zorder=2)
+    axes.plot([at], [rate], marker="o", markersize=8, color=ACCENT, markerfacecolor=fill, zorder=3)
 
 
 def _histogram(axes: Axes, buckets: Sequence[Bucket]) -> None:
@@ -79,7 +91,7 @@ def _histogram(axes: Axes, buckets: Sequence[Bucket]) -> None:
             bucket.count,
             width=width,
             align="edge",
-            color=_ACCENT,
+            color=ACCENT,
             alpha=0.35,
             edgecolor="white",
         )
@@ -90,14 +102,14 @@ def _histogram(axes: Axes, buckets: Sequence[Bucket]) -> None:
             ha="center",
             va="bottom",
             fontsize=8.5,
-            color=_INK,
+            color=INK,
         )
     axes.set_ylim(0, most * 1.28)
     axes.set_yticks([])
-    axes.set_ylabel("markets", fontsize=10, color=_INK)
-    axes.set_xlabel("price of YES (middle of bid and ask)", fontsize=10, color=_INK)
+    axes.set_ylabel("markets", fontsize=10, color=INK)
+    axes.set_xlabel("price of YES (middle of bid and ask)", fontsize=10, color=INK)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    _plain(axes)
+    plain_axes(axes)
 
 
 def _scores(made: Calibration) -> str:
@@ -108,11 +120,12 @@ def _scores(made: Calibration) -> str:
     return f"{scores}\nbars: 95 %   hollow: under {_FEW} markets   dotted: share of YES"
 
 
-def _plain(axes: Axes) -> None:
+def plain_axes(axes: Axes) -> None:
+    """As little ink as can be read."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
-        axes.spines[side].set_color(_PALE)
-    axes.tick_params(colors=_INK, labelsize=9)
-    axes.grid(visible=True, color=_PALE, alpha=0.25, linewidth=0.6)
+        axes.spines[side].set_color(PALE)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.grid(visible=True, color=PALE, alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -41,6 +41,8 @@ class Answer:
     outcome: str
     attachment: str | None = None
     buttons: tuple[tuple[MessageButton, ...], ...] = ()
+    may_renew: bool = True
+    """Whether there is something to renew; not in a question or an excuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,9 @@ class CommandSpec:
     halts_because: Callable[[str], str] | None = None
     """The halt's reason, from what was typed behind the word; urgent commands have one."""
     is_refreshable: bool = False
-    """Whether the answer has a button that renews it in its place; for what only reads."""
+    """Whether the answer may be renewed in its place; for what only reads."""
+    refresh_label: str = "Refresh"
+    """On the button that does it; empty where the answer has buttons of its own for that."""
 
     @property
     def usage(self) -> str:

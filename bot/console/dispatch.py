@@ -342,8 +342,9 @@ def _is_again(command: IncomingCommand) -> bool:
 
 def _reply(ready: _Ready, answer: Answer) -> Reply:
     command, buttons = ready.call.request.command, answer.buttons
-    if ready.spec.is_refreshable and answer.attachment is None:
-        buttons = (*buttons, *again("Refresh", ready.line))
+    label = ready.spec.refresh_label if answer.may_renew else ""
+    if ready.spec.is_refreshable and label and answer.attachment is None:
+        buttons = (*buttons, *again(label, ready.line))
     return Reply(
         text=answer.text,
         command=ready.line[:_COMMAND_SHOWN_MAX],

@@ -7,7 +7,7 @@ nothing about access, age or confirmation: that is dispatch's.
 import asyncio
 from functools import partial
 
-from bot.console import acts, data_acts, views
+from bot.console import acts, data_acts, see, views
 from bot.console.alert_acts import alert_rows
 from bot.console.buttons import DATA_BYTES_MAX, RUN_PREFIX
 from bot.console.commands import (
@@ -28,6 +28,7 @@ from bot.console.commands import (
     Invocation,
 )
 from bot.console.handover import adopt, ask_adopt, ask_handover, hand_over
+from bot.console.menu import GROUP, menu
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import MarketTicker
 from bot.domain.operations import AccessLevel, BreakerView, HaltView
@@ -189,10 +190,6 @@ async def _positions(call: Invocation) -> Answer:
     return Answer(text=views.positions(await call.operator.positions()), outcome="shown")
 
 
-async def _pnl(call: Invocation) -> Answer:
-    return Answer(text=views.pnl(await call.operator.pnl()), outcome="shown")
-
-
 async def _balance(call: Invocation) -> Answer:
     return Answer(text=views.balance(await call.operator.balance(), call.now_us), outcome="shown")
 
@@ -230,7 +227,8 @@ _SEE, _ACT, _KNOW = "See", "Act", "Know"
 
 def command_table() -> CommandTable:
     """Every command there is."""
-    return CommandTable((*_seeing(), *_acting(), *alert_rows(), *_knowing()))
+    rows = (*_seeing(), *see.rows(), *_acting(), *alert_rows(), *_knowing())
+    return CommandTable(rows)
 
 
 def _seeing() -> tuple[CommandSpec, ...]:
@@ -253,9 +251,10 @@ def _seeing() -> tuple[CommandSpec, ...]:
         row(
             name="pnl",
             aliases=("profit",),
-            handler=_pnl,
+            handler=see.pnl,
+            arguments=(see.PERIOD,),
             is_refreshable=True,
-            help="The trading day's result",
+            help="The trading day's result, or that of more days, with fees and by series",
         ),
         row(
             name="balance", handler=_balance, is_refreshable=True, help="Cash, equity and exposure"
@@ -422,6 +421,14 @@ def _knowing() -> tuple[CommandSpec, ...]:
             handler=_help,
             arguments=(TOPIC,),
             help="List the commands, or explain one",
+        ),
+        row(
+            name="menu",
+            handler=menu,
+            arguments=(GROUP,),
+            is_refreshable=True,
+            refresh_label="",
+            help="Everything as buttons",
         ),
         row(name="version", handler=_version, help="What is running"),
         row(name="whoami", aliases=("id",), handler=_whoami, help="Your user id and level"),

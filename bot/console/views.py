@@ -70,7 +70,7 @@ def status(view: StatusView, banner: Banner, zone: ZoneInfo = GREENWICH) -> str:
         f"API errors: {_api(view.api)}",
         f"Breakers: {_breakers_short(view.breakers)}",
         f"Halt: {_halt_short(view.halt)}",
-        f"Loops: {_loops(view.loops)}",
+        f"Loops: {loops_line(view.loops)}",
         f"Collect: {_collect(view.collect, view.now_us)}",
         f"Messages waiting: {_count(view.unsent_messages)}",
         f"Up {span(view.now_us - view.started_us)}, version {escape(banner.version)}",
@@ -246,12 +246,13 @@ def version(view: VersionView) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """``512 B``, ``12.3 MB``."""
+    """``512 B``, ``12.3 MB``, ``2.3 GB``."""
     if size_bytes < _BYTES_PER_UNIT:
         return f"{size_bytes} B"
     tenths, unit = size_bytes * 10 // _BYTES_PER_UNIT, "kB"
-    if tenths >= _BYTES_PER_UNIT * 10:
-        tenths, unit = tenths // _BYTES_PER_UNIT, "MB"
+    for larger in ("MB", "GB"):
+        if tenths >= _BYTES_PER_UNIT * 10:
+            tenths, unit = tenths // _BYTES_PER_UNIT, larger
     return f"{tenths // 10}.{tenths % 10} {unit}"
 
 
@@ -335,7 +336,8 @@ def _collect(collect: CollectView | None, now_us: int) -> str:
     return f"last success {ago(collect.last_success_us, now_us)}{failed}{missing}"
 
 
-def _loops(loops: Iterable[LoopView]) -> str:
+def loops_line(loops: Iterable[LoopView]) -> str:
+    """How the loops that ask the exchange fare."""
     return "; ".join(f"{escape(loop.name)} {_loop(loop)}" for loop in loops) or "unknown"
 
 

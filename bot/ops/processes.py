@@ -28,6 +28,8 @@ _PASSIVE_COMMANDS = (
     *("adopt", "decisions", "quality", "panic", "simulate", "demo", "snapshots"),
     *("recordings", "export", "discover", "backfill", "calibration"),
     "alerts",
+    # The program that draws one picture for the chat.
+    "picture",
 )
 _PASSIVE_FLAGS = ("--backup", "--list", "--activate", "--deactivate-all", "--help", "-h")
 _PASSIVE = frozenset({*_PASSIVE_COMMANDS, *_PASSIVE_FLAGS, "--version"})

@@ -28,6 +28,7 @@ from bot.domain.operations import (
     WhyView,
 )
 from bot.ports.alert_control import AlertControl
+from bot.ports.cockpit import Cockpit
 
 
 class Operator(Protocol):
@@ -36,6 +37,11 @@ class Operator(Protocol):
     @property
     def alerts(self) -> AlertControl:
         """How alerts interrupt."""
+        ...
+
+    @property
+    def cockpit(self) -> Cockpit:
+        """Everything that is only looked at, closely."""
         ...
 
     def banner(self) -> Banner:

@@ -40,6 +40,7 @@ from bot.domain.operations import (
 )
 from bot.ports.alert_control import AlertsView, ToldAlert
 from bot.ports.messages import HeldBack
+from tests.fakes.cockpit import FakeCockpit
 
 NOW_US = 1_795_245_300_000_000
 MINUTE_US = 60_000_000
@@ -280,6 +281,10 @@ class FakeOperator:
 
     def __post_init__(self) -> None:
         self.alerts.check = self._check
+
+    @property
+    def cockpit(self) -> FakeCockpit:
+        return FakeCockpit(is_away=self.is_store_away)
 
     def banner(self) -> Banner:
         return self.the_banner

@@ -24,6 +24,7 @@ from bot.domain.operations import (
     StatusView,
     WhyView,
 )
+from tests.fakes.cockpit import FakeCockpit
 from tests.fakes.operator import HALTED, NOTHING_KNOWN, PNL, FakeAlerts, FakeOperator
 from tests.support.console import ADMIN, VIEWER, Talk
 
@@ -34,6 +35,15 @@ MORE_LINES: dict[str, tuple[str, ...]] = {
     "close": ("/close all",),
     "handover": ("/handover inst-5d",),
     "version": ("/version please",),
+    "chart": ("/chart", "/chart kxfed-26dec-t4.25", "/chart nothing"),
+    "config": ("/config nothing",),
+    "logs": ("/logs critical", "/logs none", "/logs 0"),
+    "market": ("/market nothing",),
+    "markets": ("/markets fed rate",),
+    "menu": ("/menu act", "/menu nothing"),
+    "pnl": ("/pnl day", "/pnl all", "/pnl year"),
+    "position": ("/position nothing",),
+    "trades": ("/trades 500", "/trades 0", "/trades many"),
 }
 """What shows more of a command than its bare word and the examples of its arguments."""
 
@@ -47,6 +57,10 @@ class EmptyOperator(FakeOperator):
     missing_hours: tuple[str, ...] = ()
     instance_views: tuple[InstanceView, ...] = ()
     alerts: FakeAlerts = field(default_factory=lambda: FakeAlerts(held=(), latest=()))
+
+    @property
+    def cockpit(self) -> FakeCockpit:
+        return FakeCockpit(is_empty=True)
 
     async def positions(self) -> tuple[PositionView, ...]:
         return ()

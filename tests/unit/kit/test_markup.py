@@ -73,3 +73,35 @@ def test_spans_are_read_at_a_glance(microseconds, text):
 def test_times_are_on_the_reader_s_clock_and_say_which(zone, winter, summer):
     assert moment(NOW_US, ZoneInfo(zone)) == winter
     assert moment(NOW_US - 120 * 86_400_000_000, ZoneInfo(zone)) == summer
+
+
+_LINES = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "b", "code", "i"]),
+            st.text(st.characters(codec="utf-8"), max_size=80).map(
+                lambda text: text.replace("\n", " ")
+            ),
+        ),
+        max_size=6,
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(_LINES, st.integers(min_value=40, max_value=400))
+def test_every_part_has_balanced_tags_and_keeps_whole_lines_that_fit(lines, limit):
+    shown = [
+        "".join(f"<{tag}>{escape(text)}</{tag}>" if tag else escape(text) for tag, text in line)
+        for line in lines
+    ]
+    parts = split("\n".join(shown), limit)
+    for part in parts:
+        assert length(part) <= limit
+        for tag in ("b", "code", "i"):
+            assert part.count(f"<{tag}>") == part.count(f"</{tag}>")
+    kept = [line for part in parts for line in part.split("\n")]
+    for line in shown:
+        if line.strip() and length(line) <= limit:
+            assert line in kept

@@ -54,6 +54,7 @@ def test_the_ways_to_start_the_bot_are_known(command: str) -> None:
         "python instance_manager.py --list",
         "tail -f /opt/kalshi/railway_startup.py",
         "python -m bot run --help",
+        "python -m bot.console.draw picture",
     ],
 )
 def test_everything_else_is_left_alone(command: str) -> None:
