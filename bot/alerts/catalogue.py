@@ -271,7 +271,66 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
         severity=_WARNING, title="Stale", headline="{service}, silent for {seconds} s"
     ),
     AlertKind.API_ERROR_RATE: AlertText(
-        severity=_WARNING, title="API error rate", headline="{failed} of {calls} calls failed"
+        severity=_WARNING,
+        title="API error rate",
+        headline="{what}",
+        advice="At twice that a breaker stops entries. /status shows how it goes on.",
+    ),
+    AlertKind.WIN_RATE_LOW: AlertText(
+        severity=_WARNING,
+        title="Win rate below break-even",
+        headline="{what}",
+        advice="What is bought costs more than it brings on average. /pnl and /why show more.",
+    ),
+    AlertKind.POSITIONS_NEAR_LIMIT: AlertText(
+        severity=_WARNING, title="Open positions", headline="{what}"
+    ),
+    AlertKind.DAILY_LOSS_NEAR: AlertText(
+        severity=_WARNING, title="Half of the daily loss limit", headline="{what}"
+    ),
+    AlertKind.KEY_EXPIRES: AlertText(
+        severity=_WARNING,
+        title="API key",
+        headline="{what}",
+        advice="Make a new one at Kalshi and set it before: without a key stops are not watched.",
+    ),
+    AlertKind.ATTESTATION_EXPIRES: AlertText(
+        severity=_WARNING,
+        title="Location attestation",
+        headline="{what}",
+        advice="Confirm your location in Kalshi's own app or page: after it orders in some "
+        "categories are refused though the key still works.",
+    ),
+    AlertKind.BALANCE_LOW: AlertText(
+        severity=_WARNING,
+        title="Too little money for the next entry",
+        headline="{what}",
+        advice="Move money at Kalshi, or lower trading.order_cost_max. /balance shows the shards.",
+    ),
+    AlertKind.PAUSE_AHEAD: AlertText(
+        severity=_INFO,
+        title="The exchange will pause",
+        headline="in {minutes} min ({why})",
+        advice="Stops will be frozen from {from_us} to {to_us}; what rests stays. Nothing has to "
+        "be done: everything is armed again afterwards.",
+        is_limited=False,
+    ),
+    AlertKind.WATCH_ENDED: AlertText(
+        severity=_INFO, title="Well again", headline="{watch}: {what}", is_limited=False
+    ),
+    AlertKind.NOBODY_LEADS: AlertText(
+        severity=_CRITICAL,
+        title="Nobody leads",
+        headline="for {seconds} s, says {by}: {why}",
+        advice="Resting take-profits stay at the exchange, stops are not watched. Start the bot, "
+        "or look at Kalshi's own app.",
+        is_limited=False,
+    ),
+    AlertKind.LED_AGAIN: AlertText(
+        severity=_INFO,
+        title="Led again",
+        headline="by {leader}, after {seconds} s",
+        is_limited=False,
     ),
     AlertKind.WEBSOCKET_DOWN: AlertText(
         severity=_WARNING,

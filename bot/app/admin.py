@@ -5,6 +5,7 @@ Nothing here takes the host lock: it must work while the bot runs.
 
 from dataclasses import asdict, dataclass
 
+from bot.adapters.storage.database import Database
 from bot.adapters.storage.leases import SqlLeaseStore
 from bot.adapters.storage.migrations import check as check_schema
 from bot.adapters.storage.migrations import code_version
@@ -17,7 +18,8 @@ from bot.adapters.storage.queries import (
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.basics import open_database, open_existing_database, real_means
 from bot.app.settings import BotSettings
-from bot.app.staleness import judge_staleness
+from bot.app.staleness import BACKFILL, DISCOVERY, Marks, done_of, judge_staleness, parts_of
+from bot.collect import cursors
 from bot.domain.ids import InstanceId
 from bot.domain.leadership import InstanceRow, Roster
 from bot.kit.times import format_seconds
@@ -75,13 +77,25 @@ async def health(settings: BotSettings) -> tuple[bool, dict[str, object]]:
     """Whether the periodic work is fresh, from the database alone."""
     now_us = real_means().clock.now_us()
     async with open_existing_database(settings) as database:
-        facts = await SqlQueries(database, settings.scope).collect_facts()
-        leader = await leader_of(database, settings.scope)
-    return judge_staleness(
-        facts.status,
+        marks = await freshness(database, settings)
+    return judge_staleness(parts_of(settings), marks, now_us)
+
+
+async def freshness(database: Database, settings: BotSettings) -> Marks:
+    """What freshness is judged by.
+
+    Raises:
+        StorageUnavailable: it cannot be read now.
+    """
+    queries = SqlQueries(database, settings.scope)
+    status = await queries.collect_status()
+    moved_us = await queries.marks_us({DISCOVERY: cursors.DISCOVERY, BACKFILL: cursors.MIN_CLOSE})
+    leader = await leader_of(database, settings.scope)
+    lease = await last_leader_of(database, settings.scope)
+    return Marks(
         leader=leader,
-        now_us=now_us,
-        stale_after_us=round(settings.web.stale_after_s * 1_000_000),
+        done_us=done_of(status, moved_us),
+        led_until_us=lease["renewed_us"] if lease is not None and leader is None else None,
     )
 
 

@@ -72,7 +72,7 @@ class Leading:
                 yield (*console, *desk.services())
                 return
             chores = Chores(running, operator, tenure.epoch).service()
-            watches = (OperatorWatch(running, operator), self._exchange_watch())
+            watches = (OperatorWatch(running, operator, desk, tenure.epoch), self._exchange_watch())
             # First of all services, so that it is drained last: it stores until trading is let go.
             if desk is None:
                 storing, collecting = _collecting(running, stream, self._recorder())

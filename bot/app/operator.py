@@ -316,10 +316,11 @@ class BotOperator:
             markets_seen=seen,
             markets_eligible=len(selection.watched) if selection else None,
             feed=views.feed_view(world) if world else None,
-            api=views.api_view(world) if world else self._api(),
+            api=views.api_view(world) if world else self.api_totals(),
             collect=await self._collect(missing),
             unsent_messages=await self._unsent(),
             loops=loop_views(running),
+            watches=running.standing.watches,
         )
 
     async def positions(self) -> tuple[PositionView, ...]:
@@ -467,7 +468,8 @@ class BotOperator:
             missing_hours=missing,
         )
 
-    def _api(self) -> ApiView:
+    def api_totals(self) -> ApiView:
+        """Calls since this process began."""
         totals = self._running.parts.exchange.counter.totals
         failed = sum(count for kind, count in totals.items() if kind.startswith(_FAILURES))
         return ApiView(calls=sum(totals.values()), failed=failed)

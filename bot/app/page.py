@@ -51,6 +51,7 @@ def status_json(
         "open_positions_max": view.open_positions_max,
         "positions": [_position(one) for one in positions],
         "breakers": [_breaker(one) for one in view.breakers],
+        "watches": [asdict(one) for one in view.watches],
         "markets": {
             "seen": view.markets_seen,
             "watched": view.markets_eligible,

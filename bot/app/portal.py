@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.adapters.storage.queries import leader_of
+from bot.app.admin import freshness
 from bot.app.loops import loop_views
 from bot.app.operator import BotOperator
 from bot.app.page import books_json, collect_json, status_json, totals_json
 from bot.app.running import Running
-from bot.app.staleness import judge_staleness
+from bot.app.staleness import judge_staleness, parts_of
 from bot.console.dispatch import Console
 from bot.domain.errors import NotLeader, StorageUnavailable
 from bot.domain.operations import AccessLevel
@@ -100,12 +101,9 @@ class PageBackend:
     async def staleness(self) -> tuple[bool, Mapping[str, object]]:
         """See ``WebBackend.staleness``."""
         running = self._running
-        is_fresh, checks = judge_staleness(
-            await running.queries.collect_status(),
-            leader=await leader_of(running.parts.database, running.scope),
-            now_us=running.clock.now_us(),
-            stale_after_us=round(running.settings.web.stale_after_s * 1_000_000),
-        )
+        marks = await freshness(running.parts.database, running.settings)
+        now_us = running.clock.now_us()
+        is_fresh, checks = judge_staleness(parts_of(running.settings), marks, now_us)
         # A breaker that rests is the exchange's trouble: a restart of ours would not end it.
         return is_fresh, checks | {"loops": {one.name: one.state for one in loop_views(running)}}
 

@@ -24,7 +24,7 @@ from bot.domain.alerts import AlertKind
 from bot.domain.events import Role
 from bot.domain.ids import Epoch
 from bot.domain.leadership import Candidate
-from bot.domain.operations import Banner, TradeMode
+from bot.domain.operations import Banner, TradeMode, WatchView
 from bot.kit.loop_breaker import LoopBreaker
 from bot.kit.times import SECOND_US
 
@@ -63,6 +63,8 @@ class Standing:
     lost: str = ""
     """Why this instance lost the lead last."""
     open_positions: Callable[[], int] = field(default=lambda: 0)
+    watches: tuple[WatchView, ...] = ()
+    """What the operator's watch found last."""
 
 
 @dataclass(slots=True)

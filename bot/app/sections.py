@@ -292,6 +292,23 @@ class AlertsSection(_Section):
     """When the day that ended is told, on the operator's clock."""
 
 
+class WatchSection(_Section):
+    """What is watched for the operator, and how far ahead it is told."""
+
+    win_rate_trades: Annotated[int, Field(ge=10, le=50)] = 50
+    """The win rate is that of so many closed positions, the newest ones."""
+    win_rate_trades_min: Annotated[int, Field(ge=5, le=50)] = 20
+    """With fewer it is shown, and not judged."""
+    expiry_days: Annotated[float, Field(gt=0, le=365)] = 7
+    """So long ahead an expiry of the API key or of the location attestation is told."""
+    api_key_expires: AwareDatetime | None = None
+    """Kalshi's API does not tell when a key ends: set here what was agreed for it, if anything."""
+    pause_ahead_minutes: Annotated[float, Field(ge=0, le=1_440)] = 30
+    """So long ahead a planned pause of the exchange is told, once; 0 is off."""
+    nobody_leads_s: Annotated[float, Field(ge=0, le=86_400)] = 60
+    """So long nobody may lead before whoever is alive tells it; 0 is off."""
+
+
 class TelegramSection(_Section):
     """Who may speak to the bot (user ids) and where alerts go (chat ids)."""
 
@@ -345,6 +362,10 @@ class WebSection(_Section):
     stale_after_s: Seconds = 7200
     public_url: str | None = None
     """Where people reach the page from outside; ``/web`` tells it."""
+    discovery_stale_s: Seconds | None = None
+    """How old discovery may be; by default twice its period, and at least 600 s."""
+    backfill_stale_s: Seconds | None = None
+    """The same of the backfill."""
 
 
 class LogSection(_Section):

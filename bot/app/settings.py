@@ -40,6 +40,7 @@ from bot.app.sections import (
     StreamSection,
     TelegramSection,
     TradingSection,
+    WatchSection,
     WebhookSection,
     WebSection,
 )
@@ -58,6 +59,8 @@ DOCUMENTED_NAMES: tuple[tuple[str, str], ...] = (
     ("OPENAI_API_KEY", "secrets.openai_api_key"),
     ("ANTHROPIC_API_KEY", "secrets.anthropic_api_key"),
     ("WEB_PORTAL_PASSWORD", "secrets.portal_token"),
+    ("WEB_PORTAL_DISCOVERY_STALE_SECONDS", "web.discovery_stale_s"),
+    ("WEB_PORTAL_BACKFILL_STALE_SECONDS", "web.backfill_stale_s"),
     ("DATABASE_UNPOOLED_URL", "database.url"),
     ("DATABASE_URL", "database.url"),
     ("KALSHI_ENVIRONMENT", "exchange.environment"),
@@ -175,6 +178,7 @@ class BotSettings(BaseSettings):
     leadership: LeadershipSection = LeadershipSection()
     operator: OperatorSection = OperatorSection()
     alerts: AlertsSection = AlertsSection()
+    watch: WatchSection = WatchSection()
     telegram: TelegramSection = TelegramSection()
     email: EmailSection = EmailSection()
     webhook: WebhookSection = WebhookSection()

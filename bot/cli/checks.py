@@ -6,6 +6,7 @@ import click
 
 from bot.app import admin
 from bot.app.settings import BotSettings
+from bot.app.staleness import faults_of
 from bot.cli.errors import ExitCode, not_built
 from bot.cli.options import json_option, show, with_settings
 
@@ -27,7 +28,8 @@ def healthcheck(settings: BotSettings, *, service: str, as_json: bool) -> int:
     if as_json:
         show({"service": service, "ok": is_fresh, "checks": checks}, as_json=True)
     else:
-        click.echo(f"{service} health={'ok' if is_fresh else 'failed'}")
+        why = "" if is_fresh else f": {faults_of(checks)}"
+        click.echo(f"{service} health={'ok' if is_fresh else 'failed'}{why}")
         for name, told in checks.items():
             click.echo(f"  {name}: {told}")
     return ExitCode.DONE if is_fresh else ExitCode.FAILED

@@ -28,6 +28,7 @@ from bot.domain.operations import (
     StopKind,
     StopReason,
     VersionView,
+    WatchView,
     WhyView,
 )
 from bot.domain.orders import BookSide, own_price
@@ -69,6 +70,7 @@ def status(view: StatusView, banner: Banner, zone: ZoneInfo = GREENWICH) -> str:
         f"WebSocket: {_feed(view.feed, view.now_us)}",
         f"API errors: {_api(view.api)}",
         f"Breakers: {_breakers_short(view.breakers)}",
+        *_watches(view.watches),
         f"Halt: {_halt_short(view.halt)}",
         f"Loops: {loops_line(view.loops)}",
         f"Collect: {_collect(view.collect, view.now_us)}",
@@ -76,6 +78,18 @@ def status(view: StatusView, banner: Banner, zone: ZoneInfo = GREENWICH) -> str:
         f"Up {span(view.now_us - view.started_us)}, version {escape(banner.version)}",
     ]
     return "\n".join(lines)
+
+
+def _watches(views: Iterable[WatchView]) -> list[str]:
+    """What is not as it should be, each on a line of its own; the win rate always."""
+    every = list(views)
+    if not every:
+        return []
+    wrong = [one for one in every if not one.is_calm]
+    head = "all calm" if not wrong else f"{len(wrong)} of {len(every)} not calm"
+    named = [one for one in every if not one.is_calm or one.name == "win rate"]
+    shown = [f"- {escape(one.name)}: {escape(one.text)}" for one in named]
+    return [f"Watched for you: {head}", *shown]
 
 
 def halted(view: HaltView, *, is_new: bool = True) -> str:

@@ -254,6 +254,17 @@ class StatusView:
     collect: CollectView | None
     unsent_messages: int | None
     loops: tuple[LoopView, ...] = ()
+    watches: tuple["WatchView", ...] = ()
+    """What is watched for the operator, as it was found last; empty before the first look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchView:
+    """One thing that is watched, and whether it is as it should be."""
+
+    name: str
+    is_calm: bool
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,14 +17,15 @@ from bot.domain.operations import (
 )
 from bot.domain.tradingday import day_start_us, trading_day
 from bot.engine.duty import readings
-from bot.engine.weighing import stakes
+from bot.engine.weighing import stakes, standing_of
 from bot.engine.world import World
 from bot.execution.bracket import Bracket
 from bot.portfolio.exposure import total_exposure
-from bot.portfolio.pnl import tally
+from bot.portfolio.pnl import Tally, tally
 from bot.portfolio.positions import Position
 from bot.risk import breakers
 from bot.risk.breakers import BreakerState
+from bot.risk.limits import share_of
 
 
 def stop_reason(world: World) -> StopReason | None:
@@ -114,6 +115,37 @@ def pnl_view(world: World) -> PnlView:
         losses=today.losses,
         break_even_e6=today.break_even_e6,
     )
+
+
+def track_record(world: World, trades_max: int) -> Tally:
+    """How the newest closed positions went, of any day."""
+    return tally(world.ledger.results_since(0)[-trades_max:])
+
+
+def day_loss_limit(world: World) -> tuple[Money, Money] | None:
+    """Today's result by the worse of its two measures, and the loss that stops entries."""
+    now = readings(world)
+    if now.baseline is None:
+        return None
+    results = [now.realized_today]
+    if now.equity is not None:
+        results.append(Money(now.equity - now.baseline))
+    return min(results), share_of(now.baseline, world.settings.breakers.daily_loss_bp)
+
+
+def purses(world: World) -> tuple[tuple[int | None, Money, Money], ...]:
+    """Shard (``None``: the one pot), what is free there, and what the next entry may cost.
+
+    Shards are those of the listed markets.
+    """
+    standing = standing_of(world)
+    if standing is None:
+        return ()
+    need = min(Money(world.settings.limits.order_cost_max_e6), standing.limits.market)
+    if not standing.cash_by_shard:
+        return ((None, Money(standing.cash_free - standing.limits.reserve), need),)
+    shards = {one.listing.market.exchange_index for one in world.markets.by_ticker.values()}
+    return tuple((shard, standing.shard_cash(shard) or Money(0), need) for shard in sorted(shards))
 
 
 def position_views(world: World) -> tuple[PositionView, ...]:

@@ -116,6 +116,15 @@ def account_limits(exchange: Exchange, call: Call) -> Reply:
     )
 
 
+def api_keys(exchange: Exchange, call: Call) -> Reply:
+    """The caller's key, and until when their location is attested."""
+    assert call.identity is not None  # a signed route
+    until_us = exchange.settings.attested_until_us
+    key = {"api_key_id": call.identity.key_id, "name": "simulated", "scopes": ["read", "write"]}
+    until_s = None if until_us is None else until_us // 1_000_000
+    return ok({"api_keys": [key], "api_key_region_expiration_ts": until_s})
+
+
 def balance(exchange: Exchange, call: Call) -> Reply:
     """Cash and the value of positions."""
     query = Query("GetBalance", call.query)
@@ -322,6 +331,7 @@ _CHEAP = flat_cost(ENDPOINT_COSTS["GET", "/trade-api/v2/portfolio/orders/:order_
 
 ROUTES = (
     Route("GET", "/account/limits", account_limits, is_signed=True),
+    Route("GET", "/api_keys", api_keys, is_signed=True),
     Route(
         "GET", "/portfolio/balance", balance,
         is_signed=True, bucket=Bucket.BALANCE, cost=flat_cost(1),

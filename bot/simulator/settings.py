@@ -97,6 +97,8 @@ class SimulatorSettings:
     """When the exchange's clock starts; the host's time where absent."""
     faults: Path | None = None
     key_type: KeyType = KeyType.RSA
+    attested_until_us: int | None = None
+    """Until when the owner of the keys has attested their location."""
     cash: dict[int, Money] = field(default_factory=_default_cash)
     """What the first account holds, by shard."""
     auth: AuthSettings = field(default_factory=AuthSettings)

@@ -688,7 +688,9 @@ async def test_an_rsa_key_trades_and_listens_as_well() -> None:
 
 async def test_at_the_accounts_own_pace_nothing_is_refused() -> None:
     limits = RateLimits(read_rate=400, read_capacity=400, write_rate=400, write_capacity=400)
-    settings = SimulatorSettings(speed=1, key_type=KeyType.ED25519, limits=limits)
+    settings = SimulatorSettings(
+        speed=1, key_type=KeyType.ED25519, limits=limits, attested_until_us=1_790_000_000_000_000
+    )
     async with SimulatedExchange(settings) as sim:
         hosts = hosts_of("demo", sim.base_url, sim.ws_url)
         signer = load_signer(sim.keys.key_id, sim.keys.private_pem.decode())
@@ -701,9 +703,10 @@ async def test_at_the_accounts_own_pace_nothing_is_refused() -> None:
         )
         async with exchange.open():
             assert await exchange.adopt_limits() is not None
+            assert await exchange.attested_until_us() == 1_790_000_000_000_000
             ticker = next(iter(sim.exchange.catalog.markets))
             async with asyncio.TaskGroup() as group:
                 for _ in range(90):
                     group.create_task(exchange.market(ticker))
-    assert exchange.counter.totals["ok"] == 91
+    assert exchange.counter.totals["ok"] == 92
     assert exchange.counter.totals["http_429"] == 0

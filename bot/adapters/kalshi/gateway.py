@@ -19,7 +19,7 @@ from bot.adapters.kalshi.rest import CREATE_ORDER_PATH, Call, CallCounter, Reply
 from bot.adapters.kalshi.settings import Hosts, RestSettings, StreamSettings
 from bot.adapters.kalshi.signing import Signer
 from bot.adapters.kalshi.socket import StreamSocket
-from bot.adapters.kalshi.wire import account, events, limits, markets, requests, schedule
+from bot.adapters.kalshi.wire import account, events, keys, limits, markets, requests, schedule
 from bot.adapters.kalshi.wire.account import Page
 from bot.adapters.kalshi.wire.requests import Params
 from bot.domain.errors import (
@@ -142,6 +142,18 @@ class KalshiExchange:
         granted = limits.read_limits((await self._rest.read(call)).body)
         self._rest.budget.adopt(granted)
         return granted
+
+    async def attested_until_us(self) -> int | None:
+        """Until when the key's owner has attested their location; ``None``: not told.
+
+        Raises:
+            ExchangeUnavailable: no answer now.
+            RequestRefused: this key may not ask.
+        """
+        if not self._is_signed:
+            return None
+        call = Call(method="GET", path="/api_keys", priority=Priority.ACCOUNT)
+        return keys.read_attestation((await self._rest.read(call)).body)
 
     # --- public reads -----------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Reads for pages and the command line; they never write and need no lead."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
@@ -126,6 +126,24 @@ class SqlQueries:
         )
         async with self._database.read() as connection:
             found: int | None = (await connection.execute(query)).scalar_one_or_none()
+            return found
+
+    async def marks_us(self, keys: Mapping[str, str]) -> dict[str, int]:
+        """When marks of the past were moved last, by the names given to them."""
+        marks = tables.ingest_state.c
+        query = select(marks.key, marks.updated_at_us).where(marks.key.in_(list(keys.values())))
+        async with self._database.read() as connection:
+            moved = {row.key: row.updated_at_us for row in await connection.execute(query)}
+        return {name: moved[key] for name, key in keys.items() if key in moved}
+
+    async def kept(self, name: str) -> str | None:
+        """What is remembered under this name beside the breakers, as JSON."""
+        states = tables.breaker_state
+        query = select(states.c.data_json).where(
+            states.c.scope == self._scope, states.c.name == name
+        )
+        async with self._database.read() as connection:
+            found: str | None = (await connection.execute(query)).scalar_one_or_none()
             return found
 
     async def panic(self) -> BreakerRecord | None:

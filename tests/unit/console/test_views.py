@@ -6,7 +6,7 @@ import pytest
 
 from bot.console import views
 from bot.domain.money import Money, Price, Quantity
-from bot.domain.operations import BackupFile, GapsView, StopKind, StopReason, VersionView
+from bot.domain.operations import BackupFile, GapsView, StopKind, StopReason, VersionView, WatchView
 from tests.fakes.operator import (
     ACCOUNT,
     BANNER,
@@ -262,3 +262,18 @@ def test_cash_on_several_shards_is_told_by_shard() -> None:
     assert views.balance(replace(ACCOUNT, by_shard=shards), NOW_US).endswith(
         "Cash by shard 0: $890.00, 2: $10.00; a market takes its own shard's only"
     )
+
+
+def test_status_shows_what_is_not_calm_and_the_win_rate_always():
+    calm = WatchView(name="win rate", is_calm=True, text="40 of the last 50 won")
+    wrong = WatchView(name="money", is_calm=False, text="$1.00 free on shard <2>")
+    quiet = WatchView(name="API errors", is_calm=True, text="0 of 9 calls failed")
+    told = views.status(replace(STATUS, watches=(calm, quiet, wrong)), BANNER).splitlines()
+    at = told.index("Watched for you: 1 of 3 not calm")
+    assert told[at + 1 : at + 3] == [
+        "- win rate: 40 of the last 50 won",
+        "- money: $1.00 free on shard &lt;2&gt;",
+    ]
+    told = views.status(replace(STATUS, watches=(calm, quiet)), BANNER).splitlines()
+    assert "Watched for you: all calm" in told
+    assert "- API errors: 0 of 9 calls failed" not in told

@@ -146,5 +146,7 @@ def test_limits_and_resting_value_are_told() -> None:
     made = stand()
     made.order(count="10.00")
     assert made.call("GET", "/account/limits").body["write"]["refill_rate"] == 100
+    keys = made.call("GET", "/api_keys").body
+    assert (len(keys["api_keys"]), keys["api_key_region_expiration_ts"]) == (1, None)
     value = made.call("GET", "/portfolio/summary/total_resting_order_value").body
     assert value["total_resting_order_value"] >= 400

@@ -344,6 +344,7 @@ async def test_public_reads_work_without_a_key_and_private_ones_say_why(
         with pytest.raises(CredentialsRefused):
             await exchange.balance()
         assert await exchange.adopt_limits() is None
+        assert await exchange.attested_until_us() is None
     assert server.seen[0].query["limit"] == "7"
     assert not any("KALSHI-ACCESS-KEY" in seen.headers for seen in server.seen)
 
