@@ -80,6 +80,12 @@ def recipients(settings: BotSettings) -> tuple[Recipient, ...]:
     return tuple(found)
 
 
+def outside_channels(settings: BotSettings) -> tuple[Channel, ...]:
+    """The channels that leave this machine; Telegram's replies do so without any recipient."""
+    named = [Channel.TELEGRAM, *(one.channel for one in recipients(settings))]
+    return tuple(one for one in dict.fromkeys(named) if one is not Channel.PORTAL)
+
+
 def telegram_settings(settings: BotSettings) -> TelegramSettings | None:
     """The Telegram channel, if a token is set.
 

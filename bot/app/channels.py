@@ -23,7 +23,7 @@ from bot.app.lifecycle import Tenure
 from bot.app.running import Running
 from bot.app.settings import BotSettings
 from bot.domain.events import Role
-from bot.domain.operations import Banner
+from bot.domain.operations import Banner, ChannelView
 from bot.kit.clock import Clock
 from bot.kit.tasks import Service
 from bot.ports.carriers import Carrier
@@ -64,6 +64,25 @@ def watch_of(running: Running, channel: Channel) -> ChannelWatch:
         alerts=running.alerts,
         clock=running.clock,
         recipients={one.address for one in recipients(running.settings) if one.channel is channel},
+    )
+
+
+async def failing_channels(running: Running) -> tuple[ChannelView, ...]:
+    """Where messages do not arrive now, of what is configured."""
+    told = {(one.channel.value, one.address) for one in recipients(running.settings)}
+    ping = if_right(ping_settings, running.settings)
+    if ping is not None:
+        told.add((PING, ping.place))
+    states = SqlChannelStates(running.parts.database, running.scope)
+    return tuple(
+        ChannelView(
+            channel=one.channel,
+            recipient=one.recipient,
+            reason=one.reason,
+            since_us=one.changed_us,
+        )
+        for one in await states.read()
+        if one.is_failing and (one.channel, one.recipient) in told
     )
 
 

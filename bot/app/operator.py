@@ -15,6 +15,8 @@ from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
 from bot.app.alert_desk import AlertDesk
 from bot.app.backups import make_backup
+from bot.app.channel_settings import outside_channels
+from bot.app.channels import failing_channels
 from bot.app.cockpit import CockpitDesk
 from bot.app.data_desk import DataDesk
 from bot.app.loops import loop_views
@@ -321,6 +323,7 @@ class BotOperator:
             unsent_messages=await self._unsent(),
             loops=loop_views(running),
             watches=running.standing.watches,
+            channels_failing=await failing_channels(running),
         )
 
     async def positions(self) -> tuple[PositionView, ...]:
@@ -475,7 +478,8 @@ class BotOperator:
         return ApiView(calls=sum(totals.values()), failed=failed)
 
     async def _unsent(self) -> int:
-        return await self._running.outbox.waiting(Channel.TELEGRAM)
+        outbox = self._running.outbox
+        return sum([await outbox.waiting(one) for one in outside_channels(self._running.settings)])
 
     def left_out(self) -> tuple[tuple[str, int], ...]:
         """How many markets each reason left out of the watch list, largest first."""

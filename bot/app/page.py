@@ -63,6 +63,15 @@ def status_json(
         "loops": [asdict(one) for one in view.loops],
         "decisions": [_decision(one) for one in why.decisions],
         "unsent_messages": view.unsent_messages,
+        "channels_failing": [
+            {
+                "channel": one.channel,
+                "recipient": one.recipient,
+                "reason": one.reason,
+                "since_utc": format_seconds(one.since_us),
+            }
+            for one in view.channels_failing
+        ],
     }
 
 

@@ -75,6 +75,11 @@ def status(view: StatusView, banner: Banner, zone: ZoneInfo = GREENWICH) -> str:
         f"Loops: {loops_line(view.loops)}",
         f"Collect: {_collect(view.collect, view.now_us)}",
         f"Messages waiting: {_count(view.unsent_messages)}",
+        *(
+            f"Not arriving: {escape(one.channel)} to {escape(one.recipient)}"
+            f" for {span(view.now_us - one.since_us)}: {escape(one.reason)}"
+            for one in view.channels_failing
+        ),
         f"Up {span(view.now_us - view.started_us)}, version {escape(banner.version)}",
     ]
     return "\n".join(lines)

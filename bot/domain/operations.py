@@ -235,6 +235,16 @@ class LoopView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelView:
+    """Somewhere messages do not arrive."""
+
+    channel: str
+    recipient: str
+    reason: str
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
     """Everything ``/status`` shows."""
 
@@ -254,6 +264,7 @@ class StatusView:
     collect: CollectView | None
     unsent_messages: int | None
     loops: tuple[LoopView, ...] = ()
+    channels_failing: tuple[ChannelView, ...] = ()
     watches: tuple["WatchView", ...] = ()
     """What is watched for the operator, as it was found last; empty before the first look."""
 

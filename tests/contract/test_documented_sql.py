@@ -8,11 +8,13 @@ from sqlalchemy import text
 
 from bot.adapters.storage.database import Database
 
-HANDBOOK = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def documented() -> list[str]:
-    blocks = re.findall(r"```sql\n(.*?)```", HANDBOOK.read_text(encoding="utf-8"), re.DOTALL)
+    pages = [DOCS / name for name in ("operations.md", "alerts.md")]
+    told = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    blocks = re.findall(r"```sql\n(.*?)```", told, re.DOTALL)
     bare = re.sub(r"--[^\n]*", "", "\n".join(blocks))
     return [statement.strip() for statement in bare.split(";") if statement.strip()]
 

@@ -15,6 +15,7 @@ from bot.console.access import Doorkeeper
 from bot.console.worker import CommandDesk, CommandWorker
 from bot.domain.alerts import AlertFacts, AlertKind
 from bot.kit.clock import SystemClock
+from bot.ports.carriers import Receipt, Verdict
 from bot.ports.messages import Channel, Inbox, Outbox
 from tests.fakes.telegram_server import TOKEN, FakeTelegram
 from tests.support.console import ACCESS, EPOCH, Talk
@@ -48,6 +49,19 @@ def fast(server: FakeTelegram, **changes: Any) -> TelegramSettings:
     return replace(settings, **changes)
 
 
+class Noted:
+    """A ``DeliveryWatch`` that remembers."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[str, Verdict]] = []
+
+    async def delivered(self, recipient: str) -> None:
+        self.ends.append((recipient, Verdict.DELIVERED))
+
+    async def failed(self, recipient: str, receipt: Receipt) -> None:
+        self.ends.append((recipient, receipt.verdict))
+
+
 class Cockpit:
     """Inbound, worker and outbound of one process."""
 
@@ -57,6 +71,7 @@ class Cockpit:
         self.settings = fast(server, **changes)
         self.epoch: int | None = EPOCH
         self.alerts = Heard()
+        self.noted = Noted()
         self.inbox: Inbox = talk.inbox
         self.outbox: Outbox = talk.outbox
 
@@ -71,6 +86,7 @@ class Cockpit:
                     outbox=self.outbox,
                     clock=SystemClock(),
                     may_send=lambda: self.epoch is not None,
+                    watch=self.noted,
                 )
             )
             self.sender = sender

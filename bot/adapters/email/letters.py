@@ -16,7 +16,7 @@ from bot.adapters.email.settings import EmailSettings
 from bot.domain.ids import InstanceId, Scope, brief
 from bot.domain.operations import Banner, Severity
 from bot.kit.logs import redact
-from bot.kit.markup import escape, moment, plain
+from bot.kit.markup import clean, escape, moment, plain
 from bot.kit.times import to_datetime
 from bot.ports.carriers import Parcel
 from bot.ports.messages import QueuedMessage
@@ -58,7 +58,7 @@ def letter_of(
     foot = f"Kalshi bot {scope}, {banner.mode.value.upper()}. Nobody reads answers to this address."
 
     letter = EmailMessage(policy=SMTP)
-    letter["Subject"] = _subject(parcel, worst, banner)
+    letter["Subject"] = _subject(parcel, worst, settings, banner)
     letter["From"] = settings.sender
     letter["To"] = parcel.recipient
     letter["Date"] = format_datetime(to_datetime(parcel.messages[-1].created_us))
@@ -98,7 +98,7 @@ def _digest(recipient: str) -> str:
     return blake2b(recipient.encode(), digest_size=6).hexdigest()
 
 
-def _subject(parcel: Parcel, worst: QueuedMessage, banner: Banner) -> str:
+def _subject(parcel: Parcel, worst: QueuedMessage, settings: EmailSettings, banner: Banner) -> str:
     """``CRITICAL PAPER bot-1: Breaker tripped: daily_loss``."""
     message = worst.message
     told_by = brief(InstanceId(message.instance)) if message.instance else brief(banner.instance)
@@ -106,14 +106,14 @@ def _subject(parcel: Parcel, worst: QueuedMessage, banner: Banner) -> str:
     count = len(parcel.messages)
     if count > 1:
         head += f"{count} messages, "
-    first_line = plain(message.text).partition("\n")[0]
+    first_line = plain(_body(worst, settings)).partition("\n")[0]
     subject = "".join(c for c in head + first_line if c.isprintable())
     whole = len(subject) <= _SUBJECT_LENGTH_MAX
     return subject if whole else f"{subject[: _SUBJECT_LENGTH_MAX - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _body(one: QueuedMessage, settings: EmailSettings) -> str:
-    return redact(one.message.text, settings.secrets)
+    return clean(redact(one.message.text, settings.secrets))
 
 
 def _enclosure(path: Path, bytes_max: int) -> _Enclosure:

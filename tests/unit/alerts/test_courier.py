@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.alerts.courier import Courier, CourierParts, CourierSettings, parcels
 from bot.domain.operations import Severity
+from bot.kit.logs import LogSettings, TextFormatter
 from bot.kit.times import MINUTE_US, SECOND_US
 from bot.ports.carriers import DELIVERED, Receipt, Verdict
 from bot.ports.messages import Channel, OutgoingMessage
@@ -18,23 +19,11 @@ from tests.fakes.channels import ScriptedCarrier
 from tests.fakes.clock import ManualClock
 from tests.fakes.messages import MemoryOutbox, MemoryStore
 from tests.support.parcels import waiting
+from tests.support.telegram import Noted
 
 LATER = Receipt(verdict=Verdict.LATER, reason="greylisted")
 NEVER = Receipt(verdict=Verdict.NEVER, reason="no such user")
 SHUT = Receipt(verdict=Verdict.SHUT, reason="the login is refused")
-
-
-class Noted:
-    """A ``DeliveryWatch`` that remembers."""
-
-    def __init__(self) -> None:
-        self.ends: list[tuple[str, Verdict]] = []
-
-    async def delivered(self, recipient: str) -> None:
-        self.ends.append((recipient, Verdict.DELIVERED))
-
-    async def failed(self, recipient: str, receipt: Receipt) -> None:
-        self.ends.append((recipient, receipt.verdict))
 
 
 class Post:
@@ -244,6 +233,15 @@ async def test_a_hand_over_waits_only_for_a_moment():
     await post.courier.drain()
     assert loop.time() - began_s == pytest.approx(1.5, abs=0.01)
     assert post.states() == [("waiting", None)]
+
+
+async def test_what_is_logged_about_mail_has_the_word_that_the_runbook_greps_for(caplog):
+    post = Post(script=[LATER])
+    await post.put("one")
+    await post.courier.drain()
+    (record,) = caplog.records
+    line = TextFormatter(LogSettings()).format(record)
+    assert "message waits channel=email to=ada@example.com reason=greylisted" in line
 
 
 async def test_a_message_that_comes_wakes_it():

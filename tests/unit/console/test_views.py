@@ -6,7 +6,15 @@ import pytest
 
 from bot.console import views
 from bot.domain.money import Money, Price, Quantity
-from bot.domain.operations import BackupFile, GapsView, StopKind, StopReason, VersionView, WatchView
+from bot.domain.operations import (
+    BackupFile,
+    ChannelView,
+    GapsView,
+    StopKind,
+    StopReason,
+    VersionView,
+    WatchView,
+)
 from tests.fakes.operator import (
     ACCOUNT,
     BANNER,
@@ -277,3 +285,17 @@ def test_status_shows_what_is_not_calm_and_the_win_rate_always():
     told = views.status(replace(STATUS, watches=(calm, quiet)), BANNER).splitlines()
     assert "Watched for you: all calm" in told
     assert "- API errors: 0 of 9 calls failed" not in told
+
+
+def test_the_status_says_where_messages_do_not_arrive():
+    failing = ChannelView(
+        channel="email",
+        recipient="ada@example.com",
+        reason="<the login is refused>",
+        since_us=NOW_US - 300_000_000,
+    )
+    told = views.status(replace(STATUS, channels_failing=(failing,)), BANNER)
+    assert (
+        "\nNot arriving: email to ada@example.com for 5 min: &lt;the login is refused&gt;\n" in told
+    )
+    assert "Not arriving" not in views.status(STATUS, BANNER)

@@ -15,6 +15,7 @@ from bot.domain.errors import (
 )
 from bot.ops import doctor
 from bot.ops.doctor import Check, Level, certain_skew_us, examine
+from bot.ports.carriers import DELIVERED, Receipt, Verdict
 from bot.ports.exchange import ExchangeStatus
 from tests.fakes.clock import ManualClock
 
@@ -223,3 +224,27 @@ async def accepting() -> object:
 async def test_a_key_that_loads_is_tried_at_the_exchange(use, level, words) -> None:
     seen, detail = await found(doctor.signing_key(lambda: None, use))
     assert (seen, words in detail) == (level, True)
+
+
+@pytest.mark.parametrize(
+    ("receipt", "level", "detail"),
+    [
+        (DELIVERED, Level.OK, "lets us in"),
+        (Receipt(verdict=Verdict.LATER, reason="no answer"), Level.WARN, "no answer"),
+        (Receipt(verdict=Verdict.SHUT, reason="wrong password"), Level.FAIL, "wrong password"),
+    ],
+)
+async def test_a_channel_is_asked_whether_it_lets_us_in(receipt, level, detail) -> None:
+    async def probe() -> Receipt:
+        return receipt
+
+    (finding,) = await doctor.examine([doctor.channel("email", probe)])
+    assert (finding.check, finding.level, finding.detail) == ("alerts by email", level, detail)
+    assert (level is Level.OK) or "alerts test --channel email" in finding.fix
+
+
+async def test_a_bot_that_tells_nobody_outside_is_warned_about() -> None:
+    assert (await found(doctor.some_channel(0)))[0] is Level.WARN
+    assert (await found(doctor.some_channel(2)))[0] is Level.OK
+    assert (await found(doctor.external_ping(None)))[0] is Level.WARN
+    assert (await found(doctor.external_ping("hc-ping.com")))[0] is Level.OK

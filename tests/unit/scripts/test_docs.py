@@ -52,6 +52,12 @@ def test_the_telegram_page_shows_the_commands_as_they_are() -> None:
     assert text == script.page(text)
 
 
+def test_the_alerts_page_shows_the_catalogue_as_it_is() -> None:
+    script = _script("alerts_doc")
+    text = script.PAGE.read_text(encoding="utf-8")
+    assert text == script.page(text)
+
+
 def test_every_requirement_has_its_row_in_order() -> None:
     text = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| R(\d+) \| .+ \| .+ \| .+ \|$", text, re.MULTILINE)

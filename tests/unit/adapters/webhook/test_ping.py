@@ -11,23 +11,11 @@ from bot.adapters.webhook.carrier import open_web
 from bot.adapters.webhook.ping import ExternalPing, address_of
 from bot.adapters.webhook.settings import PingSettings
 from bot.kit.clock import SystemClock
-from bot.ports.carriers import Receipt, Verdict
+from bot.ports.carriers import Verdict
 from tests.fakes.scripted_http import ScriptedServer, answer, hang, scripted_server
+from tests.support.telegram import Noted
 
 pytestmark = pytest.mark.looptime(False)
-
-
-class Noted:
-    """A ``DeliveryWatch`` that remembers."""
-
-    def __init__(self) -> None:
-        self.ends: list[Verdict] = []
-
-    async def delivered(self, recipient: str) -> None:
-        self.ends.append(Verdict.DELIVERED)
-
-    async def failed(self, recipient: str, receipt: Receipt) -> None:
-        self.ends.append(receipt.verdict)
 
 
 class Bench:
@@ -71,7 +59,7 @@ async def test_it_asks_again_and_again_while_the_bot_leads(bench):
     async with bench.pinging():
         await bench.until_seen(3)
     assert set(bench.paths()) == {"/abc"}
-    assert set(bench.noted.ends) == {Verdict.DELIVERED}
+    assert {verdict for _, verdict in bench.noted.ends} == {Verdict.DELIVERED}
 
 
 async def test_it_is_silent_while_the_bot_does_not_lead(bench):
@@ -96,7 +84,11 @@ async def test_an_address_that_does_not_answer_is_noted_and_asked_again(bench):
     bench.server.answers(hang, answer(status=500), answer())
     async with bench.pinging(request_s=0.1):
         await bench.until_seen(4)
-    assert bench.noted.ends[:3] == [Verdict.LATER, Verdict.LATER, Verdict.DELIVERED]
+    assert [verdict for _, verdict in bench.noted.ends[:3]] == [
+        Verdict.LATER,
+        Verdict.LATER,
+        Verdict.DELIVERED,
+    ]
 
 
 @pytest.mark.parametrize(
