@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from bot.alerts.catalogue import AlertText, render, text_of
@@ -26,6 +27,7 @@ from bot.ports.messages import Channel, Outbox, OutgoingMessage, PreferenceStore
 
 logger = logging.getLogger(__name__)
 
+_BATCH = 100
 _REREAD_US = 30 * SECOND_US
 _NAMES_SINCE_MS = 1_767_225_600_000
 """The beginning of 2026."""
@@ -211,14 +213,15 @@ class Alerts:
         """Store the backlog in order; false when the database is away."""
         async with self._turn:
             while self._backlog:
-                messages = self._backlog[0]
+                batch = list(islice(self._backlog, _BATCH))
                 try:
-                    await self._outbox.put(messages)
+                    await self._outbox.put([one for messages in batch for one in messages])
                 except StorageUnavailable as fault:
                     self._note_store(str(fault))
                     return False
-                # A full backlog may have dropped it meanwhile.
-                if self._backlog and self._backlog[0] is messages:
+                # A full backlog may have dropped some of them meanwhile.
+                stored = {id(messages) for messages in batch}
+                while self._backlog and id(self._backlog[0]) in stored:
                     self._backlog.popleft()
                 self._note_store("")
                 self._queued()

@@ -146,6 +146,7 @@ def history_settings(settings: BotSettings) -> HistorySettings:
             lookback_h=section.lookback_h,
             grace_minutes=section.grace_minutes,
             horizons_minutes=section.horizons_minutes,
+            retention_days=section.retention_days,
         )
     except ValueError as error:
         raise ConfigurationFault([str(error)]) from None

@@ -43,7 +43,8 @@ class CalibrationAnswer:
         lines = [
             (
                 f"market prices {_span(made.horizon_minutes)} before the close,"
-                f" {made.count} of {made.settled} settled markets, {made.events} events"
+                f" {made.count} of {_counted(made.settled, 'settled market')},"
+                f" {_counted(made.events, 'event')}"
             ),
             *_left_out(made),
         ]
@@ -95,10 +96,18 @@ async def read_calibration(
 def _draw(made: Calibration, series: tuple[str, ...], picture: Path) -> None:
     from bot.console.charts import calibration_picture  # noqa: PLC0415 - slow to load
 
+    picture.write_bytes(calibration_picture(made, title_of(made, series)))
+
+
+def title_of(made: Calibration, series: tuple[str, ...]) -> str:
+    """What stands above the picture."""
     what = ", ".join(series) if 0 < len(series) <= _NAMED else f"{len(series) or 'all'} series"
     title = f"{what}: price and outcome\n{_span(made.horizon_minutes)} before the close"
-    title += f", {made.count} markets of {made.events} events"
-    picture.write_bytes(calibration_picture(made, title))
+    return f"{title}, {_counted(made.count, 'market')} of {_counted(made.events, 'event')}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _left_out(made: Calibration) -> list[str]:

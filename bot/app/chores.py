@@ -16,7 +16,7 @@ from bot.app.stream import keep_stream
 from bot.collect.cycle_report import CycleReport
 from bot.collect.gap_reasons import OUTAGE_WORDS
 from bot.collect.gaps import GapCheck, GapReport
-from bot.collect.retention import Retention
+from bot.collect.retention import PastRetention, Retention
 from bot.collect.snapshots import MODE, Collector
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import BotError, ExchangeUnavailable, StorageUnavailable
@@ -59,6 +59,7 @@ class Chores:
         self._retention = Retention(
             retention_settings(running.settings), self._collection, means.clock
         )
+        self._past_retention = PastRetention(past_of(running))
         self._collect_failed = False
         self._rounds = RestLoops(running.rest_breaker, running.clock)
 
@@ -206,6 +207,9 @@ class Chores:
         removed = await self._retention.run()
         if removed:
             logger.info("old snapshots removed", extra={"snapshots": removed})
+        rows = await self._past_retention.run()
+        if rows:
+            logger.info("old candles and trades removed", extra={"rows": rows})
 
     async def _keep_stream(self, _slot_us: int) -> None:
         logger.info("stream tables kept", extra=await keep_stream(self._running))

@@ -76,6 +76,9 @@ class Recordings:
     @property
     def lines(self) -> Iterator[str]:
         """For people."""
+        if not self.files:
+            yield "nothing is recorded here; mode trade does it by itself, --dir looks elsewhere"
+            return
         for one in self.files:
             yield one.line
         for began_us, ended_us in self.holes:
@@ -107,6 +110,16 @@ def recordings_dir(settings: BotSettings, given: Path | None) -> Path:
             [f"{root}: there are no recordings; mode trade makes them, --dir names another place"]
         )
     return root
+
+
+def listed_dir(settings: BotSettings, given: Path | None) -> Path:
+    """The same for a list: that our own is not there yet is no fault.
+
+    Raises:
+        ConfigurationFault: the folder that was named is not there.
+    """
+    own = settings.recorder.dir / folder_of(settings.scope)
+    return own if given is None else recordings_dir(settings, given)
 
 
 def read_recordings(root: Path, bar: OnAdvance) -> Recordings:

@@ -35,6 +35,7 @@ from bot.kit.times import HOUR_US, SECOND_US, hour_key, parse_rfc3339
 from bot.ports.collection import CycleOutcome
 from bot.ports.gaps import Repair, RepairOutcome
 from bot.ports.market_history import KnownMarket
+from bot.ports.stream import GapReason
 
 _LATE = "collected late in its own hour"
 _STREAM = "the live stream missed it"
@@ -192,8 +193,12 @@ async def missing_of(found: GapAnswer, database: Database) -> Sequence[Missing]:
     if found.ticks.gaps and found.hours.first_hour and found.hours.last_hour:
         begin_us = parse_rfc3339(found.hours.first_hour)
         end_us = parse_rfc3339(found.hours.last_hour) + HOUR_US
-        gaps = await SqlStreamReads(database).gaps(begin_us, end_us)
-        spans = [(max(one.from_us, begin_us), min(one.to_us or end_us, end_us)) for one in gaps]
+        spans = [
+            (max(one.from_us, begin_us), min(one.to_us or end_us, end_us))
+            for one in await SqlStreamReads(database).gaps(begin_us, end_us)
+            # Let go on purpose, and for long: the regular passes read what such a market traded.
+            if one.reason is not GapReason.UNWATCHED
+        ]
         missing += [
             Missing(from_us=from_us, to_us=to_us, series=None, reason=_STREAM, of_stream=True)
             for from_us, to_us in whole_hours(spans)

@@ -173,6 +173,8 @@ class HistorySection(_Section):
     """How long after its close a market is asked for its result."""
     horizons_minutes: tuple[Count, ...] = (5, 15, 60, 360, 1_440, 10_080)
     """How long before its close a market's prices enter the ledger."""
+    retention_days: Annotated[int, Field(ge=0, le=3_650)] = 0
+    """Candles and public trades go after so many days; 0 keeps them for ever."""
 
 
 class BackupSection(_Section):

@@ -8,7 +8,7 @@ import click
 
 from bot.app.export import ExportWish
 from bot.app.export import export as run_export
-from bot.app.recordings import read_recordings, recordings_dir, told_lines
+from bot.app.recordings import listed_dir, read_recordings, told_lines
 from bot.app.settings import BotSettings
 from bot.cli.errors import ExitCode
 from bot.cli.options import json_option, progress_bar, show, with_settings
@@ -38,7 +38,7 @@ def recordings(
     """List what was recorded: time, size, frames, gaps. Exits 1 if a file is damaged."""
     if printed is not None:
         return _print(printed)
-    root = recordings_dir(settings, given)
+    root = listed_dir(settings, given)
     with progress_bar("recordings") as bar:
         found = read_recordings(root, bar)
     if as_json:

@@ -45,7 +45,8 @@ class Asking:
     outages_max: int
     item_metric: Metric
     calls: int = 0
-    errors: list[str] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    """What could not be read, and why."""
     _outages: int = 0
 
     @property
@@ -77,15 +78,18 @@ class Asking:
 
     def failed(self, what: str, fault: Exception) -> None:
         """Count something that could not be read, and tell it."""
-        self.errors.append(f"{what}: {type(fault).__name__}: {fault}")
+        self.errors.append((what, f"{type(fault).__name__}: {fault}"))
         emit(self.item_metric, level=logging.WARNING, item=what, error=type(fault).__name__)
 
     def summary(self) -> str | None:
-        """The first errors in words, ``None`` if there were none."""
+        """The first errors in words, each reason once; ``None`` if there were none."""
         if not self.errors:
             return None
-        more = len(self.errors) - _SHOWN
-        return "; ".join(self.errors[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        failed: dict[str, list[str]] = {}
+        for what, why in self.errors:
+            failed.setdefault(why, []).append(what)
+        told = [f"{_listed(names)}: {why}" for why, names in failed.items()]
+        return _listed(told, "; ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,11 @@ class Past:
             for item in items
         ]
         await self.store.save_listing([], [], kept, now_us)
+
+
+def _listed(words: Sequence[str], between: str = ", ") -> str:
+    more = len(words) - _SHOWN
+    return between.join(words[:_SHOWN]) + (f"{between}and {more} more" if more > 0 else "")
 
 
 def pieces(rows: Sequence[T]) -> list[Sequence[T]]:

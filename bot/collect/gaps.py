@@ -18,6 +18,7 @@ from bot.collect.gap_reasons import (
 )
 from bot.domain.ids import SeriesTicker
 from bot.kit.clock import Clock
+from bot.kit.threads import in_thread
 from bot.kit.times import HOUR_US, hour_key, parse_rfc3339
 from bot.ports.collection import CollectionStore, Cycle, CycleOutcome
 from bot.ports.gaps import GapStore
@@ -80,15 +81,20 @@ async def find_gaps(
         return GapReport(first_hour=first, last_hour=last, expected=0, missing=0, gaps=())
     stored = await store.snapshot_hours(first, last, series)
     cycles = await store.cycles(first, last)
-    missing = missing_hours(first, last, stored, cycles, series=series)
     known = await circumstances(facts, first, last, cycles)
-    return GapReport(
-        first_hour=first,
-        last_hour=last,
-        expected=sum(1 for _ in hours_between(first, last)),
-        missing=len(missing),
-        gaps=tuple(_grouped(missing, cycles, series, known)),
-    )
+
+    def reported() -> GapReport:
+        missing = missing_hours(first, last, stored, cycles, series=series)
+        return GapReport(
+            first_hour=first,
+            last_hour=last,
+            expected=sum(1 for _ in hours_between(first, last)),
+            missing=len(missing),
+            gaps=tuple(_grouped(missing, cycles, series, known)),
+        )
+
+    # A year is long, and whoever trades may share the loop.
+    return await in_thread(reported)
 
 
 async def count_missing(store: CollectionStore) -> int:
@@ -120,7 +126,7 @@ async def circumstances(
         spells=await facts.spells(from_us, to_us),
         closures=await facts.closures(from_us, to_us),
         lives=await facts.lives(from_us, to_us),
-        filters=filters_by_series(cycles),
+        filters=await in_thread(lambda: filters_by_series(cycles)),
     )
 
 
@@ -134,8 +140,8 @@ def missing_hours(
 ) -> list[str]:
     """The hours of the window without a snapshot that should have one, ascending."""
     held = set(stored)
-    empty = {cycle.snapshot_hour_utc for cycle in cycles if _found_no_market(cycle, series)}
-    return [hour for hour in hours_between(first, last) if hour not in held | empty]
+    held |= {cycle.snapshot_hour_utc for cycle in cycles if _found_no_market(cycle, series)}
+    return [hour for hour in hours_between(first, last) if hour not in held]
 
 
 def hours_between(first: str, last: str) -> Iterator[str]:

@@ -11,6 +11,9 @@ PERIODS_MINUTES = (1, 60, 1_440)
 """The venue makes no others."""
 HORIZONS_MINUTES = (5, 15, 60, 360, 1_440, 10_080)
 """How long before its close a market's prices enter the ledger."""
+_HOUR_MINUTES, _DAY_HOURS = 60, 24
+_SETTLING_DAYS = 7
+"""So long a market may take from its close to its result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,8 @@ class HistorySettings:
     far the first regular pass over a market reaches back. ``margin_s``: nothing younger is
     read, so that what is read is complete. ``outages_max`` unanswered calls in a row end a
     pass: each was tried several times already. ``refresh_after_h``: a market that closed so
-    long ago and still seems unsettled is listed again before its past is read.
+    long ago and still seems unsettled is listed again before its past is read. Candles and
+    public trades go after ``retention_days``; 0 keeps them for ever.
     """
 
     series: tuple[SeriesTicker, ...] = MACRO_SERIES
@@ -41,6 +45,7 @@ class HistorySettings:
     concurrency: int = 4
     outages_max: int = 5
     pages_max: int = 2_000
+    retention_days: int = 0
 
     def __post_init__(self) -> None:
         _check_series(self.series)
@@ -53,6 +58,17 @@ class HistorySettings:
                 raise ValueError(f"history {name}: set it to {lowest} or more")
         if not self.horizons_minutes or min(self.horizons_minutes) < 1:
             raise ValueError("history horizons_minutes: name at least one, each from 1 up")
+        self._check_retention()
+
+    def _check_retention(self) -> None:
+        """What is removed must have been used, and must not be read again at once."""
+        horizon_h = -(-max(self.horizons_minutes) // _HOUR_MINUTES)
+        lowest = -(-max(horizon_h, self.lookback_h) // _DAY_HOURS) + _SETTLING_DAYS
+        if self.retention_days and self.retention_days < lowest:
+            raise ValueError(
+                f"history retention_days: set it to 0 (for ever) or to {lowest} or more: a market's"
+                " prices before its close are taken from its candles when it settles"
+            )
 
 
 _LOWEST = {
@@ -66,6 +82,7 @@ _LOWEST = {
     "concurrency": 1,
     "outages_max": 1,
     "pages_max": 1,
+    "retention_days": 0,
 }
 
 

@@ -1,4 +1,4 @@
-"""Removes snapshots that are older than they are kept, a small batch at a time.
+"""Removes what is older than it is kept, a small batch at a time: snapshots, candles and trades.
 
 The configured series and the rest of the exchange are kept by rules of their own.
 With ``keeps_last`` the newest snapshot of a market that calibration can use stays
@@ -8,12 +8,15 @@ for ever: the market's probability before it was settled is found nowhere else.
 import asyncio
 from dataclasses import dataclass
 
+from bot.collect.asking import Past
 from bot.collect.gaps import KEPT_FROM
+from bot.domain.ids import MarketTicker
 from bot.kit.clock import Clock
 from bot.kit.times import DAY_US, HOUR_US, hour_key, parse_rfc3339
 from bot.ports.collection import CollectionStore, PruneRule
 
 _PAUSE_S = 0.05
+_MARKETS_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,3 +85,31 @@ class Retention:
         before = (await self._store.status()).get(KEPT_FROM, "")
         if before_hour > before:
             await self._store.put_status({KEPT_FROM: before_hour}, now_us)
+
+
+class PastRetention:
+    """The leader's job: candles and public trades of days that are not kept."""
+
+    def __init__(self, past: Past, batch: int = 2_000) -> None:
+        self._past = past
+        self._batch = batch
+
+    async def run(self) -> int:
+        """Remove what is due; returns how many rows went.
+
+        Raises:
+            StorageUnavailable: the rest is removed by the next run.
+        """
+        store, days = self._past.store, self._past.settings.retention_days
+        if not days:
+            return 0
+        before_us = self._past.clock.now_us() - days * DAY_US
+        removed, last = 0, MarketTicker("")
+        while tickers := await store.markets_with_past(before_us, last, _MARKETS_AT_ONCE):
+            gone = self._batch
+            while gone >= self._batch:
+                gone = await store.prune_past(tickers, before_us, self._batch)
+                removed += gone
+                await asyncio.sleep(_PAUSE_S)
+            last = tickers[-1]
+        return removed

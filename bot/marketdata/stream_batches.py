@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bot.domain.ids import MarketTicker
 from bot.domain.quotes import PublicTrade, TickerUpdate
-from bot.kit.times import SECOND_US, format_rfc3339
+from bot.kit.times import DAY_US, SECOND_US, format_rfc3339
 from bot.marketdata.stream_queue import Data, Record
 from bot.ports.exchange import FeedAlive, FeedDown, FeedUp, MarketLifecycle
 from bot.ports.stream import BookChange, BookStart, GapEnd, GapReason, StreamBatch, StreamGap
@@ -19,6 +19,11 @@ REPEAT_US = SECOND_US
 """A tick that says what the one before it said, no longer ago than this, says nothing."""
 CATCH_UP_US = 5 * SECOND_US
 """For so long after a connection the venue may tell again what was stored before it."""
+
+OPEN_GAPS_US = 7 * DAY_US
+"""A gap that has been open for longer ends with nothing that could still come."""
+KNOWN_MAX = 10_000
+"""So many markets are remembered before it is asked which of them still matter."""
 
 
 def stored_mark(stream: str) -> str:
@@ -48,6 +53,7 @@ class BatchMaker:
             self._gap = StreamGap(stream=stream, reason=GapReason.RESTART, from_us=stored_us)
         self._is_told = bool(open_gaps) and self._gap in open_gaps
         self._said: dict[MarketTicker, TickerUpdate] = {}
+        self._known_max = KNOWN_MAX
         self._heard_us = stored_us or 0
         self._up_us: int | None = None
         self._newest: TickerUpdate | None = None
@@ -106,6 +112,22 @@ class BatchMaker:
         is_settled = self._up_us is not None and self._heard_us > self._up_us + CATCH_UP_US
         if self.may_repeat and is_settled and new == len(batch.ticks):
             self.may_repeat = False
+        if len(self._said) + len(self._market_gaps) > self._known_max:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what says nothing any more: markets come and go for ever."""
+        earliest_us = self._heard_us - REPEAT_US
+        self._said = {
+            ticker: tick for ticker, tick in self._said.items() if tick.received_us >= earliest_us
+        }
+        earliest_us = self._heard_us - OPEN_GAPS_US
+        self._market_gaps = {
+            ticker: gaps
+            for ticker, gaps in self._market_gaps.items()
+            if any(gap.from_us >= earliest_us for gap in gaps)
+        }
+        self._known_max = max(KNOWN_MAX, 2 * (len(self._said) + len(self._market_gaps)))
 
     def _take(self, record: Record, batch: StreamBatch) -> None:
         match record:

@@ -75,9 +75,22 @@ class StreamQueue:
         return True
 
     def tell(self, record: FeedUp | FeedDown | StreamGap) -> None:
-        """Take a record that must not be lost."""
-        if not self._is_closed:
-            self._items.append(record)
+        """Take a record that must not be lost.
+
+        Only where the database is away for so long that these alone would fill the memory,
+        gaps of single markets are: the one of the whole stream, open meanwhile, covers them.
+        """
+        if self._is_closed:
+            return
+        is_of_market = isinstance(record, StreamGap) and record.ticker is not None
+        if is_of_market and self._gap is not None and len(self._items) >= self.told_max:
+            return
+        self._items.append(record)
+
+    @property
+    def told_max(self) -> int:
+        """How many records wait at most while it sheds, but for the few of the whole stream."""
+        return self.hard_max + self.size_max
 
     def close(self) -> None:
         """Take nothing more: what comes now is in the gap that the next process finds."""

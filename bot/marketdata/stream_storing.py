@@ -15,8 +15,8 @@ from bot.kit.backoff import Backoff
 from bot.kit.clock import Clock
 from bot.kit.metrics import Metric, emit
 from bot.kit.threads import give_way
-from bot.kit.times import DAY_US, SECOND_US, format_rfc3339, seconds
-from bot.marketdata.stream_batches import BatchMaker, stored_mark
+from bot.kit.times import SECOND_US, format_rfc3339, seconds
+from bot.marketdata.stream_batches import OPEN_GAPS_US, BatchMaker, stored_mark
 from bot.marketdata.stream_queue import Record, StreamQueue
 from bot.ports.stream import GapEnd, GapReason, StreamBatch, StreamGap, StreamStore
 
@@ -26,8 +26,6 @@ HEARTBEAT = "ws_heartbeat"
 _RETRY = Backoff(base_s=0.2, cap_s=5.0)
 _MARKS_US = SECOND_US
 _PIECE = 64
-_OPEN_GAPS_US = 7 * DAY_US
-"""A gap that has been open for longer ends with nothing that could still come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +146,7 @@ class StreamStoring:
         stream = self._queue.stream
         mark = stored_mark(stream)
         stored = (await self._store.marks([mark])).get(mark)
-        gaps = await self._store.open_gaps(stream, self._clock.now_us() - _OPEN_GAPS_US)
+        gaps = await self._store.open_gaps(stream, self._clock.now_us() - OPEN_GAPS_US)
         return BatchMaker(
             stream,
             stored_us=None if stored is None else int(stored),

@@ -33,6 +33,8 @@ CHANGES_MAX = 5_000
 CHAIN_US = HOUR_US
 """A chain with changes is no longer than this, so a month that is dropped takes little with it."""
 _QUIET_US = DAY_US
+_NAMES_MAX = 10_000
+"""Names of chains of markets that are not followed any more."""
 
 
 class StreamTap:
@@ -109,6 +111,10 @@ class StreamTap:
 
     def look_after(self, now_us: int, most: int) -> int:
         """Begin anew the chains that are due, at most so many; returns how many."""
+        if len(self._begun) > _NAMES_MAX + 2 * len(self._chains):
+            # A clock may be set back, by a moment; and what is watched comes and goes for ever.
+            since_us = now_us - HOUR_US
+            self._begun = {name: us for name, us in self._begun.items() if us >= since_us}
         due = [chain for chain in self._chains.values() if chain.is_due(now_us)][:most]
         for chain in due:
             self.restart(chain, now_us)

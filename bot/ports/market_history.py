@@ -254,6 +254,19 @@ class MarketHistoryStore(Protocol):
         """The ledger by close and ticker; times are of the close, ``until_us`` excluded."""
         ...
 
+    async def markets_with_past(
+        self, before_us: int, after: MarketTicker, limit: int
+    ) -> Sequence[MarketTicker]:
+        """Markets behind ``after`` with candles or trades older than this, by name."""
+        ...
+
+    async def prune_past(self, tickers: Sequence[MarketTicker], before_us: int, batch: int) -> int:
+        """Delete at most ``batch`` candles, and as many trades, of these that are older.
+
+        Returns how many rows went; fewer than ``batch`` when nothing is left.
+        """
+        ...
+
     async def marks(self, keys: Sequence[str]) -> Mapping[str, str]:
         """The marks among ``keys`` that exist."""
         ...

@@ -171,7 +171,10 @@ class StreamReads(Protocol):
         ...
 
     async def gaps(self, first_us: int, last_us: int) -> Sequence[StreamGap]:
-        """Those that touch the span, oldest first. One that lasts touches everything after it."""
+        """Those that touch the span, oldest first. One that lasts touches everything after it.
+
+        One of a market lasts no longer than to the market's close, where that is known.
+        """
         ...
 
 

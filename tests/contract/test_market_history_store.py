@@ -280,3 +280,21 @@ async def test_active_markets_are_shown_under_their_documented_names(database) -
     assert (row.ticker, row.event_ticker, row.status) == (T4, "KXFED-26DEC", "active")
     assert str(row.close_time).startswith("1970-01-01")
     assert "00:00:01" in str(row.last_seen_ts)
+
+
+async def test_old_candles_and_trades_go_in_batches_market_by_market(store) -> None:
+    old = [candle(T4, end_min=minute) for minute in range(1, 8)]
+    days = [candle(T4, end_min=1_440, period_minutes=1_440), candle(T5, end_min=9)]
+    await store.save_candles([*old, *days], [], 10)
+    traded = [trade("a", T5, executed_us=3 * MINUTE_US), trade("b", T5, executed_us=9 * MINUTE_US)]
+    await store.save_trades(traded, [], 10)
+    before_us = 6 * MINUTE_US
+    assert await store.markets_with_past(before_us, MarketTicker(""), 9) == [T4, T5]
+    assert await store.markets_with_past(before_us, MarketTicker(""), 1) == [T4]
+    assert await store.markets_with_past(before_us, T4, 9) == [T5]
+    assert await store.markets_with_past(3 * MINUTE_US, T4, 9) == []
+    removed = [await store.prune_past([T4, T5], before_us, 3) for _ in range(3)]
+    assert removed == [4, 2, 0]
+    assert await store.markets_with_past(before_us, MarketTicker(""), 9) == []
+    assert await store.save_candles([*old, *days], [], 20) == 5
+    assert await store.save_trades(traded, [], 20) == 1

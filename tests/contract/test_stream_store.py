@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.market_history import SqlMarketHistoryStore
 from bot.adapters.storage.stream_postgres import PostgresStreamStore
 from bot.adapters.storage.stream_reads import SqlStreamReads, SqlStreamUpkeep
 from bot.adapters.storage.stream_sqlite import SqliteStreamStore
@@ -18,6 +19,7 @@ from bot.domain.ids import MarketTicker
 from bot.domain.money import Price, Quantity
 from bot.kit.times import DAY_US, SECOND_US
 from bot.ports.stream import GapEnd, GapReason, Origin, StreamBatch
+from tests.fakes.market_history import market as market_record
 from tests.fakes.stream import (
     T0,
     MemoryStreamStore,
@@ -33,6 +35,7 @@ from tests.fakes.stream import (
 pytestmark = pytest.mark.looptime(False)
 
 ALWAYS = (0, 2**62)
+A, B = MarketTicker("KXA"), MarketTicker("KXB")
 
 
 @dataclass
@@ -51,6 +54,14 @@ class Stand:
 
     async def ticks(self, first_us: int = ALWAYS[0], last_us: int = ALWAYS[1]):
         return [one async for one in self.reads.ticks(first_us, last_us)]
+
+    async def closes(self, ticker: MarketTicker, close_us: int) -> None:
+        """Discovery has heard of a market."""
+        if self.database is None:
+            self.reads.closes_us[ticker] = close_us
+            return
+        record = market_record(ticker, close_us=close_us)
+        await SqlMarketHistoryStore(self.database).save_listing([], [record], [], 1)
 
     async def ask(self, statement: str):
         assert self.database is not None
@@ -203,6 +214,21 @@ async def test_gaps_of_a_span_are_those_that_touch_it(stand) -> None:
     assert await begins(10, 20) == [0, 20]
     assert await begins(31, 39) == []
     assert await begins(10_000, 10_001) == [40]
+
+
+async def test_a_gap_of_a_market_lasts_no_longer_than_the_market(stand) -> None:
+    gone, early = MarketTicker("KXGONE"), MarketTicker("KXEARLY")
+    for ticker, close_us in ((gone, T0 + 100), (early, T0 - 100), (A, T0 + 10_000)):
+        await stand.closes(ticker, close_us)
+    left = [gap(T0, ticker=each, reason=GapReason.UNWATCHED) for each in (gone, early, A, B)]
+    await stand.put(gaps=left)
+
+    async def ends(first: int, last: int) -> dict[MarketTicker | None, int | None]:
+        return {one.ticker: one.to_us for one in await stand.reads.gaps(T0 + first, T0 + last)}
+
+    assert await ends(0, 500) == {gone: T0 + 100, early: T0, A: None, B: None}
+    assert await ends(0, 99) == {gone: None, early: T0, A: None, B: None}
+    assert await ends(101, 500) == {A: None, B: None}
 
 
 async def test_marks_are_kept_and_replaced(stand) -> None:

@@ -279,6 +279,28 @@ class MemoryMarketHistoryStore:
         ]
         return sorted(found, key=lambda each: (each.close_us, each.ticker))
 
+    async def markets_with_past(
+        self, before_us: int, after: MarketTicker, limit: int
+    ) -> Sequence[MarketTicker]:
+        self._require_up()
+        old = {one.ticker for one in self.candles.values() if one.end_us < before_us}
+        old |= {one.ticker for one in self.trades.values() if one.executed_us < before_us}
+        return sorted(ticker for ticker in old if ticker > after)[:limit]
+
+    async def prune_past(self, tickers: Sequence[MarketTicker], before_us: int, batch: int) -> int:
+        self._require_up()
+        candles = [key for key in self.candles if key[0] in tickers and key[2] < before_us]
+        trades = [
+            key
+            for key, one in self.trades.items()
+            if one.ticker in tickers and one.executed_us < before_us
+        ]
+        for candle_key in candles[:batch]:
+            del self.candles[candle_key]
+        for trade_key in trades[:batch]:
+            del self.trades[trade_key]
+        return len(candles[:batch]) + len(trades[:batch])
+
     async def marks(self, keys: Sequence[str]) -> Mapping[str, str]:
         self._require_up()
         return {key: self.state[key] for key in keys if key in self.state}

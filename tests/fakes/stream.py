@@ -112,6 +112,8 @@ class MemoryStreamStore:
         self.changes: dict[tuple[str, int, int], BookChange] = {}
         self.events: dict[tuple[str, int, str], MarketLifecycle] = {}
         self.stored_gaps: dict[tuple[object, ...], StreamGap] = {}
+        self.closes_us: dict[MarketTicker, int] = {}
+        """When markets close, where that is known."""
         self.rows: dict[str, str] = {}
         self.sizes: list[int] = []
         """Of every batch that was stored."""
@@ -182,11 +184,8 @@ class MemoryStreamStore:
 
     async def gaps(self, first_us: int, last_us: int) -> Sequence[StreamGap]:
         self._require_up()
-        return [
-            one
-            for one in self._gaps()
-            if one.from_us <= last_us and (one.to_us is None or one.to_us >= first_us)
-        ]
+        known = [self._closed(one, last_us) for one in self._gaps() if one.from_us <= last_us]
+        return [one for one in known if one.to_us is None or one.to_us >= first_us]
 
     async def keep(self, now_us: int, before_us: int | None) -> Mapping[str, int]:
         self._require_up()
@@ -200,6 +199,14 @@ class MemoryStreamStore:
         for moved in [key for key in self.changes if key[1] < before_us]:
             del self.changes[moved]
         return {}
+
+    def _closed(self, one: StreamGap, last_us: int) -> StreamGap:
+        close_us = (
+            last_us + 1 if one.ticker is None else self.closes_us.get(one.ticker, last_us + 1)
+        )
+        if one.to_us is not None or close_us > last_us:
+            return one
+        return replace(one, to_us=max(one.from_us, close_us))
 
     def _gaps(self) -> list[StreamGap]:
         return sorted(self.stored_gaps.values(), key=lambda one: one.from_us)

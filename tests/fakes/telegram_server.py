@@ -27,6 +27,8 @@ from typing import Any, Self
 from aiohttp import web
 from typing_extensions import override
 
+from tests.fakes.telegram_flood import Flood
+
 TOKEN = "123456789:AAFakeTokenForTests_0123456789abcdefgh"
 BOT = {"id": 123456789, "is_bot": True, "first_name": "Kalshi", "username": "kalshi_test_bot"}
 _TEXT_MAX, _CAPTION_MAX, _FILE_MAX, _PICTURE_MAX = 4096, 1024, 50_000_000, 10_000_000
@@ -123,6 +125,7 @@ class FakeTelegram:
         self.is_token_revoked = False
         self.slow_s = 0.0
         self.blocked: set[int] = set()
+        self.flood: Flood | None = None
         self.refusals: dict[str, list[Refused]] = defaultdict(list)
         self.lose_answers: dict[str, int] = defaultdict(int)
         self.webhook = ""
@@ -261,6 +264,14 @@ class FakeTelegram:
             raise self.refusals[method].pop(0)
         if method == "getUpdates":
             return await self._get_updates(params)
+        if self.flood is not None and method.startswith("send"):
+            retry_after_s = self.flood.refuses(int(params["chat_id"]))
+            if retry_after_s:
+                raise Refused(
+                    429,
+                    f"Too Many Requests: retry after {retry_after_s}",
+                    retry_after=retry_after_s,
+                )
         if method in {"sendDocument", "sendPhoto"}:
             return self._send_file(method, params, files)
         answers: dict[str, Callable[[], Any]] = {

@@ -21,6 +21,8 @@ from bot.ports.recording import Late
 
 logger = logging.getLogger(__name__)
 
+_SILENT = "the disk does not answer"
+
 
 class _Turn(NamedTuple):
     at_us: int
@@ -104,6 +106,8 @@ class FrameRecorder:
         self._tapes: list[KeptTape] = []
         self._made = 0
         self._stopped_us: int | None = None
+        self._is_hung = False
+        """Whether the disk kept a write for longer than a hand-over waits."""
         self._tidied_us: int | None = None
         self.lost = 0
         """Frames that could not be kept."""
@@ -140,7 +144,8 @@ class FrameRecorder:
             while not (await asyncio.wait({writing}, timeout=self._settings.flush_s))[0]:
                 self._shed(now_us)
         except asyncio.CancelledError:
-            await asyncio.wait({writing})
+            done, _ = await asyncio.wait({writing}, timeout=self._settings.finish_s)
+            self._is_hung = not done
             raise
         finally:
             if writing.done():
@@ -189,13 +194,15 @@ class FrameRecorder:
 
     async def _finish(self) -> None:
         """Whatever the disk does, a hand-over does not wait for it long."""
-        if self._stopped_us is not None:
+        if self._is_hung:
+            logger.warning("recording stopped", extra={"reason": _SILENT})
+        if self._is_hung or self._stopped_us is not None:
             return
         batches, now_us = self._take(), self._clock.now_us()
         loop = asyncio.get_running_loop()
         writing = loop.run_in_executor(None, self._write_last, batches, now_us)
         done, _ = await asyncio.wait({writing}, timeout=self._settings.finish_s)
-        fault = writing.exception() if done else TimeoutError("the disk does not answer")
+        fault = writing.exception() if done else TimeoutError(_SILENT)
         if fault is not None:
             logger.warning("recording stopped", extra={"reason": str(fault)})
 
@@ -206,6 +213,8 @@ class FrameRecorder:
             self._look_after(batches, now_us)
             for tape, items in batches:
                 self._write_tape(tape, items)
+            if self._is_hung:
+                self._close_all(batches)  # nobody waits for it any more
         except (NoRoom, OSError):
             self._close_all(batches)
             raise

@@ -23,6 +23,7 @@ from bot.adapters.storage.snapshot_rows import (
 )
 from bot.domain.errors import CycleTakenOver, InvariantBroken
 from bot.domain.ids import MarketTicker, SeriesTicker
+from bot.kit.threads import in_thread
 from bot.kit.times import format_seconds
 from bot.ports.collection import (
     Cycle,
@@ -181,8 +182,9 @@ class SqlCollectionStore:
         """See the port."""
         window = {"first": first_hour, "last": last_hour}
         async with self._database.read() as connection:
-            found = await connection.execute(CYCLES_OF_HOURS, window)
-            return [_cycle_of(row) for row in found.mappings()]
+            found = (await connection.execute(CYCLES_OF_HOURS, window)).mappings().all()
+        # A year of them is a second's work, and whoever trades may share the loop.
+        return await in_thread(lambda: [_cycle_of(row) for row in found])
 
     async def hours_without_market(self, first_hour: str, last_hour: str) -> Sequence[str]:
         """See the port."""

@@ -1,11 +1,17 @@
 """``GapStore`` on SQLite and PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+import heapq
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from bot.adapters.storage.database import Database
 from bot.domain.ids import InstanceId, MarketTicker, SeriesTicker
+from bot.kit.threads import in_thread
 from bot.kit.times import HOUR_US, parse_rfc3339
 from bot.ports.gaps import (
     Closure,
@@ -125,16 +131,25 @@ REPAIRS = text(
 )
 
 
-def hours_beyond(
-    hours: Sequence[str], held: tuple[str, str] | None, open_us: int, close_us: int
-) -> Iterator[str]:
-    """The hours outside ``held`` (first and last) for the whole of which a market was open."""
-    for hour in hours:
-        if held is not None and held[0] <= hour <= held[1]:
-            continue
-        begin_us = parse_rfc3339(hour)
-        if open_us <= begin_us and begin_us + HOUR_US <= close_us:
-            yield hour
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The hours that have snapshots, ascending, as keys and as times."""
+
+    keys: Sequence[str]
+    starts_us: Sequence[int]
+
+    @classmethod
+    def of(cls, keys: Sequence[str]) -> "Hours":
+        """These hours."""
+        return cls(keys, [parse_rfc3339(key) for key in keys])
+
+    def beyond(self, held: tuple[str, str] | None, open_us: int, close_us: int) -> Iterator[str]:
+        """The hours outside ``held`` (first and last) for the whole of which a market was open."""
+        first = bisect_left(self.starts_us, open_us)
+        after = bisect_right(self.starts_us, close_us - HOUR_US)
+        for key in self.keys[first:after]:
+            if held is None or not held[0] <= key <= held[1]:
+                yield key
 
 
 class SqlGapStore:
@@ -231,23 +246,8 @@ class SqlGapStore:
             found = (await connection.execute(between, window | {"most": limit})).all()
             open_markets = (await connection.execute(edges, window | span)).all()
             hours = list((await connection.execute(HOURS, window)).scalars())
-        holes = [
-            MarketHole(
-                market=MarketTicker(row.market_id),
-                series=SeriesTicker(row.series_ticker),
-                hour=row.snapshot_hour_utc,
-            )
-            for row in found
-        ]
-        for row in open_markets:
-            market, own = MarketTicker(row.ticker), SeriesTicker(row.series_ticker)
-            held = None if row.first is None else (row.first, row.last)
-            missing = hours_beyond(hours, held, row.open_us, row.close_us)
-            holes += [
-                MarketHole(market=market, series=own, hour=hour, is_known_open=True)
-                for hour in missing
-            ]
-        return sorted(holes, key=lambda hole: (hole.hour, hole.market))[:limit]
+        # Thousands of markets times a week of hours, and whoever trades may share the loop.
+        return await in_thread(lambda: _oldest(limit, found, open_markets, hours))
 
     async def unreadable(self, first_hour: str, last_hour: str) -> Sequence[Unreadable]:
         """See the port."""
@@ -288,3 +288,28 @@ class SqlGapStore:
                 )
                 for row in found
             ]
+
+
+def _oldest(
+    limit: int, found: Sequence[Row[Any]], open_markets: Sequence[Row[Any]], hours: Sequence[str]
+) -> Sequence[MarketHole]:
+    """At most ``limit`` holes, by hour and market; no more of them are ever held."""
+    holes = chain(_between(found), _at_edges(open_markets, Hours.of(hours)))
+    return heapq.nsmallest(limit, holes, key=lambda hole: (hole.hour, hole.market))
+
+
+def _between(found: Iterable[Row[Any]]) -> Iterator[MarketHole]:
+    for row in found:
+        yield MarketHole(
+            market=MarketTicker(row.market_id),
+            series=SeriesTicker(row.series_ticker),
+            hour=row.snapshot_hour_utc,
+        )
+
+
+def _at_edges(open_markets: Iterable[Row[Any]], hours: Hours) -> Iterator[MarketHole]:
+    for row in open_markets:
+        market, series = MarketTicker(row.ticker), SeriesTicker(row.series_ticker)
+        held = None if row.first is None else (row.first, row.last)
+        for hour in hours.beyond(held, row.open_us, row.close_us):
+            yield MarketHole(market=market, series=series, hour=hour, is_known_open=True)

@@ -11,6 +11,7 @@ from bot.adapters.storage import tables, tables_market
 from bot.adapters.storage.bulk import BulkInsert
 from bot.adapters.storage.collection import INSERT_QUARANTINE
 from bot.adapters.storage.database import Database
+from bot.adapters.storage.history_pruning import markets_with_past, prune_past
 from bot.adapters.storage.history_rows import (
     candle_row,
     event_row,
@@ -241,6 +242,18 @@ class SqlMarketHistoryStore:
                 shown[row["ticker"]].append(price_before(row))
             rows = (await connection.execute(chosen)).mappings()
             return [settlement_of(row, shown[row["ticker"]]) for row in rows]
+
+    async def markets_with_past(
+        self, before_us: int, after: MarketTicker, limit: int
+    ) -> Sequence[MarketTicker]:
+        """See the port."""
+        async with self._database.read() as connection:
+            return await markets_with_past(connection, before_us, after, limit)
+
+    async def prune_past(self, tickers: Sequence[MarketTicker], before_us: int, batch: int) -> int:
+        """See the port."""
+        async with self._database.begin() as connection:
+            return await prune_past(connection, tickers, before_us, batch)
 
     async def marks(self, keys: Sequence[str]) -> Mapping[str, str]:
         """See the port."""

@@ -49,11 +49,15 @@ _LIFECYCLE = text(
     " FROM lifecycle_events e JOIN market_numbers n ON n.market_no = e.market_no"
     " WHERE e.received_us BETWEEN :first AND :last ORDER BY e.received_us, n.ticker, e.kind"
 )
+# Of a market that has closed nothing was missed afterwards, and no whole book will ever come.
 _GAPS = text(
-    "SELECT n.ticker, g.stream, g.market_no, g.reason, g.from_us, g.to_us, g.lost, g.ended,"
-    " g.detail FROM stream_gaps g LEFT JOIN market_numbers n ON n.market_no = g.market_no"
-    " WHERE g.from_us <= :last AND coalesce(g.to_us, :last) >= :first"
-    " ORDER BY g.from_us, g.gap_id"
+    "SELECT ticker, stream, market_no, reason, from_us, to_us, lost, ended, detail FROM ("
+    "SELECT n.ticker, g.stream, g.market_no, g.reason, g.from_us, g.lost, g.ended, g.detail,"
+    " g.gap_id, CASE WHEN g.to_us IS NOT NULL OR m.close_us > :last THEN g.to_us"
+    " WHEN m.close_us < g.from_us THEN g.from_us ELSE m.close_us END AS to_us"
+    " FROM stream_gaps g LEFT JOIN market_numbers n ON n.market_no = g.market_no"
+    " LEFT JOIN markets m ON m.ticker = n.ticker WHERE g.from_us <= :last) AS known"
+    " WHERE coalesce(to_us, :last) >= :first ORDER BY from_us, gap_id"
 )
 
 _MARK = text("SELECT value FROM ingest_state WHERE key = :name")

@@ -7,7 +7,7 @@ can never be delivered is marked with its reason; everything else is tried for e
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -61,8 +61,8 @@ class OutboundParts:
     clock: Clock
     may_send: Callable[[], bool]
     """Whether the lease is held: two senders would tell everything twice."""
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    """Waits for seconds of ``clock``."""
+    speed: float = 1.0
+    """How many of the clock's seconds pass in one: above 1 where time is simulated."""
     watch: DeliveryWatch = field(default_factory=NoWatch)
 
 
@@ -85,6 +85,7 @@ class TelegramOutbound:
         self._turn = asyncio.Lock()
         self._last_fault: Fault | None = None
         self._is_store_away = False
+        self._pause_s = 0.0
 
     def wake(self) -> None:
         """Something was queued."""
@@ -99,13 +100,19 @@ class TelegramOutbound:
 
     async def drain(self) -> None:
         """Deliver what is due, as far as the time allows."""
-        while await self._work():
-            pass
+        while True:
+            self._wake.clear()
+            if await self._work():
+                continue
+            if not self._pause_s:
+                return
+            await self._rest()
 
     async def _work(self) -> bool:
         """One round, if this process may send; whether anything left."""
         # Drain runs beside run: two rounds at once would send everything twice.
         async with self._turn:
+            self._pause_s = 0.0
             if not self._parts.may_send():
                 return False
             try:
@@ -128,31 +135,44 @@ class TelegramOutbound:
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(_IDLE_S):
+            async with asyncio.timeout((self._pause_s or _IDLE_S) / self._parts.speed):
                 await self._wake.wait()
         except TimeoutError:
             return
 
     async def _round(self) -> bool:
-        """Offer every chat its next messages; whether any left."""
+        """Offer every chat its next messages; whether any left.
+
+        A chat whose turn has not come waits outside: it must not hold up what another one,
+        or it itself, is to be told first.
+        """
         parts = self._parts
         heads = await parts.outbox.heads(Channel.TELEGRAM, parts.clock.now_us(), _PER_CHAT)
         by_chat: dict[str, list[QueuedMessage]] = defaultdict(list)
         for head in heads:
             by_chat[head.message.recipient].append(head)
+        now_us = parts.clock.monotonic_us()
+        waits = {chat: self._pace.wait_us(chat, now_us) for chat in by_chat}
         async with asyncio.TaskGroup() as group:
             chats = [
                 group.create_task(self._deliver(queue), name=f"telegram chat {chat}")
                 for chat, queue in by_chat.items()
+                if not waits[chat]
             ]
+        if not chats:
+            self._pause_s = min(waits.values(), default=0) / SECOND_US
         return any(chat.result() for chat in chats)
 
     async def _deliver(self, queue: Sequence[QueuedMessage]) -> bool:
         """Send one chat's messages in order, until one has to wait."""
         has_left = False
-        now_us = self._parts.clock.now_us()
-        for letter in letters(queue, MESSAGE_LENGTH_MAX, now_us, self._parts.settings.zone):
-            if not self._parts.may_send():
+        clock, chat = self._parts.clock, queue[0].message.recipient
+        made = letters(queue, MESSAGE_LENGTH_MAX, clock.now_us(), self._parts.settings.zone)
+        if len(queue) == _PER_CHAT and len(made) > 1:
+            made.pop()  # there may be more to join to it
+        for letter in made:
+            is_due = not has_left or not self._pace.wait_us(chat, clock.monotonic_us())
+            if not is_due or not self._parts.may_send():
                 return has_left
             try:
                 await self._send(letter.message)
@@ -301,7 +321,7 @@ class TelegramOutbound:
     async def _wait_turn(self, chat: str) -> None:
         wait_us = self._pace.book(chat, self._parts.clock.monotonic_us())
         if wait_us:
-            await self._parts.sleep(wait_us / SECOND_US)
+            await asyncio.sleep(wait_us / SECOND_US / self._parts.speed)
 
 
 def _with_note(message: OutgoingMessage, note: str) -> OutgoingMessage:

@@ -23,6 +23,10 @@ class Pace:
         self._free_us: OrderedDict[str, int] = OrderedDict()
         self._all_free_us = 0
 
+    def wait_us(self, chat: str, now_us: int) -> int:
+        """How long until it is this chat's turn, in microseconds; nothing is booked."""
+        return max(0, self._free_us.get(chat, 0) - now_us)
+
     def book(self, chat: str, now_us: int) -> int:
         """How long to wait before sending to ``chat``, in microseconds."""
         at_us = max(now_us, self._free_us.get(chat, 0), self._all_free_us)

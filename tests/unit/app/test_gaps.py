@@ -7,10 +7,15 @@ import pytest
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.database import Database
 from bot.app.gaps import GapQuestion, UnknownSeries, answer
+from bot.app.repair import missing_of
 from bot.app.settings import BotSettings
+from bot.app.stream import stream_store
+from bot.domain.ids import MarketTicker
 from bot.kit.times import HOUR_US, hour_key, parse_rfc3339
 from bot.ports.collection import Cycle, CycleOutcome
+from bot.ports.stream import GapReason, StreamBatch
 from tests.fakes.collection import snapshot
+from tests.fakes.stream import gap
 from tests.unit.app.support import settings_at
 
 pytestmark = pytest.mark.looptime(False)
@@ -77,3 +82,17 @@ async def test_a_series_nobody_knows_is_no_series_without_gaps(settings, filled)
         await answer(settings, filled, GapQuestion(series="NOPE"), NOW)
     with pytest.raises(UnknownSeries, match="did you mean KXFED"):
         await answer(settings, filled, GapQuestion(series="KXFDE"), NOW)
+
+
+async def test_what_was_let_go_on_purpose_is_not_repaired(settings, filled) -> None:
+    lost = (gap(START + HOUR_US, to_us=START + HOUR_US + 9),)
+    left = [gap(START, reason=GapReason.UNWATCHED, ticker=MarketTicker(one)) for one in "AB"]
+    store = stream_store(filled.address)
+    await store.append(StreamBatch(gaps=[*lost, *left]), may_repeat=False)
+    await store.close()
+    told = await answer(settings, filled, GapQuestion(), NOW)
+    assert told.ticks.total == 3
+    of_stream = [one for one in await missing_of(told, filled) if one.of_stream]
+    assert [(one.from_us, one.to_us) for one in of_stream] == [
+        (START + HOUR_US, START + 2 * HOUR_US)
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.recording import LISTING, ListingTape, recorder_of
-from bot.app.recordings import read_recordings, recordings_dir, told_lines
+from bot.app.recordings import listed_dir, read_recordings, recordings_dir, told_lines
 from bot.app.sections import RecorderSection
 from bot.app.settings import BotSettings
 from bot.domain.alerts import AlertKind
@@ -71,6 +71,17 @@ def test_no_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationFault, match="paper-main-0: there are no recordings"):
         recordings_dir(settings, None)
     assert recordings_dir(settings, tmp_path) == tmp_path
+
+
+def test_a_bot_that_has_recorded_nothing_yet_is_no_fault(tmp_path: Path) -> None:
+    settings = BotSettings(recorder=RecorderSection(dir=tmp_path / "none"))
+    found = read_recordings(listed_dir(settings, None), no_bar)
+    assert list(found.lines) == [
+        "nothing is recorded here; mode trade does it by itself, --dir looks elsewhere"
+    ]
+    assert (found.facts, found.is_damaged) == ({"files": [], "holes": []}, False)
+    with pytest.raises(ConfigurationFault, match="there are no recordings"):
+        listed_dir(settings, tmp_path / "mistyped")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Every missing hour is found once, with its reason."""
 
+from time import perf_counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -248,6 +250,21 @@ async def test_hours_before_the_first_snapshot_are_not_missing() -> None:
     bench.add(6)
     await bench.check.run()
     assert bench.reports == []
+
+
+def test_years_of_hours_are_looked_through_within_a_second() -> None:
+    hours = [hour(number) for number in range(20_000)]
+    empty = Cycle(
+        cycle_id="c",
+        mode="collect",
+        snapshot_hour_utc=hours[7],
+        attempt=1,
+        outcome=CycleOutcome.COMPLETE,
+        started_us=0,
+    )
+    held, began_s = [each for each in hours if each not in (hours[7], hours[9])], perf_counter()
+    assert missing_hours(hours[0], hours[-1], held, [empty]) == [hours[9]]
+    assert perf_counter() - began_s < 1
 
 
 async def test_a_report_that_could_not_be_made_is_made_again() -> None:

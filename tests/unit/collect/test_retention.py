@@ -2,12 +2,16 @@
 
 import pytest
 
+from bot.collect.asking import Past
 from bot.collect.gaps import count_missing, find_gaps
-from bot.collect.retention import Retention, RetentionSettings
-from bot.kit.times import DAY_US, HOUR_US, hour_key
+from bot.collect.history_settings import HistorySettings
+from bot.collect.retention import PastRetention, Retention, RetentionSettings
+from bot.kit.times import DAY_US, HOUR_US, MINUTE_US, hour_key
 from tests.fakes.clock import ManualClock
 from tests.fakes.collection import MemoryCollectionStore, snapshot
 from tests.fakes.gaps import MemoryGapStore
+from tests.fakes.history_reads import FakePast
+from tests.fakes.market_history import MemoryMarketHistoryStore, candle, trade
 
 
 def filled(clock: ManualClock, days: int) -> MemoryCollectionStore:
@@ -90,3 +94,31 @@ async def test_what_was_removed_is_not_missing(looptime) -> None:
     # Kept for longer from now on: what went is gone all the same.
     await Retention(RetentionSettings(series_days=3), store, clock).run()
     assert await count_missing(store) == 0
+
+
+async def test_old_candles_and_trades_go_if_a_limit_is_set(looptime) -> None:
+    clock, store = ManualClock(), MemoryMarketHistoryStore()
+    now_min, day_min = clock.now_us() // MINUTE_US, DAY_US // MINUTE_US
+    names = [f"KXFED-{number:03d}" for number in range(120)]
+    for days in (19, 21):
+        end_min = now_min - days * day_min
+        await store.save_candles([candle(name, end_min=end_min) for name in names], [], 1)
+        traded = [trade(f"{name}{days}", name, executed_us=end_min * MINUTE_US) for name in names]
+        await store.save_trades(traded, [], 1)
+    for kept_days, removed in ((0, 0), (20, 240), (20, 0)):
+        past = Past(
+            settings=HistorySettings(retention_days=kept_days),
+            reads=FakePast(),
+            store=store,
+            clock=clock,
+        )
+        assert await PastRetention(past, batch=7).run() == removed
+    assert (len(store.candles), len(store.trades)) == (120, 120)
+
+
+def test_what_settling_needs_is_not_removed_before() -> None:
+    with pytest.raises(ValueError, match=r"retention_days: set it to 0 .* or to 14 or more"):
+        HistorySettings(retention_days=13)
+    assert HistorySettings(retention_days=14, horizons_minutes=(60,)).retention_days == 14
+    with pytest.raises(ValueError, match="37 or more"):
+        HistorySettings(retention_days=36, lookback_h=30 * 24)

@@ -6,8 +6,8 @@ from msgspec import structs
 
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Price, Quantity
-from bot.kit.times import SECOND_US
-from bot.marketdata.stream_batches import CATCH_UP_US, BatchMaker, stored_mark
+from bot.kit.times import DAY_US, SECOND_US
+from bot.marketdata.stream_batches import CATCH_UP_US, KNOWN_MAX, BatchMaker, stored_mark
 from bot.ports.exchange import FeedAlive, FeedDown, FeedUp
 from bot.ports.stream import GapEnd, GapReason, StreamGap
 from tests.fakes.stream import T0, change, gap, lifecycle, start, tick, trade
@@ -146,3 +146,29 @@ def test_what_may_be_there_is_looked_for_until_a_connection_is_caught_up() -> No
     assert not maker.may_repeat
     maker.make([FeedUp(received_us=T0 + 60 * SECOND_US)])
     assert maker.may_repeat
+
+
+def test_markets_that_come_and_go_are_forgotten() -> None:
+    maker = BatchMaker(STREAM)
+    left = gap(T0, ticker=A, reason=GapReason.UNWATCHED)
+    maker.stored(maker.make([left]), 0)
+    for number in range(8):
+        for place in range(30):
+            at_us = number * DAY_US + place * SECOND_US
+            told = [
+                structs.replace(later(at_us), ticker=MarketTicker(f"KX{number}-{place}-{one}"))
+                for one in range(500)
+            ]
+            maker.stored(maker.make(told), 500)
+    assert len(maker._said) < 15_000
+    assert maker._market_gaps == {}
+
+
+def test_a_repeat_is_known_however_many_markets_there_are() -> None:
+    maker = BatchMaker(STREAM)
+    told = [
+        structs.replace(tick(), ticker=MarketTicker(f"KX{one}")) for one in range(KNOWN_MAX + 2)
+    ]
+    maker.stored(maker.make(told), len(told))
+    again = [structs.replace(one, received_us=one.received_us + SECOND_US) for one in told]
+    assert maker.make(again).ticks == []

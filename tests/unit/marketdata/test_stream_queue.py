@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.domain.ids import MarketTicker
 from bot.marketdata.stream_queue import StreamQueue
 from bot.ports.exchange import FeedUp
 from bot.ports.stream import GapEnd, GapReason, StreamGap
@@ -83,3 +84,18 @@ def test_a_closed_queue_takes_nothing_and_says_nothing_of_it() -> None:
 def test_it_must_hold_a_batch() -> None:
     with pytest.raises(ValueError, match="at least one batch"):
         StreamQueue("s", 10, 11)
+
+
+def test_what_tells_of_single_markets_does_not_fill_the_memory_while_nothing_is_stored() -> None:
+    queue = StreamQueue("s", 4, 1)
+    put(queue, 5)
+    for number in range(100):
+        queue.tell(gap(T0 + number, ticker=MarketTicker("KXA")))
+    assert len(queue) == queue.told_max == 8
+    queue.tell(gap(T0 + 200))
+    queue.take(8)
+    assert put(queue, 1, T0 + 300) == [True]
+    queue.tell(gap(T0 + 300, ticker=MarketTicker("KXA")))
+    of_stream, ended, _, of_market = queue.take(9)
+    assert (of_stream, ended.from_us, ended.to_us) == (gap(T0 + 200), T0 + 4, T0 + 300)
+    assert of_market.ticker == "KXA"

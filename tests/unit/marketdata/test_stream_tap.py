@@ -282,3 +282,13 @@ def test_a_book_is_unknown_from_a_gap_to_its_next_whole_book() -> None:
     own = replace(shed, ticker=A)
     assert book_at(start, [], [own], T0 + 7) is None
     assert BookLevel(Price(1), Quantity(1)) not in start.bids
+
+
+def test_markets_that_come_and_go_leave_nothing_behind() -> None:
+    stand = Stand()
+    for number in range(30_000):
+        stand.snapshot(MarketTicker(f"KX{number}"), T0 + number * SECOND_US)
+        stand.tap.watched([MarketTicker(f"KX{number}")])
+        if number % 100 == 0:
+            stand.tap.look_after(T0 + number * SECOND_US, 9)
+    assert len(stand.tap._begun) < 15_000

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -198,6 +199,30 @@ async def test_what_a_slow_disk_cannot_take_is_a_gap_that_is_told(tmp_path: Path
     await asyncio.wait({running})
     told = [read_note(one) for one in read_records(frame_files(tmp_path / "r")[0])]
     assert any(one.get("note") == "gap" and int(str(one["lost"])) >= 100 for one in told)
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_a_hand_over(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "stuck")
+    settings = RecorderSettings(flush_s=0.01, finish_s=0.05)
+    recorder = FrameRecorder(shelf(tmp_path / "r"), ManualClock(START_US), "ab", print, settings)
+    running = asyncio.get_running_loop().create_task(recorder.run())
+    tape, hangs = recorder.tape(), threading.Event()
+    tape.turn(START_US, {})
+
+    def stuck() -> list[Told]:
+        hangs.set()
+        with (tmp_path / "stuck").open("rb"):
+            return []
+
+    tape.keep(stuck)
+    await until(hangs.is_set, 5)
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=2)
+    with (tmp_path / "stuck").open("wb"):
+        pass
+    assert done
+    (path,) = frame_files(tmp_path / "r")
+    await until(summary_path(path).exists, 5)
 
 
 KILLED = """

@@ -5,14 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapters.telegram.client import open_bot
+from bot.adapters.telegram.outbound import OutboundParts, TelegramOutbound
 from bot.domain.operations import Severity
+from bot.kit.clock import SystemClock
 from bot.kit.markup import bold
 from bot.ports.carriers import Verdict
 from bot.ports.messages import Channel, MessageButton, OutgoingMessage
+from tests.fakes.fast_clock import FastClock
+from tests.fakes.messages import MemoryOutbox, MemoryStore
 from tests.fakes.telegram_api import api_judge
+from tests.fakes.telegram_flood import Flood
 from tests.fakes.telegram_server import FakeTelegram, Refused
 from tests.support.console import ADMIN, GROUP, VIEWER, Talk
-from tests.support.telegram import Cockpit
+from tests.support.telegram import Cockpit, fast
 
 pytestmark = pytest.mark.looptime(False)
 
@@ -250,6 +256,56 @@ async def test_alerts_that_wait_behind_each_other_leave_as_one_behind_the_reply(
         "reply",
         "\n\n".join(["5 alerts", *(f"alert {n}" for n in range(5))]),
     ]
+
+
+async def test_a_sender_that_is_told_to_wait_waits_so_long_and_loses_nothing(server):
+    speed = 50.0
+    server.flood = Flood(speed)
+    clock = FastClock(SystemClock().now_us(), speed)
+    store = MemoryStore(clock)
+    box = MemoryOutbox(store)
+    for chat in (ADMIN, GROUP):
+        await box.put([message(f"n{number}", chat) for number in range(22)])
+    settings = fast(server)  # it keeps no pace of its own
+    async with open_bot(settings) as bot, asyncio.TaskGroup() as group:
+        sender = TelegramOutbound(
+            OutboundParts(
+                bot=bot,
+                settings=settings,
+                outbox=box,
+                clock=clock,
+                may_send=lambda: True,
+                speed=speed,
+            )
+        )
+        running = group.create_task(sender.run())
+        await server.until(lambda: all(len(server.said[one]) == 22 for one in (ADMIN, GROUP)), 20)
+        running.cancel()
+    for chat in (ADMIN, GROUP):
+        assert server.texts(chat) == [f"n{number}" for number in range(22)]
+    assert server.flood.refused > 2
+    assert server.flood.too_early == 0
+
+
+async def test_a_chat_whose_turn_has_not_come_holds_up_no_other(server):
+    cockpit = Cockpit(server, Talk(), group_gap_s=5.0)
+    await cockpit.outbox.put([message(f"n{number}", GROUP) for number in range(3)])
+    async with cockpit.running(inbound=False):
+        await server.answer(GROUP, 1)
+        await cockpit.outbox.put([message("breaker", kind="breaker_tripped", is_urgent=True)])
+        cockpit.sender.wake()
+        assert (await server.answer(ADMIN, 1, within_s=4.0)).text == "breaker"
+    assert server.texts(GROUP) == ["n0"]
+
+
+async def test_what_is_silent_arrives_without_a_sound(server, cockpit):
+    await cockpit.outbox.put([message("hush", is_silent=True), message("loud")])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    sent = [
+        one.params.get("disable_notification") for one in server.requests if "text" in one.params
+    ]
+    assert [one == "true" for one in sent] == [True, False]
 
 
 async def test_secrets_do_not_leave_with_a_message(server):
