@@ -358,7 +358,12 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
         is_limited=False,
     ),
     AlertKind.DAILY_SUMMARY: AlertText(
-        severity=_INFO, title="Day", headline="{trading_day}", is_limited=False
+        severity=_INFO,
+        title="Day",
+        headline="{trading_day}: {profit} after {fees} of fees\n"
+        "{trades}\nWin rate {win_rate}, break-even {break_even}\n"
+        "Open now: {open}\nBreakers: {breakers}\nCollection: {collection}",
+        is_limited=False,
     ),
     AlertKind.LIVE_TRADING_ENABLED: AlertText(
         severity=_CRITICAL,

@@ -9,6 +9,7 @@ from bot.adapters.storage.jobs import SqlJobRunStore
 from bot.adapters.storage.logs import SqlLogs
 from bot.app.backups import make_backup, usual_contents
 from bot.app.build import collect_settings
+from bot.app.day_summary import DaySummary
 from bot.app.past_chores import PAST_JOBS, PastChores, past_of
 from bot.app.room import retention_settings
 from bot.app.running import Running
@@ -60,6 +61,7 @@ class Chores:
             retention_settings(running.settings), self._collection, means.clock
         )
         self._past_retention = PastRetention(past_of(running))
+        self._day = DaySummary(running, operator)
         self._collect_failed = False
         self._rounds = RestLoops(running.rest_breaker, running.clock)
 
@@ -81,6 +83,7 @@ class Chores:
         history = settings.history
         usual = JobSettings()
         times = JobSettings(
+            daily_summary=_daily(settings.alerts.summary_at, settings.operator.time_zone),
             nightly_backup=Daily(settings.backup.hour_utc),
             # One that is off has no function; its period says nothing.
             discovery_s=history.discovery_s or usual.discovery_s,
@@ -158,22 +161,9 @@ class Chores:
             facts["first"] = report.gaps[0].first_hour
         await self._running.alerts.tell(AlertKind.GAP_FOUND, facts)
 
-    async def summarise(self, _slot_us: int) -> None:
-        """Tell the day's result."""
-        pnl = await self._operator.pnl()
-        facts = await self._running.queries.collect_facts()
-        summary: dict[str, str | int] = {
-            "trading_day": pnl.trading_day,
-            "realized_e6": pnl.realized,
-            "unrealized_e6": pnl.unrealized,
-            "fees_e6": pnl.fees,
-            "trades": pnl.trades,
-            "wins": pnl.wins,
-            "losses": pnl.losses,
-            "win_rate": pnl.win_rate,
-            "snapshots": facts.snapshots,
-        }
-        await self._running.alerts.tell(AlertKind.DAILY_SUMMARY, summary)
+    async def summarise(self, slot_us: int) -> None:
+        """Tell the trading day that ended."""
+        await self._day.tell(slot_us)
 
     async def _back_up(self, _slot_us: int) -> None:
         try:
@@ -218,3 +208,8 @@ class Chores:
         if failure.job not in _HANDLED_ELSEWHERE:
             facts = {"error": f"job {failure.job}: {failure.error}"}
             await self._running.alerts.tell(AlertKind.CRITICAL_ERROR, facts)
+
+
+def _daily(at: str, zone: str) -> Daily:
+    hour, _, minute = at.partition(":")
+    return Daily(int(hour), int(minute), zone)

@@ -108,6 +108,7 @@ def arrived(server: FakeTelegram, chat: int) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+@pytest.mark.timeout(3 * WITHIN_S)
 async def test_a_backlog_is_joined_kept_in_order_and_survives_kills_under_the_flood_limit(
     bot: Bot, server: FakeTelegram, store: Database
 ) -> None:
