@@ -5,6 +5,7 @@ import sys
 
 from benchmarks import (
     book,
+    chat,
     collect,
     export,
     feed_load,
@@ -17,6 +18,7 @@ from benchmarks import (
 
 _ALL = {
     "book": book.run,
+    "chat": chat.run,
     "collect": collect.run,
     "export": export.run,
     "feed_load": feed_load.run,

@@ -46,7 +46,7 @@ class _Book:
 class _Exchange:
     """The books and the one connection."""
 
-    busy: int
+    busy: list[str]
     books: dict[str, _Book]
     random: Random = field(default_factory=lambda: Random(7))  # noqa: S311 - repeatable
     seqs: dict[int, int] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class _Exchange:
     def change(self) -> bytes:
         """One change somewhere: every fifth a stamped one of the best bid."""
         random = self.random
-        book = self.books[f"KXLOAD-26DEC-T{random.randrange(self.busy)}"]
+        book = self.books[random.choice(self.busy)]
         if random.randrange(100) < _TOPS_PERCENT:
             return self._changed(book, "yes", _TOP_CENTS, stamp())
         leg = random.choice(("yes", "no"))
@@ -161,14 +161,14 @@ async def _burst(exchange: _Exchange, count: int) -> int:
     return count
 
 
-async def _main(markets: int, busy: int) -> None:
-    names = [f"KXLOAD-26DEC-T{number}" for number in range(markets)]
+async def _main(markets: int, busy: int, event: str) -> None:
+    names = [f"{event}-T{number}" for number in range(markets)]
     cents = range(_TOP_CENTS - _LEVELS, _TOP_CENTS - 1)
     books = {
         name: _Book(name, dict.fromkeys([*cents, _TOP_CENTS], 10_000), dict.fromkeys(cents, 10_000))
         for name in names
     }
-    exchange = _Exchange(busy, books)
+    exchange = _Exchange(names[:busy], books)
     async with serve(exchange.serve, "127.0.0.1", 0, ping_interval=5) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
@@ -190,4 +190,4 @@ async def _main(markets: int, busy: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(_main(int(sys.argv[1]), int(sys.argv[2]), *(sys.argv[3:] or ["KXLOAD-26DEC"])))

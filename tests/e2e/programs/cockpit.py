@@ -1,7 +1,8 @@
 """A bot that only listens: the real Telegram channel, console and store around counted acts.
 
-Kills itself with SIGKILL at the point named by ``--die-at``. Every act leaves
-one row in ``logs``, in the same transaction as its audit row.
+Kills itself with SIGKILL at the point named by ``--die-at``, when it comes there for
+the ``--after``-th time. Every act leaves one row in ``logs``, in the same transaction
+as its audit row.
 """
 
 import argparse
@@ -10,24 +11,17 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
-from random import SystemRandom
 
 from sqlalchemy import insert
 
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.messages import SqlAudit, SqlInbox, record_act
+from bot.adapters.storage.messages import SqlInbox, record_act
 from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.tables import logs
 from bot.adapters.telegram.client import open_bot
-from bot.adapters.telegram.inbound import InboundParts, TelegramInbound
-from bot.adapters.telegram.outbound import OutboundParts, TelegramOutbound
 from bot.adapters.telegram.settings import TelegramSettings
-from bot.alerts.dispatcher import Alerts, AlertSettings
-from bot.console.access import AccessSettings, Doorkeeper
-from bot.console.confirmations import Confirmations
-from bot.console.dispatch import Console
-from bot.console.worker import CommandDesk, CommandWorker
-from bot.domain.ids import Epoch, Scope
+from bot.console.access import AccessSettings
+from bot.domain.ids import Epoch, MarketTicker, Scope
 from bot.domain.operations import Authority, BackupFile, Banner, Done, HaltView, Outcome
 from bot.kit.clock import SystemClock
 from bot.ports.messages import (
@@ -39,9 +33,12 @@ from bot.ports.messages import (
 )
 from tests.fakes.operator import BANNER, HALTED, FakeOperator
 from tests.fakes.telegram_server import TOKEN
+from tests.support.chat_services import ChatParts, chat_services
 
 SCOPE = Scope("paper:e2e:0")
 ADMIN = 11
+TRADERS = (21, 22)
+GROUP = -100
 CLOCK = SystemClock()
 POINTS = ("stored", "claimed", "acting", "acted", "answered", "finished", "sent")
 
@@ -49,10 +46,11 @@ POINTS = ("stored", "claimed", "acting", "acted", "answered", "finished", "sent"
 class Doom:
     """Dies at one point."""
 
-    def __init__(self, point: str | None, button: str | None) -> None:
+    def __init__(self, point: str | None, button: str | None, after: int = 1) -> None:
         self._point = point
         self._button = button
         self._is_due = button is None
+        self._left = after
 
     def met(self, command: IncomingCommand) -> None:
         """With ``--after-press`` a press has to come first."""
@@ -60,7 +58,9 @@ class Doom:
 
     def at(self, point: str) -> None:
         if point == self._point and self._is_due:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._left -= 1
+            if self._left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 class DoomedInbox:
@@ -117,18 +117,34 @@ class CountingOperator(FakeOperator):
         self._doom = doom
 
     async def halt(self, authority: Authority, reason: str) -> HaltView:
-        await self._act(authority, "halt")
+        await self._record(authority, "halt")
         return await super().halt(authority, reason)
 
     async def unhalt(self, authority: Authority) -> Outcome:
-        await self._act(authority, "unhalt")
+        await self._record(authority, "unhalt")
         return Done(text="the halt has ended")
 
     async def backup(self, authority: Authority) -> BackupFile:
-        await self._act(authority, "backup")
+        await self._record(authority, "backup")
         return await super().backup(authority)
 
-    async def _act(self, authority: Authority, name: str) -> None:
+    async def cancel_entries(self, authority: Authority) -> Outcome:
+        await self._record(authority, "cancel")
+        return await super().cancel_entries(authority)
+
+    async def reconcile(self, authority: Authority) -> Outcome:
+        await self._record(authority, "reconcile")
+        return await super().reconcile(authority)
+
+    async def close(self, authority: Authority, ticker: MarketTicker | None) -> Outcome:
+        await self._record(authority, "close")
+        return await super().close(authority, ticker)
+
+    async def acknowledge(self, authority: Authority, ticker: MarketTicker) -> Outcome:
+        await self._record(authority, "acknowledge")
+        return await super().acknowledge(authority, ticker)
+
+    async def _record(self, authority: Authority, name: str) -> None:
         entry = AuditEntry(
             number=authority.number,
             at_us=authority.at_us,
@@ -154,9 +170,17 @@ class CountingOperator(FakeOperator):
 
 
 async def run(arguments: argparse.Namespace) -> None:
-    doom = Doom(arguments.die_at, "press" if arguments.after_press else None)
-    epoch = Epoch(arguments.epoch)
+    """Until cancelled, or killed."""
     database = await Database.open(arguments.database)
+    try:
+        await _serve(arguments, database)
+    finally:
+        await database.close()
+
+
+async def _serve(arguments: argparse.Namespace, database: Database) -> None:
+    doom = Doom(arguments.die_at, "press" if arguments.after_press else None, arguments.after)
+    epoch = Epoch(arguments.epoch)
     settings = TelegramSettings(
         token=TOKEN,
         api_url=arguments.telegram,
@@ -164,65 +188,42 @@ async def run(arguments: argparse.Namespace) -> None:
         retry_cap_s=0.3,
         conflict_retry_s=0.2,
         private_gap_s=0.0,
+        group_gap_s=0.0,
     )
-    access = AccessSettings(admins=frozenset({ADMIN}))
-    inbox = DoomedInbox(SqlInbox(database, SCOPE, CLOCK), doom)
-    outbox = DoomedOutbox(database, doom)
+    access = AccessSettings(
+        admins=frozenset({ADMIN}), traders=frozenset(TRADERS), groups=frozenset({GROUP})
+    )
     banner = replace(BANNER, epoch=epoch, leading_since_us=0)
-    doorkeeper = Doorkeeper(access)
-    console = Console(
-        operator=CountingOperator(database, doom, banner),
-        audit=SqlAudit(database, SCOPE),
-        doorkeeper=doorkeeper,
-        confirmations=Confirmations(SystemRandom()),
-        clock=CLOCK,
-    )
     async with open_bot(settings) as bot, asyncio.TaskGroup() as group:
-        sender = TelegramOutbound(
-            OutboundParts(
-                bot=bot, settings=settings, outbox=outbox, clock=CLOCK, may_send=lambda: True
-            )
+        parts = ChatParts(
+            bot=bot,
+            settings=settings,
+            access=access,
+            database=database,
+            scope=SCOPE,
+            epoch=epoch,
+            operator=CountingOperator(database, doom, banner),
+            inbox=DoomedInbox(SqlInbox(database, SCOPE, CLOCK), doom),
+            outbox=DoomedOutbox(database, doom),
         )
-        worker = CommandWorker(
-            inbox=inbox,
-            desk=CommandDesk(inbox=inbox, console=console, clock=CLOCK),
-            epoch=lambda: epoch,
-            replied=sender.wake,
-        )
-        alerts = Alerts(
-            outbox=outbox,
-            clock=CLOCK,
-            banner=lambda: banner,
-            settings=AlertSettings(),
-            queued=sender.wake,
-        )
-        listener = TelegramInbound(
-            InboundParts(
-                bot=bot,
-                settings=settings,
-                inbox=inbox,
-                console=console,
-                doorkeeper=doorkeeper,
-                access=access,
-                alerts=alerts,
-                clock=CLOCK,
-                random=SystemRandom(),
-                may_poll=lambda: True,
-                stored=worker.wake,
-            )
-        )
-        for service in (sender, worker, alerts, listener):
+        for service in chat_services(parts):
             group.create_task(service.run())
 
 
-def main() -> None:
+def read(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line, or words as on one."""
     parser = argparse.ArgumentParser()
     parser.add_argument("database")
     parser.add_argument("telegram")
     parser.add_argument("--epoch", type=int, required=True)
     parser.add_argument("--die-at", choices=POINTS)
+    parser.add_argument("--after", type=int, default=1)
     parser.add_argument("--after-press", action="store_true")
-    asyncio.run(run(parser.parse_args()))
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    asyncio.run(run(read()))
 
 
 if __name__ == "__main__":

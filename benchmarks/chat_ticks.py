@@ -1,0 +1,2 @@
+async def ticks_with_and_without(seconds: float):
+    return {}
