@@ -48,6 +48,8 @@ class _Status:
 
     taken_ms: list[float] = field(default_factory=list)
     frames: int = 0
+    books: int = 0
+    """How many the bot keeps and trusts."""
     seconds: float = 0.0
     cpu_percent: int = 0
 
@@ -57,7 +59,6 @@ def run(seconds: float) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         status = runner.run(_status(seconds / 2))
         ticks = runner.run(ticks_with_and_without(seconds / 2))
-    print([round(one) for one in status.taken_ms])
     taken = sorted(status.taken_ms)
     line = {
         "benchmark": "chat",
@@ -66,6 +67,7 @@ def run(seconds: float) -> int:
         "status_worst_ms": round(taken[-1], 1),
         "status_asked": len(taken),
         "frames_per_s": round(status.frames / status.seconds),
+        "books_trusted": status.books,
         "bot_cpu_percent": status.cpu_percent,
         **ticks,
         "targets": _TARGETS,
@@ -134,6 +136,8 @@ async def _asked(seconds: float, telegram: FakeTelegram, feed: Process, bot: Pro
         found.taken_ms.append(await _once(telegram, person))
         await asyncio.sleep(random.uniform(0.5, 1.5) * _PAUSE_S)
     found.cpu_percent = round(process.cpu_percent())
+    books = await bot.page("/books")
+    found.books = sum(one["is_trusted"] for one in books.values())
     found.frames = json.loads(await feed.stdout.readline())
     found.seconds = seconds + 3
     return found

@@ -16,10 +16,12 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 from random import SystemRandom
+from typing import NamedTuple
 
 import uvloop
 from typing_extensions import override
 
+from benchmarks.chat_bot import serve_chat
 from benchmarks.tick_exchange import MARKETS, TRIGGER_BYTES
 from bot.adapters.kalshi.gateway import KalshiExchange, KalshiFeed
 from bot.adapters.kalshi.order_path import OrderPathKeeper
@@ -200,7 +202,7 @@ class _Silence:
         pass
 
 
-async def _bot(name: str, port: int, directory: Path, database: str) -> None:
+async def _bot(name: str, port: int, directory: Path, database: str, telegram: str) -> None:
     clock, random = SystemClock(), SystemRandom()
     signer = load_signer(name, (directory / "key.pem").read_text())
     hosts = hosts_of("demo", f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}")
@@ -209,7 +211,8 @@ async def _bot(name: str, port: int, directory: Path, database: str) -> None:
     feed = KalshiFeed(hosts, StreamSettings(), signer=signer, clock=clock, random=random)
     told_to_end = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_end.set)
-    async with exchange.open(), _store(name, database) as store, asyncio.TaskGroup() as group:
+    async with exchange.open(), _store(name, database) as kept, asyncio.TaskGroup() as group:
+        store = kept.store
         inbox = EngineInbox()
         engine = Engine(
             EngineSettings(limits=_limits(), reconcile_every_us=HOUR_US),
@@ -230,28 +233,43 @@ async def _bot(name: str, port: int, directory: Path, database: str) -> None:
         )
         runner = EngineRunner(engine, EffectExecutor(around, inbox.put), inbox)
         group.create_task(runner.run())
-        understudies = Understudies(
-            gate=around.gate,
-            clock=clock,
-            make_rows=store.rehearse if isinstance(store, SqlTradingStore) else _forget,
-            make_request=exchange.rehearse_order,
-            strategies=(WantsTheTrigger(),),
-        )
-        reader = rehearsing_reader(engine, understudies)
-        books = FeedTranslator(_forget, _forget, reader)
-        step = StreamRehearsal(books, clock, StreamSettings()).step
-        percent = _READY_PERCENT if name == READY else TradingSection().rehearse_percent
-        rehearser = Rehearser(runner, step, clock, every_us=4_000, percent_max=percent)
+        rehearser = _rehearser(name, engine, runner, around, exchange)
         group.create_task(rehearser.run())
         group.create_task(OrderPathKeeper(exchange).run())
         group.create_task(_seconds(inbox, clock))
         group.create_task(_report(told_to_end, exchange))
+        if telegram and kept.database is not None:
+            # As in the bot: the same pool, other transactions.
+            chat = serve_chat(kept.database, _SCOPE, _EPOCH, engine, telegram)
+            group.create_task(chat)
         await _lead(engine, inbox, store, clock)
         await feed.watch([MarketTicker(market) for market in MARKETS])
         # As the real start does: what lives for ever is not looked at again by the collector.
         gc.collect()
         gc.freeze()
         await feed.run(FeedTranslator(inbox.put, feed.refresh, runner))
+
+
+def _rehearser(
+    name: str,
+    engine: Engine,
+    runner: EngineRunner,
+    around: Surroundings,
+    exchange: KalshiExchange,
+) -> Rehearser:
+    store, clock = around.store, around.clock
+    understudies = Understudies(
+        gate=around.gate,
+        clock=clock,
+        make_rows=store.rehearse if isinstance(store, SqlTradingStore) else _forget,
+        make_request=exchange.rehearse_order,
+        strategies=(WantsTheTrigger(),),
+    )
+    reader = rehearsing_reader(engine, understudies)
+    books = FeedTranslator(_forget, _forget, reader)
+    step = StreamRehearsal(books, clock, StreamSettings()).step
+    percent = _READY_PERCENT if name == READY else TradingSection().rehearse_percent
+    return Rehearser(runner, step, clock, every_us=4_000, percent_max=percent)
 
 
 async def _lead(
@@ -288,10 +306,17 @@ def _no_messages(_notice: Notice) -> Sequence[OutgoingMessage]:
     return ()
 
 
+class _Kept(NamedTuple):
+    """Where trading is stored, and the database behind it, if there is one."""
+
+    store: TradingStore
+    database: Database | None
+
+
 @contextlib.asynccontextmanager
-async def _store(name: str, url: str) -> AsyncIterator[TradingStore]:
+async def _store(name: str, url: str) -> AsyncIterator[_Kept]:
     if not url:
-        yield MemoryStore()
+        yield _Kept(MemoryStore(), None)
         return
     database = await Database.open(url)
     try:
@@ -311,7 +336,7 @@ async def _store(name: str, url: str) -> AsyncIterator[TradingStore]:
         store = SqlTradingStore(database, _SCOPE)
         await store.save_halt(HaltRecord(halted=False, reason="", set_by="benchmark", changed_us=1))
         await database.prepare_writes()
-        yield store
+        yield _Kept(store, database)
     finally:
         await database.close()
 
@@ -367,9 +392,10 @@ def main() -> int:
     parser.add_argument("port", type=int)
     parser.add_argument("directory", type=Path, help="where key.pem is")
     parser.add_argument("database", nargs="?", default="", help="nothing is stored without one")
+    parser.add_argument("--telegram", default="", help="address of the Bot API to listen to")
     chosen = parser.parse_args()
     is_floor = chosen.name == "floor"
-    bot = (chosen.name, chosen.port, chosen.directory, chosen.database)
+    bot = (chosen.name, chosen.port, chosen.directory, chosen.database, chosen.telegram)
     work = _floor(chosen.port) if is_floor else _bot(*bot)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)

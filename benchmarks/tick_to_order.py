@@ -78,7 +78,7 @@ async def _measure(seconds: float, postgres: str, *, peers: bool) -> Found:
         stage = _Stage(ExchangeServer(), directory)
         server = await stage.exchange.listen()
         stack.callback(server.close)
-        (directory / "key.pem").write_text(_rsa_key())
+        (directory / "key.pem").write_text(rsa_key())
         sqlite = directory / "benchmark.sqlite"
         databases = {"memory": "", READY: "", "sqlite": f"sqlite:///{sqlite}"}
         if postgres:
@@ -91,7 +91,7 @@ async def _measure(seconds: float, postgres: str, *, peers: bool) -> Found:
             await _join_peers(stage, stack)
         for number in range(_WARM_UP):
             for contestant in stage.contestants:
-                await _round(contestant, number)
+                await one_round(contestant, number)
         stage.commits["sqlite"] = await sqlite_commit(sqlite)
         if postgres:
             stage.commits["postgres"] = await postgres_commit(postgres)
@@ -116,7 +116,7 @@ async def _take_turns(stage: _Stage, seconds: float) -> None:
 async def _turn(stage: _Stage, contestant: Contestant, number: int) -> None:
     is_burst = number % _BURST_EVERY >= _BURST_EVERY - 2
     samples = stage.found.bursts if is_burst else stage.found.single
-    taken_ns = await _round(contestant, number, _BURST_FRAMES if is_burst else 0)
+    taken_ns = await one_round(contestant, number, _BURST_FRAMES if is_burst else 0)
     if contestant.name in stage.commits:
         await asyncio.sleep(_QUIET_S)
     samples.setdefault(contestant.name, Samples()).values.append(taken_ns)
@@ -129,7 +129,7 @@ async def _bare_commit(stage: _Stage, name: str) -> None:
         await asyncio.sleep(_QUIET_S)
 
 
-async def _round(client: Contestant, number: int, before: int = 0) -> int:
+async def one_round(client: Contestant, number: int, before: int = 0) -> int:
     """Send one trigger, wait for its order, put everything back; the time between in ns.
 
     ``before`` so many other changes are sent with it, in front.
@@ -206,7 +206,7 @@ async def _process(stage: _Stage, name: str, command: list[str]) -> AsyncIterato
             stage.found.said[name] = json.loads(said)
 
 
-def _rsa_key() -> str:
+def rsa_key() -> str:
     """What every contestant signs with: the kind of key that most accounts have."""
     key = generate_private_key(public_exponent=65_537, key_size=2_048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -35,7 +35,7 @@ from tests.fakes.telegram_server import TOKEN, FakeTelegram, Refused
 from tests.support.postgres import running_server
 
 _ROOT = Path(__file__).resolve().parents[1]
-_PAUSE_S = 0.05
+_PAUSE_S = 0.1
 _PATIENCE_S = 0.4
 _COMMANDS_PER_KILL = 25
 _QUIET_WITHIN_S = 120.0
@@ -239,7 +239,7 @@ async def _faults(street: Street) -> None:
     """One fault after the other, now and then two at once."""
     kinds = tuple(_FAULTS)
     while True:
-        await asyncio.sleep(street.random.uniform(0.05, 0.4))
+        await asyncio.sleep(street.random.uniform(0.05, 0.6))
         name = street.random.choice(kinds)
         street.faults[name] += 1
         await _FAULTS[name](street)
@@ -289,9 +289,12 @@ async def _server_error(street: Street) -> None:
 async def _rival(street: Street) -> None:
     """Somebody else polls with our token: 409 for one of us, and updates given twice."""
     address = f"{street.server.url}/bot{TOKEN}/getUpdates"
-    with contextlib.suppress(aiohttp.ClientError):
-        async with aiohttp.ClientSession() as http, http.post(address, data={"timeout": "1"}) as _:
-            pass
+    async with aiohttp.ClientSession() as http:
+        for _ in range(3):
+            with contextlib.suppress(aiohttp.ClientError):
+                async with http.post(address, data={"timeout": "1"}):
+                    pass
+            await asyncio.sleep(0.1)
 
 
 async def _repeated(street: Street) -> None:
