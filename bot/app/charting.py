@@ -30,8 +30,9 @@ from bot.domain.cockpit import Drawn, FillView, NotDrawn
 from bot.domain.errors import BotError
 from bot.domain.ids import MarketTicker
 from bot.domain.money import PAYOUT, Money, Price, complement
+from bot.domain.operations import FunnelStage
 from bot.domain.orders import own_price
-from bot.engine import looks
+from bot.engine import looks, views
 from bot.execution.bracket import Bracket
 from bot.kit.markup import bold, escape
 from bot.kit.times import DAY_US, HOUR_US, MINUTE_US, to_datetime
@@ -46,6 +47,7 @@ _SPAN_US = 24 * HOUR_US
 """How much of a market is shown where nothing is held; before an entry, an hour."""
 _MINUTES_MAX = 24 * 60
 """Candles of a minute up to here, of an hour beyond."""
+_BARS_MAX = 13
 _LEDGER_DAYS = 90
 _E6, _E4, _E2 = 1_000_000, 10_000, 100
 
@@ -88,7 +90,7 @@ class Charting:
 
     async def _money(self, zone: ZoneInfo, *, is_drawdown: bool) -> MoneyChart | NotDrawn:
         trades = list(reversed(await self._reads.trades()))
-        account = await self._reads.curve(0)
+        account = [*await self._reads.curve(0), *self._now()]
         closed, marked = curves(trades, account, self._running.clock.now_us())
         if not marked:
             return NotDrawn(why="nothing has been traded yet")
@@ -110,17 +112,23 @@ class Charting:
             is_drawdown=is_drawdown,
         )
 
+    def _now(self) -> list[AccountPoint]:
+        """The account at this moment; the last stored one may be minutes old."""
+        world = self._desk.engine.world if self._desk else None
+        account = views.account_view(world) if world else None
+        if world is None or account is None:
+            return []
+        unrealized = views.pnl_view(world).unrealized
+        return [AccountPoint(self._running.clock.now_us(), account.equity, unrealized)]
+
     def _funnel(self) -> FunnelChart | NotDrawn:
         stages = funnel_of(self._desk)
         if not stages or not stages[0].left:
             return NotDrawn(why="no markets have been read yet, or this mode does not trade")
-        bars = [Bar(name="markets seen", left=stages[0].left, taken=0)]
-        for before, stage in pairwise(stages):
-            name = stage.name.removeprefix("without ")
-            bars.append(Bar(name=name, left=stage.left, taken=before.left - stage.left))
+        bars = funnel_bars(stages)
         seen, left = counted(bars[0].left, "market"), bars[-1].left
         return FunnelChart(
-            title=f"{seen} seen, {left:,} left\nand why the others are not",
+            title=f"{seen} seen, {left:,} left\nand why the others are out",
             note=f"{self._mode()}   pale: left out for the reason above the bar",
             bars=tuple(bars),
         )
@@ -217,6 +225,20 @@ def curves(
         first_us = min(steps[0].at_us, marked[0].at_us)
         steps = [Point(first_us, 0.0), *steps, Point(max(now_us, steps[-1].at_us), steps[-1].value)]
     return tuple(steps), tuple(marked)
+
+
+def funnel_bars(stages: Sequence[FunnelStage]) -> list[Bar]:
+    """A bar for each stage; where there are too many, the last of them share one."""
+    bars = [Bar(name="markets seen", left=stages[0].left, taken=0)]
+    for before, stage in pairwise(stages):
+        name = stage.name.removeprefix("without ").replace("_", " ")
+        bars.append(Bar(name=name, left=stage.left, taken=before.left - stage.left))
+    if len(bars) > _BARS_MAX:
+        rest = bars[_BARS_MAX - 1 :]
+        taken = sum(one.taken for one in rest)
+        name = f"{len(rest)} further reasons"
+        bars = [*bars[: _BARS_MAX - 1], Bar(name=name, left=rest[-1].left, taken=taken)]
+    return bars
 
 
 def depths(points: Sequence[Point]) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from bot.adapters.storage.cockpit import AccountPoint, PricePoint
 from bot.adapters.storage.logs import SqlLogs
 from bot.adapters.storage.trading import SqlTradingStore
-from bot.app.charting import curves, depths, sides
+from bot.app.charting import curves, depths, funnel_bars, sides
 from bot.app.cockpit import CockpitDesk, first_day_of, table_of
 from bot.app.running import Running
 from bot.app.sections import CollectSection, ExchangeSection, Secrets, WebSection
@@ -23,6 +23,7 @@ from bot.console.chart_data import Point
 from bot.domain.cockpit import Drawn, NotDrawn
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Money, Price
+from bot.domain.operations import FunnelStage
 from bot.domain.records import BracketState, ExitReason
 from bot.kit.times import DAY_US, HOUR_US, parse_rfc3339
 from bot.marketdata.agreement import BookAgreement
@@ -303,6 +304,17 @@ def test_a_curve_is_made_of_results_and_not_of_what_was_paid_in() -> None:
 def replace_closed(*, at_us: int, profit: int) -> Any:
     view = replace(WON, closed_us=at_us, profit=Money(profit))
     return SimpleNamespace(view=view, bracket_id="b", cost=Money(1))
+
+
+def test_a_funnel_of_many_reasons_keeps_its_largest_and_its_end() -> None:
+    stages = [FunnelStage(name="seen", left=100)]
+    stages += [FunnelStage(name=f"without reason_{n}", left=99 - n) for n in range(20)]
+    bars = funnel_bars(stages)
+    assert len(bars) == 13
+    assert (bars[1].name, bars[1].left, bars[1].taken) == ("reason 0", 99, 1)
+    assert (bars[-1].name, bars[-1].left, bars[-1].taken) == ("9 further reasons", 80, 9)
+    assert sum(one.taken for one in bars) == 20
+    assert funnel_bars(stages[:1])[0].left == 100
 
 
 def test_no_s_prices_are_what_is_left_of_yes_s() -> None:
