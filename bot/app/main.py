@@ -49,6 +49,7 @@ from bot.app.trading_settings import (
     monitor_settings,
     strategies,
 )
+from bot.app.unled import NobodyLeads
 from bot.collect.cycle_report import CycleReport
 from bot.collect.snapshots import Collector
 from bot.domain.errors import BotError, ConfigurationFault, StorageUnavailable
@@ -128,6 +129,8 @@ async def _managed(settings: BotSettings, pulse: Pulse | None) -> int:
         )
         await web.start()
         stack.push_async_callback(web.stop)
+        unled = NobodyLeads(settings, means)
+        await stack.enter_async_context(unled.watching())
         exchange = exchange_of(settings, means, signer_of(settings))
         await stack.enter_async_context(exchange.open())
         database = await _database(stack, settings, means, exchange, stop)
@@ -143,7 +146,8 @@ async def _managed(settings: BotSettings, pulse: Pulse | None) -> int:
                 settings, means, os.getpid(), start_id=pulse.start_id if pulse else ""
             ),
         )
-        return await _live(Running(parts), web, stop, _watchdog(parts, pulse))
+        unled.running = running = Running(parts)
+        return await _live(running, web, stop, _watchdog(parts, pulse))
 
 
 def preflight(settings: BotSettings) -> None:

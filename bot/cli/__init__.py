@@ -22,7 +22,7 @@ def start(arguments: Sequence[str]) -> None:
     The child gets the command line of this process, whatever ``arguments`` were made of it.
     """
     given = modernise(list(arguments))
-    sys.exit(supervise() if wants_supervisor(given) else _run(given))
+    sys.exit(supervise(given, _run) if wants_supervisor(given) else _run(given))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -4,8 +4,9 @@ Comes before everything heavy: what supervises must stay small.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from bot.ops.alone import OPTION
 from bot.ops.pulse import Identity, is_child
 from bot.ops.supervisor import Supervisor
 
@@ -19,9 +20,16 @@ def wants_supervisor(arguments: Sequence[str]) -> bool:
     return is_run and _ALONE.isdisjoint(arguments) and not is_child(arguments)
 
 
-def supervise() -> int:
-    """Run this very command line as our child; the exit code of the process."""
-    return Supervisor([sys.executable, *sys.orig_argv[1:]], _bury).run()
+def supervise(arguments: Sequence[str], run: Callable[[list[str]], int]) -> int:
+    """Run this very command line as our child; the exit code of the process.
+
+    ``run`` runs one command in this process: in a fork, the look whether anybody leads.
+    """
+
+    def alarm(seconds: int) -> int:
+        return run([*arguments, f"{OPTION}={seconds}"])
+
+    return Supervisor([sys.executable, *sys.orig_argv[1:]], _bury, alarm=alarm).run()
 
 
 def _bury(dead: Identity, how: str) -> None:

@@ -22,6 +22,7 @@ from subprocess import Popen
 
 from bot.kit.clock import Clock, SystemClock
 from bot.kit.times import SECOND_US
+from bot.ops.alone import Alone
 from bot.ops.pulse import OPTION, START_OPTION, Ear, Identity
 
 EXIT_DONE = 0
@@ -40,6 +41,8 @@ _FREE_RESTARTS = 10
 _RESTART_WINDOW_US = 600 * SECOND_US
 _RESTART_PAUSE_US = 30 * SECOND_US
 
+Alarm = Callable[[int], int]
+"""Tell if nobody has led for so many seconds, in a process of its own; its exit code, 0: told."""
 Bury = Callable[[Identity, str], None]
 """Release the lease of this dead process, giving the reason; in a process of its own."""
 
@@ -47,7 +50,8 @@ Bury = Callable[[Identity, str], None]
 class _Life:
     """One child, from start to end."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], now_us: int) -> None:
+        self.born_us = now_us
         ours, theirs = socket.socketpair()
         self.ear = Ear(ours)
         self.is_overdue = False
@@ -86,10 +90,21 @@ class _Life:
 class Supervisor:
     """Keeps one bot running; see the module."""
 
-    def __init__(self, command: Sequence[str], bury: Bury, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        bury: Bury,
+        clock: Clock | None = None,
+        *,
+        alarm: Alarm | None = None,
+        alone: Alone | None = None,
+    ) -> None:
         self._command = [*command, f"{START_OPTION}={os.urandom(8).hex()}"]
         self._bury = bury
         self._clock = clock or SystemClock()
+        self._alarm = alarm
+        self._alone = alone or Alone(self._clock.monotonic_us())
+        self._alarms: set[int] = set()
         self._told: deque[int] = deque()
         self._stopping: int | None = None
         """The first signal that told us to stop."""
@@ -103,8 +118,9 @@ class Supervisor:
         """Run bots until one ends by itself or we are told to stop; our exit code."""
         with self._signals() as waker:
             while True:
-                life = _Life(self._command)
+                life = _Life(self._command, self._clock.monotonic_us())
                 code = life.end(self._attend(life, waker))
+                self._alone.gone()
                 if life.may_hold_the_lead(code):
                     assert life.ear.identity is not None
                     self._undertake(life.ear.identity, life.how(code))
@@ -129,6 +145,9 @@ class Supervisor:
             while self._told:
                 self._pass_on(self._told.popleft(), life, now_us)
             self._kill_if_late(life, now_us)
+            leads = life.ear.deadline_us is not None
+            self._alone.see(now_us, born_us=life.born_us, leads=leads)
+            self._sound(now_us)
 
     def _pass_on(self, number: int, life: _Life, now_us: int) -> None:
         if self._stopping is None:
@@ -173,23 +192,39 @@ class Supervisor:
         self._deaths_us.append(now_us)
         return not self._told
 
+    def _sound(self, now_us: int) -> None:
+        """Have it told if nobody leads, where no bot of ours could."""
+        if self._alarm is None or self._alarms or self._stopping is not None:
+            return
+        seconds, alarm = self._alone.due(now_us), self._alarm
+        if seconds is not None:
+            self._alarms.add(self._fork(lambda: alarm(seconds), "not told that nobody leads"))
+
     # --- the dead --------------------------------------------------------------------------
 
     def _undertake(self, dead: Identity, how: str) -> None:
         """Release the lease in a fork: its libraries and its waiting stay out of here."""
+
+        def bury() -> int:
+            self._bury(dead, how)
+            return EXIT_DONE
+
+        said = f"lease of {dead.instance_id} not released, it will expire"
+        self._undertakers.add(self._fork(bury, said))
+
+    def _fork(self, work: Callable[[], int], fault: str) -> int:
+        """Do it in a fork, which ends with its code; the number of that process."""
         pid = os.fork()
         if pid:
-            self._undertakers.add(pid)
-            return
+            return pid
         code = EXIT_FAILURE
         try:
             signal.set_wakeup_fd(-1)
             for number in (*_FORWARDED, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
-            self._bury(dead, how)
-            code = EXIT_DONE
-        except Exception as fault:  # noqa: BLE001 - the process boundary
-            _say(f"lease of {dead.instance_id} not released, it will expire: {fault}")
+            code = work()
+        except Exception as failure:  # noqa: BLE001 - the process boundary
+            _say(f"{fault}: {failure}")
         finally:
             os._exit(code)
 
@@ -203,6 +238,10 @@ class Supervisor:
         with contextlib.suppress(ChildProcessError):
             while (dead := os.waitpid(-1, os.WNOHANG))[0]:
                 self._undertakers.discard(dead[0])
+                if dead[0] in self._alarms:
+                    self._alarms.discard(dead[0])
+                    if os.waitstatus_to_exitcode(dead[1]) == EXIT_DONE:
+                        self._alone.told()
                 if dead[0] == pid:
                     found = dead[1]
         return found
@@ -215,6 +254,7 @@ class Supervisor:
         while not is_over() and self._clock.monotonic_us() < until_us:
             self._sleep(waker, None)
             self._reap(None)
+            self._sound(self._clock.monotonic_us())
 
     def _sleep(self, waker: socket.socket, ear: Ear | None) -> None:
         """Until something happens, at most one look."""

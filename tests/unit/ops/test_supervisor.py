@@ -14,15 +14,22 @@ pytestmark = pytest.mark.looptime(False)
 
 ROOT = Path(__file__).parents[3]
 SUPERVISOR = """
-import sys
+import sys, time
 from pathlib import Path
+from bot.ops.alone import Alone
 from bot.ops.supervisor import Supervisor
 
 def bury(dead, how):
     with Path("buried").open("a") as stream:
         stream.write(f"{dead.instance_id}: {how}\\n")
 
-sys.exit(Supervisor([sys.executable, "child.py"], bury).run())
+def alarm(seconds):
+    with Path("alarms").open("a") as stream:
+        stream.write(f"{seconds}\\n")
+    return 1 if Path("alarms").stat().st_size < 4 else 0
+
+alone = Alone(time.monotonic_ns() // 1_000, after_us=1_000_000)
+sys.exit(Supervisor([sys.executable, "child.py"], bury, alarm=alarm, alone=alone).run())
 """
 CHILD = """
 import ctypes, os, signal, sys, time
@@ -243,3 +250,20 @@ def test_it_loads_nothing_heavy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_while_its_bots_die_young_it_has_told_that_nobody_leads_once_it_reached_somebody(
+    house: House,
+) -> None:
+    house.start("""
+if nth() < 9:
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGKILL)
+lead(30)
+time.sleep(2)
+sys.exit(3)
+""")
+    assert house.running[0].wait(LIMIT_S) == 3
+    alarms = (house.root / "alarms").read_text().split()
+    assert len(alarms) == 2, "the first one reached nobody, the second did"
+    assert int(alarms[0]) >= 1

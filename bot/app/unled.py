@@ -1,0 +1,172 @@
+"""Tells that nobody leads, by whoever is alive: past the outbox, which only a leader empties.
+
+A process that waits (for its database, for the lease) looks for itself. One that dies
+before it can is looked after by its supervisor, which runs the same look in a fork.
+"""
+
+import asyncio
+import contextlib
+import logging
+import platform
+from collections.abc import AsyncIterator, Mapping
+
+from bot.adapters.storage.queries import leader_of
+from bot.alerts.catalogue import render, text_of
+from bot.app.basics import Means, open_existing_database, real_means
+from bot.app.channel_settings import recipients
+from bot.app.channel_trials import every_carrier
+from bot.app.running import Running
+from bot.app.settings import BotSettings
+from bot.domain.alerts import AlertFacts, AlertKind
+from bot.domain.errors import ConfigurationFault, StorageUnavailable
+from bot.domain.events import Role
+from bot.kit.markup import bold, code
+from bot.kit.tasks import together
+from bot.kit.times import SECOND_US
+from bot.leadership.unled import UnledNews, UnledSpell
+from bot.ports.carriers import Parcel, Verdict
+from bot.ports.messages import Channel, OutgoingMessage, QueuedMessage
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 5.0
+_LOOK_WITHIN_S = 10.0
+_AGAIN_S = 30.0
+"""Wait after a message that reached nobody."""
+_LEADS = (Role.ACTIVATING, Role.LEADING, Role.DRAINING)
+
+
+class NobodyLeads:
+    """Looks from this process's start to its end."""
+
+    def __init__(self, settings: BotSettings, means: Means) -> None:
+        self._settings = settings
+        self._means = means
+        self.running: Running | None = None
+        """Set once the database was reached."""
+        limit_s = settings.watch.nobody_leads_s
+        self._spell = UnledSpell(round(limit_s * SECOND_US)) if limit_s else None
+        self._every_s = min(_LOOK_S, limit_s / 4) if limit_s else _LOOK_S
+
+    @contextlib.asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Look meanwhile."""
+        async with together() as group:
+            task = group.create_task(self._run(), name="nobody leads")
+            try:
+                yield
+            finally:
+                task.cancel()
+
+    async def _run(self) -> None:
+        if self._spell is None:
+            return
+        while True:
+            wait_s = self._every_s
+            try:
+                if not await self._watch(self._spell):
+                    wait_s = max(wait_s, _AGAIN_S)
+            except Exception:  # a watch must not end what it watches
+                logger.exception("not looked whether anybody leads")
+                wait_s = _AGAIN_S
+            await asyncio.sleep(wait_s)
+
+    async def _watch(self, spell: UnledSpell) -> bool:
+        """Look once; false when there was something to tell that reached nobody."""
+        leader, why = await self._look()
+        news = spell.see(leader, self._means.clock.monotonic_us())
+        if news is None:
+            return True
+        if not await tell(self._settings, self._means, news, why):
+            return False
+        spell.told(news)
+        return True
+
+    async def _look(self) -> tuple[str, str]:
+        """Who leads, empty for nobody, and what was seen."""
+        running = self.running
+        if running is None:
+            return "", "the database has not answered since this process began"
+        if running.standing.role in _LEADS:
+            return running.parts.candidate.instance_id, ""
+        try:
+            async with asyncio.timeout(_LOOK_WITHIN_S):
+                leader = await leader_of(running.parts.database, running.scope)
+        except (StorageUnavailable, TimeoutError):
+            return "", "the database does not answer, so nobody can be seen leading"
+        return leader or "", "no lease is held"
+
+
+async def tell_if_nobody_leads(settings: BotSettings, seconds: int) -> bool:
+    """One look for a supervisor whose bots have not led for so long. Whether it was told.
+
+    Raises:
+        ConfigurationFault: a channel is wrongly configured.
+    """
+    limit_s = settings.watch.nobody_leads_s
+    if not limit_s or seconds < limit_s:
+        return False
+    why = "its bot ends again and again before it leads"
+    try:
+        async with asyncio.timeout(_LOOK_WITHIN_S), open_existing_database(settings) as database:
+            if await leader_of(database, settings.scope) is not None:
+                return False
+    except (StorageUnavailable, ConfigurationFault, TimeoutError):
+        why += ", and the database does not answer"
+    return await tell(settings, real_means(), UnledNews(leader="", seconds=seconds), why)
+
+
+async def tell(settings: BotSettings, means: Means, news: UnledNews, why: str) -> bool:
+    """Send it to everyone on every channel; whether it reached somebody."""
+    facts: Mapping[str, str | int]
+    if news.leader:
+        kind = AlertKind.LED_AGAIN
+        facts = {"leader": news.leader, "seconds": news.seconds}
+    else:
+        kind = AlertKind.NOBODY_LEADS
+        facts = {"seconds": news.seconds, "by": f"a process on {platform.node()}", "why": why}
+    logger.log(
+        logging.INFO if news.leader else logging.CRITICAL,
+        "alert",
+        extra={"kind": kind.value, "facts": str(dict(facts))},
+    )
+    wanted = [
+        one
+        for one in recipients(settings)
+        if one.channel is not Channel.PORTAL and one.hears(kind, facts)
+    ]
+    async with every_carrier(settings, means.clock) as carriers:
+        receipts = [
+            await carriers[one.channel].carry(
+                Parcel(messages=(_message(settings, means, one.channel, one.address, kind, facts),))
+            )
+            for one in wanted
+            if one.channel in carriers
+        ]
+    return any(one.verdict is Verdict.DELIVERED for one in receipts)
+
+
+def _message(
+    settings: BotSettings,
+    means: Means,
+    channel: Channel,
+    address: str,
+    kind: AlertKind,
+    facts: AlertFacts,
+) -> QueuedMessage:
+    now_us = means.clock.now_us()
+    text = render(kind, facts, settings.operator.zone)
+    return QueuedMessage(
+        # Outside the outbox's numbers, and another one each time.
+        id=-means.random.getrandbits(31),
+        attempts=0,
+        created_us=now_us,
+        due_us=now_us,
+        message=OutgoingMessage(
+            channel=channel,
+            recipient=address,
+            kind=kind.value,
+            severity=text_of(kind).severity,
+            text=f"{text}\n{bold(settings.trading_mode.upper())} | {code(settings.scope)}",
+        ),
+    )
