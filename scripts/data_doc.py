@@ -66,6 +66,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "Operators": {
         "command_inbox": "Commands from every channel, stored before they are answered.",
         "command_audit": "What was commanded, by whom, and what came of it.",
+        "operators": "People let in by a one-time code, beside those that the settings list.",
+        "pairing_codes": "One-time codes that nobody has used yet.",
         "outbox": "Messages and alerts on their way to a channel.",
         "alert_preferences": "How alerts interrupt: what `/mute`, `/quiet`, `/verbosity` set.",
         "channel_states": "Where messages arrive, by channel and recipient, and where they do not.",

@@ -220,6 +220,20 @@ TABLES: dict[str, dict[str, str]] = {
         "outcome": "what came of it",
         "epoch": "the leadership that acted; empty: nobody led",
     },
+    "operators": {
+        "user_id": "id of the person at Telegram",
+        "name": "name there when the person was let in; proves nothing",
+        "level": "1 viewer, 2 trader, 3 admin",
+        "added_by": "who made the code",
+        "added_us": "when the code was used",
+    },
+    "pairing_codes": {
+        "digest": "SHA-256 of the code; the code itself is nowhere",
+        "level": "what its user will be: 1 viewer, 2 trader, 3 admin",
+        "made_by": "who made it",
+        "made_us": "when it was made",
+        "expires_us": "when it stops working",
+    },
     "outbox": {
         "recipient": "chat or page it goes to",
         "kind": "kind of alert, or `reply`",

@@ -42,6 +42,7 @@ def page(text: str) -> str:
 def _row(spec: CommandSpec) -> str:
     names = ", ".join([f"`{spec.usage}`", *(f"`/{alias}`" for alias in spec.aliases)])
     asks = "yes" if spec.asker else "no"
+    names = names.replace("|", "\\|")  # or it would end the cell
     return f"| {names} | {spec.level.name.lower()} | {asks} | {spec.help} |"
 
 

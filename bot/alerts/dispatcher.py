@@ -7,7 +7,7 @@ memory, up to a bound, and follow when it is back.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -113,6 +113,11 @@ class Alerts:
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._is_store_away = False
+        self._also: tuple[Recipient, ...] = ()
+
+    def tell_also(self, recipients: Iterable[Recipient]) -> None:
+        """From now on these are told beside those of the settings: people who came in later."""
+        self._also = tuple(recipients)
 
     def compose(
         self, kind: AlertKind, facts: AlertFacts, *, once: str = "", attachment: str | None = None
@@ -153,7 +158,7 @@ class Alerts:
         )
         sent = [
             _sent(plain, recipient, way)
-            for recipient in self._settings.recipients
+            for recipient in dict.fromkeys((*self._settings.recipients, *self._also))
             if recipient.hears(kind, facts)
         ]
         return tuple(message for message in sent if message is not None)

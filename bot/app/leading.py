@@ -21,6 +21,7 @@ from bot.app.channels import channel_services, watch_of
 from bot.app.chores import Chores
 from bot.app.lifecycle import Tenure
 from bot.app.operator import BotOperator
+from bot.app.people import PeopleDesk
 from bot.app.portal import PageBackend, PageMessages
 from bot.app.recording import recorder_of
 from bot.app.running import Running
@@ -65,8 +66,10 @@ class Leading:
                 feed = feed if stream is None else stream.tap.beside(feed)
                 desk = TradingDesk(running, tenure, exchange, feed, recorder)
                 running.standing.open_positions = desk.open_positions
-            operator = BotOperator(running, desk)
-            console = await self._console(stack, tenure, operator)
+            doorkeeper = Doorkeeper(access_settings(running.settings))
+            people = PeopleDesk(running, doorkeeper)
+            operator = BotOperator(running, desk, people)
+            console = await self._console(stack, tenure, operator, doorkeeper)
             stack.callback(running.wakes.clear)
             if desk is not None and self._is_brief:
                 yield (*console, *desk.services())
@@ -112,12 +115,14 @@ class Leading:
         return paper, PaperFeed(feed, paper)
 
     async def _console(
-        self, stack: contextlib.AsyncExitStack, tenure: Tenure, operator: BotOperator
+        self,
+        stack: contextlib.AsyncExitStack,
+        tenure: Tenure,
+        operator: BotOperator,
+        doorkeeper: Doorkeeper,
     ) -> Sequence[Service]:
         running = self._running
         settings, means = running.settings, running.parts.means
-        access = access_settings(settings)
-        doorkeeper = Doorkeeper(access)
         console = Console(
             operator=operator,
             audit=running.audit,
@@ -140,7 +145,7 @@ class Leading:
         telegram = telegram_settings(settings)
         senders = await channel_services(stack, running, tenure)
         if telegram is None:
-            return (messages, *senders, worker)
+            return (messages, *senders, operator.people, worker)
         bot = await stack.enter_async_context(open_bot(telegram))
         outbound = TelegramOutbound(
             OutboundParts(
@@ -160,7 +165,7 @@ class Leading:
                 inbox=running.inbox,
                 console=console,
                 doorkeeper=doorkeeper,
-                access=access,
+                pairing=operator.people,
                 alerts=running.alerts,
                 clock=means.clock,
                 random=means.random,
@@ -168,7 +173,7 @@ class Leading:
                 stored=running.wakes.command_stored,
             )
         )
-        return (messages, *senders, outbound, worker, inbound)
+        return (messages, *senders, operator.people, outbound, worker, inbound)
 
 
 def _collecting(

@@ -21,12 +21,14 @@ from bot.app.cockpit import CockpitDesk
 from bot.app.data_desk import DataDesk
 from bot.app.loops import loop_views
 from bot.app.panic import word_of_panic
+from bot.app.people import PeopleDesk
 from bot.app.reasons import funnel_of, opinion_of
 from bot.app.replies import EngineReply
 from bot.app.roster import InstanceRoll
 from bot.app.running import Running
 from bot.app.trading import TradingDesk
 from bot.collect.gaps import count_missing
+from bot.console.access import AccessSettings, Doorkeeper
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import ExchangeUnavailable, StorageUnavailable
 from bot.domain.events import (
@@ -41,6 +43,7 @@ from bot.domain.events import (
     ReconcileCommanded,
     UnhaltCommanded,
 )
+from bot.domain.handles import EntryView, ProposalView
 from bot.domain.ids import InstanceId, MarketTicker
 from bot.domain.money import Money
 from bot.domain.operations import (
@@ -101,8 +104,12 @@ class _Given(TypedDict):
 class BotOperator:
     """Implements ``Operator`` for one leadership."""
 
-    def __init__(self, running: Running, desk: TradingDesk | None) -> None:
+    def __init__(
+        self, running: Running, desk: TradingDesk | None, people: PeopleDesk | None = None
+    ) -> None:
+        """Without ``people`` nobody may speak but through the page and the command line."""
         self._running = running
+        self._people = people or PeopleDesk(running, Doorkeeper(AccessSettings()))
         self._desk = desk
         self._trading = SqlTradingStore(running.parts.database, running.scope)
         self._collection = SqlCollectionStore(running.parts.database)
@@ -110,6 +117,11 @@ class BotOperator:
         self.alerts = AlertDesk(running)
         self._roll = InstanceRoll(running)
         self.cockpit: Cockpit = CockpitDesk(running, desk)
+
+    @property
+    def people(self) -> PeopleDesk:
+        """See ``Operator.people``."""
+        return self._people
 
     # --- acts -------------------------------------------------------------------------------
 
@@ -237,10 +249,10 @@ class BotOperator:
         only = "" if contracts is None else f" {contracts}"
         return await self._carry_out(authority, f"{word} {proposal}{only}", event)
 
-    async def cancel_entries(self, authority: Authority) -> Outcome:
+    async def cancel_entries(self, authority: Authority, chosen: str | None = None) -> Outcome:
         """See ``Operator.cancel_entries``."""
-        event = EntriesCancelCommanded(**self._given(authority))
-        return await self._carry_out(authority, "/cancel", event)
+        event = EntriesCancelCommanded(**self._given(authority), chosen=chosen)
+        return await self._carry_out(authority, f"/cancel {chosen or 'all'}", event)
 
     async def adopt(self, authority: Authority) -> Outcome:
         """See ``Operator.adopt``."""
@@ -329,6 +341,14 @@ class BotOperator:
     async def positions(self) -> tuple[PositionView, ...]:
         """See ``Operator.positions``."""
         return views.position_views(self._desk.engine.world) if self._desk else ()
+
+    async def entries(self) -> tuple[EntryView, ...]:
+        """See ``Operator.entries``."""
+        return views.entry_views(self._desk.engine.world) if self._desk else ()
+
+    async def proposals(self) -> tuple[ProposalView, ...]:
+        """See ``Operator.proposals``."""
+        return views.proposal_views(self._desk.engine.world) if self._desk else ()
 
     async def pnl(self) -> PnlView:
         """See ``Operator.pnl``."""

@@ -24,6 +24,7 @@ from bot.domain.quotes import BookLevel
 from bot.kit.markup import span
 from bot.kit.times import format_seconds
 from bot.marketdata.book import OrderBook
+from bot.ports.people import Invitation
 
 
 def status_json(
@@ -85,6 +86,17 @@ def collect_json(facts: CollectFacts, missing_hours: int | None) -> dict[str, ob
 def totals_json(totals: Totals) -> dict[str, object]:
     """Counts over all time."""
     return asdict(totals)
+
+
+def invitation_json(made: Invitation | None, now_us: int) -> Mapping[str, object] | None:
+    """The first admin's code, while there is one to use."""
+    if made is None or made.expires_us <= now_us:
+        return None
+    return {
+        "send": f"/pair {made.code}",
+        "link": made.link,
+        "valid_for": span(made.expires_us - now_us),
+    }
 
 
 def _banner(banner: Banner) -> dict[str, object]:

@@ -12,7 +12,7 @@ from bot.adapters.storage.queries import leader_of
 from bot.app.admin import freshness
 from bot.app.loops import loop_views
 from bot.app.operator import BotOperator
-from bot.app.page import books_json, collect_json, status_json, totals_json
+from bot.app.page import books_json, collect_json, invitation_json, status_json, totals_json
 from bot.app.running import Running
 from bot.app.staleness import judge_staleness, parts_of
 from bot.console.dispatch import Console
@@ -90,6 +90,7 @@ class PageBackend:
                 left_out=operator.left_out(),
             ),
             "collect": collect_json(facts, missing),
+            "pairing": invitation_json(running.invitation, running.clock.now_us()),
             "totals": totals_json(await running.queries.totals()),
             "book_agreement": operator.agreement(),
         }

@@ -27,6 +27,7 @@ from bot.domain.leadership import Candidate
 from bot.domain.operations import Banner, TradeMode, WatchView
 from bot.kit.loop_breaker import LoopBreaker
 from bot.kit.times import SECOND_US
+from bot.ports.people import Invitation
 
 _ROLES = {
     LifeRole.STANDBY: Role.STANDBY,
@@ -101,6 +102,8 @@ class Running:
         self.scope = settings.scope
         self.started_us = clock.now_us()
         self.standing = Standing()
+        self.invitation: Invitation | None = None
+        """The first admin's code while nobody is admin: shown, never stored."""
         self.wakes = Wakes()
         self.inbox = SqlInbox(parts.database, self.scope, clock)
         self.outbox = SqlOutbox(parts.database, self.scope, clock)

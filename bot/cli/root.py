@@ -50,6 +50,7 @@ PLACES: Mapping[str, Place] = {
     "halt": Place("operator", "halt", "Stop new entries now; positions and their exits go on."),
     "unhalt": Place("operator", "unhalt", "End a halt; breakers stay as they are."),
     "reset-breaker": Place("operator", "reset_breaker", "Reset one circuit breaker."),
+    "pair": Place("people", "pair", "Make a one-time code that lets a person into the chat."),
     "adopt": Place("operator", "adopt", "Take over from another bot found on this account."),
     "cancel-orders": Place("operator", "cancel_orders", "Cancel resting entries, or every order."),
     "flatten": Place(

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from bot.console.commands import (
     CONTRACTS,
+    ENTRY_OR_ALL,
     EVERYTHING,
     MARKET_OR_ALL,
     PROPOSAL,
@@ -68,14 +69,14 @@ async def skip(call: Invocation) -> Answer:
 
 
 async def _judge(call: Invocation, *, is_approved: bool) -> Answer:
-    name = call.arguments.get(PROPOSAL.name, "")
-    if not name:
-        return Answer(text="Say which: the id is in the question.", outcome="bad arguments")
     many = call.arguments.get(CONTRACTS.name)
     contracts = None if many is None else int(many)
     return told(
         await call.operator.judge_entry(
-            call.authority, name, is_approved=is_approved, contracts=contracts
+            call.authority,
+            call.arguments[PROPOSAL.name],
+            is_approved=is_approved,
+            contracts=contracts,
         )
     )
 
@@ -88,12 +89,7 @@ async def panic(call: Invocation) -> Answer:
 
 async def ask_close(call: Invocation) -> Asked | Answer:
     """Ask before selling."""
-    typed = call.arguments.get(MARKET_OR_ALL.name, "").upper()
-    if not typed:
-        return Answer(
-            text=f"Say which: {code('/close TICKER')} or {code('/close all')}",
-            outcome="bad arguments",
-        )
+    typed = call.arguments[MARKET_OR_ALL.name].upper()
     chosen = [
         view
         for view in await call.operator.positions()
@@ -117,15 +113,20 @@ async def close(call: Invocation) -> Answer:
 
 
 async def cancel(call: Invocation) -> Answer:
-    """Cancel every resting entry."""
-    return told(await call.operator.cancel_entries(call.authority))
+    """Cancel resting entries: all, or one by its order id or ticker."""
+    typed = call.arguments[ENTRY_OR_ALL.name]
+    if typed.upper() == _ALL:
+        return told(await call.operator.cancel_entries(call.authority))
+    resting = await call.operator.entries()
+    is_id = any(one.order_id == typed for one in resting)
+    # Tickers may be typed small; the exchange's ids are what they are.
+    chosen = typed if is_id else typed.upper()
+    return told(await call.operator.cancel_entries(call.authority, chosen))
 
 
 async def ask_acknowledge(call: Invocation) -> Asked | Answer:
     """Ask before what is not ours is accepted."""
-    typed = call.arguments.get("ticker", "").upper()
-    if not typed:
-        return Answer(text=f"Say which: {code('/acknowledge TICKER')}", outcome="bad arguments")
+    typed = call.arguments["ticker"].upper()
     return Asked(
         text=f"Accept what is not ours in {code(typed)}?\n"
         "Entries may go on there, and an orphan there is left to you.",

@@ -1,11 +1,13 @@
 """Reading what was typed: the command word, and arguments checked against their spec. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from bot.kit.markup import clean, escape
+from bot.ports.operator import Operator
 
 _LINE = re.compile(
     r"\s*(?P<slash>/?)(?P<word>[^\s@]+)(?:@(?P<bot>\w+))?(?:\s+(?P<rest>.*))?", re.DOTALL
@@ -26,6 +28,18 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One value that an argument may take now."""
+
+    value: str
+    label: str
+    """What its button says."""
+
+
+ReadChoices: TypeAlias = Callable[[Operator], Awaitable[Sequence[Choice]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArgumentSpec:
     """One argument of a command. All are optional: a command says itself what it misses."""
 
@@ -34,6 +48,10 @@ class ArgumentSpec:
     pattern: str = r"\S{1,64}"
     example: str = ""
     length_max: int = 200
+    choices: ReadChoices | None = None
+    """What is offered on buttons when the argument is missing; ``None`` runs without it."""
+    question: str = ""
+    """Put above those buttons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,11 @@ anything, what it asks first and what it does. Dispatch knows rows, never names.
 
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
+from bot.console import choices
 from bot.console.arguments import ArgumentSpec, Shape, usage
 from bot.domain.operations import AccessLevel, Authority
 from bot.ports.messages import ClaimedCommand, MessageButton
@@ -55,7 +56,8 @@ class Asked:
 
 
 Handler: TypeAlias = Callable[[Invocation], Awaitable[Answer]]
-Asker: TypeAlias = Callable[[Invocation], Awaitable[Asked | Answer]]
+Asker: TypeAlias = Callable[[Invocation], Awaitable[Asked | Answer | None]]
+"""What to ask before acting; an answer instead of a question, or nothing to ask this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +72,13 @@ class CommandSpec:
     aliases: tuple[str, ...] = ()
     arguments: tuple[ArgumentSpec, ...] = ()
     asker: Asker | None = None
-    """Puts the question; ``None`` acts at once."""
+    """Puts the question; without one it acts at once."""
     increases_risk: bool = False
     """Whether an old one must be asked again."""
     is_urgent: bool = False
     """Acts at once, in its own lane, whatever its age."""
+    nothing_to_choose: str = "There is nothing to choose from."
+    """Said when an argument is missing and nothing can be offered for it."""
     halts_because: Callable[[str], str] | None = None
     """The halt's reason, from what was typed behind the word; urgent commands have one."""
     is_refreshable: bool = False
@@ -114,7 +118,12 @@ class CommandTable:
 
 REASON = ArgumentSpec(name="reason", shape=Shape.REST)
 BREAKER = ArgumentSpec(
-    name="name", shape=Shape.WORD, pattern=r"[A-Za-z][A-Za-z0-9_]{0,39}", example="daily_loss"
+    name="name",
+    shape=Shape.WORD,
+    pattern=r"[A-Za-z][A-Za-z0-9_]{0,39}",
+    example="daily_loss",
+    choices=choices.tripped_breakers,
+    question="Which breaker?",
 )
 FORCE = ArgumentSpec(name="force", shape=Shape.FLAG)
 TICKER = ArgumentSpec(
@@ -128,6 +137,17 @@ MARKET_OR_ALL = ArgumentSpec(
     shape=Shape.WORD,
     pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
     example="KXFED-26DEC-T4.25",
+    choices=choices.our_positions_or_all,
+    question="Which position?",
+)
+FOREIGN = replace(TICKER, choices=choices.foreign_positions, question="Which market?")
+ENTRY_OR_ALL = ArgumentSpec(
+    name="id|ticker|all",
+    shape=Shape.WORD,
+    pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+    example="KXFED-26DEC-T4.25",
+    choices=choices.entries_or_all,
+    question="Which entry?",
 )
 INSTANCE = ArgumentSpec(
     name="id",
@@ -136,7 +156,12 @@ INSTANCE = ArgumentSpec(
     example="the first word of a line of /instances",
 )
 PROPOSAL = ArgumentSpec(
-    name="id", shape=Shape.WORD, pattern=r"[0-9]{1,19}-[0-9]{1,6}", example="1795960485-1"
+    name="id",
+    shape=Shape.WORD,
+    pattern=r"[0-9]{1,19}-[0-9]{1,6}",
+    example="1795960485-1",
+    choices=choices.proposals,
+    question="Which order?",
 )
 CONTRACTS = ArgumentSpec(name="number", shape=Shape.WORD, pattern=r"[1-9][0-9]{0,8}", example="10")
 EVERYTHING = ArgumentSpec(name="everything", shape=Shape.FLAG)

@@ -39,14 +39,14 @@ class Confirmations:
     """Open questions by nonce. Single use."""
 
     def __init__(self, random: Random, lifetime_us: int = MINUTE_US) -> None:
-        self._random = random
+        self.random = random
         self._lifetime_us = lifetime_us
         self._open: dict[str, Question] = {}
 
     def ask(self, question: Question) -> str:
         """Remember a question and return its nonce."""
         self._forget_old(question.asked_us)
-        nonce = f"{self._random.getrandbits(_NONCE_BITS):024x}"
+        nonce = f"{self.random.getrandbits(_NONCE_BITS):024x}"
         self._open[nonce] = question
         return nonce
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.console.access import Doorkeeper
 from bot.console.arguments import (
+    ArgumentSpec,
     BadArguments,
     TypedLine,
     read_arguments,
@@ -21,6 +22,7 @@ from bot.console.buttons import AGAIN_PREFIX, RUN_PREFIX, again, line_of
 from bot.console.commands import Answer, Asked, CommandSpec, CommandTable, Invocation
 from bot.console.confirmations import Confirmations, Question, Void
 from bot.console.handlers import command_table
+from bot.console.picking import CHOICES_MAX, PICK_PREFIX, Picks, keyboard, missing
 from bot.console.views import tag
 from bot.domain.errors import (
     BotError,
@@ -31,7 +33,7 @@ from bot.domain.errors import (
 from bot.domain.operations import AccessLevel, Authority
 from bot.kit.clock import Clock
 from bot.kit.logs import redact
-from bot.kit.markup import clean, code, escape, moment, span
+from bot.kit.markup import bold, clean, code, escape, moment, span
 from bot.kit.times import GREENWICH, MINUTE_US
 from bot.ports.messages import Audit, ClaimedCommand, IncomingCommand, MessageButton
 from bot.ports.operator import Operator
@@ -91,6 +93,7 @@ class Console:
         self._table: CommandTable = command_table()
         self._doorkeeper = doorkeeper
         self._confirmations = confirmations
+        self._picks = Picks(confirmations.random)
         self._clock = clock
         self._zone = zone
 
@@ -137,7 +140,7 @@ class Console:
         spec = self._spec_of(command)
         if level is None or spec is None or spec.halts_because is None or level < spec.level:
             return None
-        typed = read_line(_typed(command))
+        typed = read_line(self._typed(command))
         reason = spec.halts_because(typed.rest[:200] if typed is not None else "")
         # The number comes with the stored row; until then the update names the act.
         authority = Authority(
@@ -157,8 +160,15 @@ class Console:
             return "button" if question is None else question.line[:_COMMAND_SHOWN_MAX]
         return _shown_command(command)
 
+    def _typed(self, command: IncomingCommand) -> str:
+        """The line that was typed, or that a button stands for; empty when there is none."""
+        button = command.button
+        if button is None:
+            return command.text
+        return self._picks.line_of(button) or ""
+
     def _spec_of(self, command: IncomingCommand) -> CommandSpec | None:
-        typed = read_line(_typed(command))
+        typed = read_line(self._typed(command))
         return None if typed is None else self._table.find(typed.word)
 
     async def _answer(self, request: ClaimedCommand, level: AccessLevel) -> Reply:
@@ -168,25 +178,54 @@ class Console:
                 command=earlier.command,
                 outcome=earlier.outcome,
             )
-        button = request.command.button
-        if button is not None and button.startswith(NO_PREFIX):
-            return self._declined(request, button.removeprefix(NO_PREFIX))
-        if button is not None and button.startswith(YES_PREFIX):
-            return await self._confirmed(request, level, button.removeprefix(YES_PREFIX))
-        ready = self._ready(request, level, _typed(request.command))
+        button = request.command.button or ""
+        if button.startswith((YES_PREFIX, NO_PREFIX)):
+            return await self._judged(request, level, button)
+        line = self._typed(request.command)
+        if button.startswith(PICK_PREFIX) and not line:
+            return _plain(request, "This button is too old. Send the command again.", "void")
+        ready = self._ready(request, level, line)
         if isinstance(ready, Reply):
             return ready
         return await self._ask_or_act(ready)
 
-    async def _ask_or_act(self, ready: _Ready) -> Reply:
-        age = self._age_note(ready)
-        is_asked = ready.spec.asker is not None or age
-        if not is_asked or (ready.call.request.command.is_confirmed and not age):
-            return _reply(ready, await ready.spec.handler(ready.call))
-        return await self._ask(ready, age)
+    async def _judged(self, request: ClaimedCommand, level: AccessLevel, button: str) -> Reply:
+        """A question was answered by its button."""
+        if button.startswith(NO_PREFIX):
+            return self._declined(request, button.removeprefix(NO_PREFIX))
+        return await self._confirmed(request, level, button.removeprefix(YES_PREFIX))
 
-    async def _ask(self, ready: _Ready, note: str) -> Reply:
-        asked = await _question(ready)
+    async def _ask_or_act(self, ready: _Ready) -> Reply:
+        wanted = missing(ready.spec, ready.call.arguments)
+        if wanted is not None:
+            return await self._offer(ready, wanted)
+        age = self._age_note(ready)
+        if ready.call.request.command.is_confirmed and not age:
+            return await _act(ready)
+        asked = None if ready.spec.asker is None else await ready.spec.asker(ready.call)
+        if asked is None and not age:
+            return await _act(ready)
+        return self._ask(ready, age, asked)
+
+    async def _offer(self, ready: _Ready, wanted: ArgumentSpec) -> Reply:
+        """Buttons for what is missing."""
+        assert wanted.choices is not None
+        choices = await wanted.choices(self._operator)
+        if not choices:
+            return _reply(
+                ready,
+                Answer(text=escape(ready.spec.nothing_to_choose), outcome="nothing to choose"),
+            )
+        more = len(choices) - CHOICES_MAX
+        rest = (
+            f"\n{more} more: type the {escape(wanted.name)} behind the command." if more > 0 else ""
+        )
+        text = f"{bold(wanted.question)} {code(ready.spec.usage)}{rest}"
+        buttons = keyboard(self._picks, ready.line, choices)
+        return _reply(ready, Answer(text=text, outcome="asked which", buttons=buttons))
+
+    def _ask(self, ready: _Ready, note: str, asked: Asked | Answer | None) -> Reply:
+        asked = asked or _plain_question(ready)
         if isinstance(asked, Answer):
             return _reply(ready, asked)
         request = ready.call.request
@@ -212,12 +251,13 @@ class Console:
         ready = self._ready(request, level, taken.line)
         if isinstance(ready, Reply):
             return ready
-        asked = await _question(ready)
+        asked = None if ready.spec.asker is None else await ready.spec.asker(ready.call)
+        asked = asked or _plain_question(ready)
         if isinstance(asked, Answer):
             return _reply(ready, asked)
         if asked.fingerprint != taken.fingerprint:
-            return await self._ask(ready, "The state has changed since the question.")
-        return _reply(ready, await ready.spec.handler(ready.call))
+            return self._ask(ready, "The state has changed since the question.", asked)
+        return await _act(ready)
 
     def _declined(self, request: ClaimedCommand, nonce: str) -> Reply:
         taken = self._take(request, nonce)
@@ -314,14 +354,12 @@ def actor_of(command: IncomingCommand) -> str:
     return clean(f"{command.channel.value}:{command.user_id} {command.user_name}").strip()[:100]
 
 
-async def _question(ready: _Ready) -> Asked | Answer:
-    if ready.spec.asker is not None:
-        return await ready.spec.asker(ready.call)
+async def _act(ready: _Ready) -> Reply:
+    return _reply(ready, await ready.spec.handler(ready.call))
+
+
+def _plain_question(ready: _Ready) -> Asked:
     return Asked(text=f"Run {code(ready.line)} now?", fingerprint="", confirm_label="Run it")
-
-
-def _typed(command: IncomingCommand) -> str:
-    return command.text if command.button is None else line_of(command.button)
 
 
 def _refused(request: ClaimedCommand, spec: CommandSpec, level: AccessLevel) -> Reply | None:
@@ -373,4 +411,5 @@ def _silence(outcome: str) -> Reply:
 
 def _shown_command(command: IncomingCommand) -> str:
     # A nonce is worth nothing once pressed, but the audit is for reading.
-    return clean(command.text or _typed(command) or "button").strip()[:_COMMAND_SHOWN_MAX]
+    line = command.text or line_of(command.button or "") or "button"
+    return clean(line).strip()[:_COMMAND_SHOWN_MAX]

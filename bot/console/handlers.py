@@ -7,14 +7,16 @@ nothing about access, age or confirmation: that is dispatch's.
 import asyncio
 from functools import partial
 
-from bot.console import acts, data_acts, see, views
+from bot.console import acts, data_acts, people_acts, see, views
 from bot.console.alert_acts import alert_rows
-from bot.console.buttons import DATA_BYTES_MAX, RUN_PREFIX
+from bot.console.buttons import RUN_PREFIX
 from bot.console.commands import (
     BREAKER,
     CONTRACTS,
+    ENTRY_OR_ALL,
     EVERYTHING,
     FORCE,
+    FOREIGN,
     INSTANCE,
     MARKET_OR_ALL,
     PROPOSAL,
@@ -33,7 +35,6 @@ from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import MarketTicker
 from bot.domain.operations import AccessLevel, BreakerView, HaltView
 from bot.kit.markup import bold, code, escape
-from bot.ports.messages import MessageButton
 
 SAVE_HALT_WITHIN_S = 5.0
 _NO_REASON = "no reason given"
@@ -118,8 +119,6 @@ async def _unhalt(call: Invocation) -> Answer:
 async def _ask_reset(call: Invocation) -> Asked | Answer:
     breakers = {breaker.name: breaker for breaker in await call.operator.breakers()}
     name = call.arguments.get("name", "").lower()
-    if not name:
-        return _pick_breaker(tuple(breakers.values()))
     if not breakers:
         return Answer(text="No breakers are set up.", outcome="none set up")
     breaker = breakers.get(name)
@@ -149,21 +148,6 @@ def _reset_question(call: Invocation, breaker: BreakerView) -> Asked | Answer:
         text=question,
         fingerprint=f"breaker:{breaker.name}:{breaker.changed_us}:{breaker.force_grants}",
         confirm_label=f"{'Force' if force else 'Reset'} {breaker.name}",
-    )
-
-
-def _pick_breaker(breakers: tuple[BreakerView, ...]) -> Answer:
-    tripped = sorted(breaker.name for breaker in breakers if breaker.is_tripped)
-    if not tripped:
-        return Answer(text="No breaker is tripped.", outcome="none tripped")
-    return Answer(
-        text=f"Which breaker? Tripped: {escape(', '.join(tripped))}",
-        outcome="asked which",
-        buttons=tuple(
-            (MessageButton(label=name, data=data),)
-            for name in tripped
-            if len((data := f"{RUN_PREFIX}/reset_breaker {name}").encode()) <= DATA_BYTES_MAX
-        ),
     )
 
 
@@ -227,8 +211,8 @@ _SEE, _ACT, _KNOW = "See", "Act", "Know"
 
 def command_table() -> CommandTable:
     """Every command there is."""
-    rows = (*_seeing(), *see.rows(), *_acting(), *alert_rows(), *_knowing())
-    return CommandTable(rows)
+    acting = (*_acting(), *alert_rows(), *people_acts.rows())
+    return CommandTable((*_seeing(), *see.rows(), *acting, *_knowing()))
 
 
 def _seeing() -> tuple[CommandSpec, ...]:
@@ -292,7 +276,7 @@ def _acting() -> tuple[CommandSpec, ...]:
     return (
         row(
             name="halt",
-            aliases=("stop",),
+            aliases=("stop", "pause"),
             handler=_halt,
             level=_TRADER,
             arguments=(REASON,),
@@ -317,13 +301,17 @@ def _acting() -> tuple[CommandSpec, ...]:
             level=_TRADER,
             arguments=(BREAKER, FORCE),
             increases_risk=True,
+            nothing_to_choose="No breaker is tripped.",
             help="Reset a tripped breaker; without a name it lists them",
         ),
         row(
             name="cancel",
             handler=acts.cancel,
             level=_TRADER,
-            help="Cancel every resting entry; take-profits stay",
+            arguments=(ENTRY_OR_ALL,),
+            is_urgent=True,
+            nothing_to_choose="No entry of ours rests.",
+            help="Cancel resting entries, at once; take-profits stay",
         ),
         row(
             name="reconcile",
@@ -337,6 +325,7 @@ def _acting() -> tuple[CommandSpec, ...]:
             level=_TRADER,
             arguments=(PROPOSAL, CONTRACTS),
             increases_risk=True,
+            nothing_to_choose="No order waits for a person.",
             help="Send an order that waits for a person, or only so many contracts of it",
         ),
         row(
@@ -344,6 +333,7 @@ def _acting() -> tuple[CommandSpec, ...]:
             handler=acts.skip,
             level=_TRADER,
             arguments=(PROPOSAL,),
+            nothing_to_choose="No order waits for a person.",
             help="Let such an order go, and its market alone for an hour",
         ),
         row(
@@ -365,6 +355,7 @@ def _acting() -> tuple[CommandSpec, ...]:
             level=_TRADER,
             arguments=(MARKET_OR_ALL,),
             increases_risk=True,
+            nothing_to_choose="The bot holds nothing.",
             help="Sell what the bot holds in one market, or everywhere",
         ),
         row(
@@ -373,8 +364,9 @@ def _acting() -> tuple[CommandSpec, ...]:
             handler=acts.acknowledge,
             asker=acts.ask_acknowledge,
             level=_TRADER,
-            arguments=(TICKER,),
+            arguments=(FOREIGN,),
             increases_risk=True,
+            nothing_to_choose="Nothing that is not ours is known.",
             help="Accept what is not ours in a market, so that entries go on there",
         ),
         row(

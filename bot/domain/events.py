@@ -400,11 +400,15 @@ class ReconcileCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesCancelCommanded:
-    """Cancel every resting entry of ours; take-profits stay."""
+    """Cancel our resting entries; take-profits stay.
+
+    ``chosen`` is the exchange's id of one, or a ticker; ``None`` means every one.
+    """
 
     received_us: int
     command_id: int
     actor: str
+    chosen: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

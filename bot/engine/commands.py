@@ -226,13 +226,20 @@ def _cancel_entries(world: World, event: EntriesCancelCommanded, draft: Draft) -
         entry = bracket.entry
         if not entry.is_working or entry.order_id is None:
             continue
+        if event.chosen is not None and event.chosen not in (entry.order_id, bracket.plan.ticker):
+            continue
         cancelled += 1
         mine = entry.intent.client_order_id
         draft.cancel(
             CancelOrder(client_order_id=mine, order_id=entry.order_id, ticker=bracket.plan.ticker)
         )
         world.desk.change(mine, lambda order: cancel_sent(order, world.now_us), world.now_us, draft)
-    _reply(draft, event, f"cancelling {cancelled} entries; take-profits stay", is_done=True)
+    if event.chosen is not None and not cancelled:
+        # A mistyped order must not read as one that was cancelled.
+        _reply(draft, event, f"refused: no entry of ours rests as {event.chosen}", is_done=False)
+        return
+    noun = "entry" if cancelled == 1 else "entries"
+    _reply(draft, event, f"cancelling {cancelled} {noun}; take-profits stay", is_done=True)
 
 
 def _acknowledge(world: World, event: ForeignAcknowledged, draft: Draft) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from bot.domain.handles import EntryView, ProposalView
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Money, Price
 from bot.domain.operations import (
@@ -15,6 +16,7 @@ from bot.domain.operations import (
     PositionView,
     StopReason,
 )
+from bot.domain.orders import BookSide, own_price
 from bot.domain.tradingday import day_start_us, trading_day
 from bot.engine.duty import readings
 from bot.engine.weighing import stakes, standing_of
@@ -38,6 +40,39 @@ def open_entries(world: World) -> tuple[int, int]:
     entries = [one.entry for one in world.desk.open() if not one.entry.is_final]
     doubted = sum(entry.is_in_doubt for entry in entries)
     return len(entries) - doubted, doubted
+
+
+def entry_views(world: World) -> tuple[EntryView, ...]:
+    """Our entries that rest, the oldest first."""
+    resting = sorted(
+        (one for one in world.desk.open() if one.entry.is_working),
+        key=lambda one: one.plan.opened_us,
+    )
+    return tuple(
+        EntryView(
+            ticker=one.plan.ticker,
+            order_id=one.entry.order_id,
+            is_yes=one.plan.side is BookSide.BID,
+            own_price=own_price(one.plan.side, one.entry.intent.price),
+            left=one.entry.remaining,
+        )
+        for one in resting
+        if one.entry.order_id is not None
+    )
+
+
+def proposal_views(world: World) -> tuple[ProposalView, ...]:
+    """Entries that wait for a person's yes."""
+    return tuple(
+        ProposalView(
+            name=one.name,
+            ticker=one.wish.ticker,
+            own_price=one.wish.own_price,
+            quantity=one.wish.quantity,
+        )
+        for one in world.ramp.proposals
+        if not one.is_approved and one.expires_us > world.now_us
+    )
 
 
 def halt_view(world: World) -> HaltView | None:

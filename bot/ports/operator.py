@@ -9,6 +9,7 @@ the console after a crash, finds out that it already happened.
 
 from typing import Protocol
 
+from bot.domain.handles import EntryView, ProposalView
 from bot.domain.ids import InstanceId, MarketTicker
 from bot.domain.operations import (
     AccountView,
@@ -29,10 +30,16 @@ from bot.domain.operations import (
 )
 from bot.ports.alert_control import AlertControl
 from bot.ports.cockpit import Cockpit
+from bot.ports.people import People
 
 
 class Operator(Protocol):
     """The bot as its operator meets it."""
+
+    @property
+    def people(self) -> People:
+        """Who may speak."""
+        ...
 
     @property
     def alerts(self) -> AlertControl:
@@ -109,8 +116,11 @@ class Operator(Protocol):
         """
         ...
 
-    async def cancel_entries(self, authority: Authority) -> Outcome:
-        """Cancel every resting entry of ours; take-profits stay."""
+    async def cancel_entries(self, authority: Authority, chosen: str | None = None) -> Outcome:
+        """Cancel every resting entry of ours, or those of one order id or ticker.
+
+        Take-profits stay.
+        """
         ...
 
     async def adopt(self, authority: Authority) -> Outcome:
@@ -143,6 +153,14 @@ class Operator(Protocol):
 
     async def positions(self) -> tuple[PositionView, ...]:
         """Every held market, largest cost first."""
+        ...
+
+    async def entries(self) -> tuple[EntryView, ...]:
+        """Our entries that rest, the oldest first."""
+        ...
+
+    async def proposals(self) -> tuple[ProposalView, ...]:
+        """Entries that wait for a person's yes."""
         ...
 
     async def pnl(self) -> PnlView:

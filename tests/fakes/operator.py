@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from bot.domain.alert_preferences import PreferenceChange, Preferences, changed
 from bot.domain.errors import StorageUnavailable
 from bot.domain.events import Role
-from bot.domain.ids import Epoch, InstanceId, MarketTicker
+from bot.domain.handles import EntryView, ProposalView
+from bot.domain.ids import Epoch, InstanceId, MarketTicker, OrderId
 from bot.domain.money import Money, Price, Quantity
 from bot.domain.operations import (
+    AccessLevel,
     AccountView,
     ApiView,
     Authority,
@@ -40,7 +42,9 @@ from bot.domain.operations import (
 )
 from bot.ports.alert_control import AlertsView, ToldAlert
 from bot.ports.messages import HeldBack
+from bot.ports.people import Person
 from tests.fakes.cockpit import FakeCockpit
+from tests.fakes.people import FakePeople
 
 NOW_US = 1_795_245_300_000_000
 MINUTE_US = 60_000_000
@@ -219,6 +223,31 @@ WHY = WhyView(
 )
 
 
+ENTRY = EntryView(
+    ticker=MarketTicker("KXFED-26DEC-T4.25"),
+    order_id=OrderId("order-1"),
+    is_yes=True,
+    own_price=Price(8_500),
+    left=Quantity(500),
+)
+PROPOSAL = ProposalView(
+    name="7-1",
+    ticker=MarketTicker("KXCPI-26NOV"),
+    own_price=Price(9_100),
+    quantity=Quantity(1_000),
+)
+PEOPLE = (
+    Person(user_id=11, name="", level=AccessLevel.ADMIN, added_by="the settings", added_us=None),
+    Person(
+        user_id=55,
+        name="Bo <b>",
+        level=AccessLevel.TRADER,
+        added_by="telegram:11 Ada",
+        added_us=NOW_US - 60 * MINUTE_US,
+    ),
+)
+
+
 @dataclass
 class FakeAlerts:
     """Implements ``AlertControl``; ``changes`` lists what was chosen under which number."""
@@ -276,6 +305,9 @@ class FakeOperator:
     halts_now: list[tuple[int, str]] = field(default_factory=list)
     backup_path: str = "backups/kalshi_20261121_071500.sqlite"
     missing_hours: tuple[str, ...] = ("2026-11-20T03:00:00Z", "2026-11-20T04:00:00Z")
+    people: FakePeople = field(default_factory=lambda: FakePeople(PEOPLE))
+    entry_views: tuple[EntryView, ...] = (ENTRY,)
+    proposal_views: tuple[ProposalView, ...] = (PROPOSAL,)
     instance_views: tuple[InstanceView, ...] = (INSTANCE, RELEASED)
     alerts: FakeAlerts = field(default_factory=FakeAlerts)
 
@@ -340,8 +372,10 @@ class FakeOperator:
         what += "" if contracts is None else f" {contracts}"
         return self._act(what, authority, f"{proposal} approved and sent")
 
-    async def cancel_entries(self, authority: Authority) -> Outcome:
-        return self._act("cancel", authority, "cancelling 2 entries; take-profits stay")
+    async def cancel_entries(self, authority: Authority, chosen: str | None = None) -> Outcome:
+        return self._act(
+            f"cancel {chosen or 'all'}", authority, "cancelling 2 entries; take-profits stay"
+        )
 
     async def adopt(self, authority: Authority) -> Outcome:
         return self._act("adopt", authority, "2 order groups are shut")
@@ -372,6 +406,12 @@ class FakeOperator:
 
     async def positions(self) -> tuple[PositionView, ...]:
         return (POSITION, FOREIGN)
+
+    async def entries(self) -> tuple[EntryView, ...]:
+        return self.entry_views
+
+    async def proposals(self) -> tuple[ProposalView, ...]:
+        return self.proposal_views
 
     async def pnl(self) -> PnlView:
         return PNL

@@ -280,6 +280,7 @@ class FakeTelegram:
             "editMessageText": lambda: self._edit(params, self._text(params, params["text"])),
             "editMessageReplyMarkup": lambda: self._edit(params, None),
             "answerCallbackQuery": lambda: True,
+            "setChatMenuButton": lambda: True,
             "setMyCommands": lambda: self._set(method, params),
             "deleteMyCommands": lambda: self._set(method, params),
             "setWebhook": lambda: self._set_webhook(params),

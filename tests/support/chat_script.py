@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from bot.console.arguments import Shape
 from bot.console.commands import CommandSpec
 from bot.console.dispatch import NO_PREFIX, YES_PREFIX, Reply
+from bot.domain.handles import EntryView, ProposalView
 from bot.domain.ids import MarketTicker
 from bot.domain.money import Money
 from bot.domain.operations import (
@@ -26,6 +27,7 @@ from bot.domain.operations import (
 )
 from tests.fakes.cockpit import FakeCockpit
 from tests.fakes.operator import HALTED, NOTHING_KNOWN, PNL, FakeAlerts, FakeOperator
+from tests.fakes.people import FakePeople
 from tests.support.console import ADMIN, VIEWER, Talk
 
 MORE_LINES: dict[str, tuple[str, ...]] = {
@@ -34,6 +36,8 @@ MORE_LINES: dict[str, tuple[str, ...]] = {
     "reset_breaker": ("/reset_breaker loss_streak", "/reset_breaker loss_streak force"),
     "close": ("/close all",),
     "handover": ("/handover inst-5d",),
+    "cancel": ("/cancel all", "/cancel order-1"),
+    "unpair": ("/unpair 55", "/unpair 11"),
     "version": ("/version please",),
     "chart": ("/chart", "/chart kxfed-26dec-t4.25", "/chart nothing"),
     "config": ("/config nothing",),
@@ -56,6 +60,8 @@ class EmptyOperator(FakeOperator):
     breaker_views: tuple[BreakerView, ...] = ()
     missing_hours: tuple[str, ...] = ()
     instance_views: tuple[InstanceView, ...] = ()
+    entry_views: tuple[EntryView, ...] = ()
+    proposal_views: tuple[ProposalView, ...] = ()
     alerts: FakeAlerts = field(default_factory=lambda: FakeAlerts(held=(), latest=()))
 
     @property
@@ -124,7 +130,9 @@ async def played(spec: CommandSpec) -> str:
 async def _scene(title: str, operator: FakeOperator, lines: Iterable[str], user: int) -> str:
     parts = [f"=== {title} ==="]
     for line in lines:
-        talk = Talk(operator=replace(operator, acts=[], halts_now=[]))
+        talk = Talk(
+            operator=replace(operator, acts=[], halts_now=[], people=_fresh(operator.people))
+        )
         reply = await talk.says(user, line)
         parts += [f"> {line}", _shown(reply)]
         label = _confirm_label(reply)
@@ -153,6 +161,17 @@ def _confirm_label(reply: Reply) -> str | None:
     return found[0] if found else None
 
 
+def _fresh(people: FakePeople) -> FakePeople:
+    return replace(people, invited=[], removed=[])
+
+
 def _effects(operator: FakeOperator) -> list[str]:
     now = [f"effect at once: halt, {reason}" for _, reason in operator.halts_now]
-    return now + [f"effect: {what} under #{number}" for what, number in operator.acts]
+    people = [
+        *(
+            (f"a code for one {level.name.lower()}", number)
+            for level, number in operator.people.invited
+        ),
+        *((f"{user} is taken out", number) for user, number in operator.people.removed),
+    ]
+    return now + [f"effect: {what} under #{number}" for what, number in (*operator.acts, *people)]

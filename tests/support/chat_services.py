@@ -21,6 +21,7 @@ from bot.kit.clock import SystemClock
 from bot.kit.tasks import Service
 from bot.ports.messages import Inbox, Outbox
 from bot.ports.operator import Operator
+from tests.fakes.people import NobodyPairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def chat_services(parts: ChatParts) -> tuple[Service, ...]:
             inbox=inbox,
             console=console,
             doorkeeper=doorkeeper,
-            access=parts.access,
+            pairing=NobodyPairs(),
             alerts=alerts,
             clock=clock,
             random=SystemRandom(),

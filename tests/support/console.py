@@ -43,6 +43,7 @@ class Talk:
         self.inbox = MemoryInbox(self.store)
         self.outbox = MemoryOutbox(self.store)
         self.audit = MemoryAudit(self.store)
+        self.doorkeeper = Doorkeeper(ACCESS)
         self.console = self.fresh_console()
         self.numbers = itertools.count(1)
 
@@ -51,7 +52,7 @@ class Talk:
         return Console(
             operator=self.operator,
             audit=self.audit,
-            doorkeeper=Doorkeeper(ACCESS),
+            doorkeeper=self.doorkeeper,
             confirmations=Confirmations(self.random),
             clock=self.clock,
             zone=self.zone,

@@ -8,17 +8,17 @@ from random import Random
 from typing import Any
 
 from bot.adapters.telegram.client import open_bot
-from bot.adapters.telegram.inbound import InboundParts, TelegramInbound
+from bot.adapters.telegram.inbound import InboundParts, Pairing, TelegramInbound
 from bot.adapters.telegram.outbound import OutboundParts, TelegramOutbound
 from bot.adapters.telegram.settings import TelegramSettings
-from bot.console.access import Doorkeeper
 from bot.console.worker import CommandDesk, CommandWorker
 from bot.domain.alerts import AlertFacts, AlertKind
 from bot.kit.clock import SystemClock
 from bot.ports.carriers import Receipt, Verdict
 from bot.ports.messages import Channel, Inbox, Outbox
+from tests.fakes.people import NobodyPairs
 from tests.fakes.telegram_server import TOKEN, FakeTelegram
-from tests.support.console import ACCESS, EPOCH, Talk
+from tests.support.console import EPOCH, Talk
 
 
 class Heard:
@@ -74,6 +74,7 @@ class Cockpit:
         self.noted = Noted()
         self.inbox: Inbox = talk.inbox
         self.outbox: Outbox = talk.outbox
+        self.pairing: Pairing = NobodyPairs()
 
     @asynccontextmanager
     async def running(self, *, inbound: bool = True, outbound: bool = True) -> AsyncIterator[None]:
@@ -100,8 +101,8 @@ class Cockpit:
                     settings=self.settings,
                     inbox=self.inbox,
                     console=self.talk.console,
-                    doorkeeper=Doorkeeper(ACCESS),
-                    access=ACCESS,
+                    doorkeeper=self.talk.doorkeeper,
+                    pairing=self.pairing,
                     alerts=self.alerts,
                     clock=SystemClock(),
                     random=Random(1),

@@ -62,7 +62,7 @@ INTERNAL = frozenset(
     {
         *("schema_version", "leader_lease", "bot_instances", "bot_deployments", "command_inbox"),
         *("command_audit", "outbox", "logs", "status", "ingest_state", "paper_journal", "job_runs"),
-        *("alert_preferences", "channel_states"),
+        *("alert_preferences", "channel_states", "operators", "pairing_codes"),
     }
 )
 

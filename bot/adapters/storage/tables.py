@@ -403,6 +403,30 @@ alert_preferences = Table(
     Column("changed_by", Text, nullable=False),
 )
 
+operators = Table(
+    "operators",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    # 1 viewer, 2 trader, 3 admin.
+    Column("level", Integer, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("added_us", BigInteger, nullable=False),
+)
+
+pairing_codes = Table(
+    "pairing_codes",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    # SHA-256 of the code. A used or expired one is deleted.
+    Column("digest", Text, primary_key=True),
+    Column("level", Integer, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+)
+
 job_runs = Table(
     "job_runs",
     metadata,

@@ -8,10 +8,10 @@ while the database does not. Nothing that Telegram does ends this service.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from telegram import Bot, Update
 from telegram.constants import ParseMode
@@ -22,12 +22,13 @@ from bot.adapters.telegram.conflicts import ConflictWatch
 from bot.adapters.telegram.menu import publish_menu
 from bot.adapters.telegram.settings import TelegramSettings
 from bot.adapters.telegram.updates import ALLOWED_UPDATES, command_of
-from bot.console.access import AccessSettings, Doorkeeper
+from bot.console.access import Doorkeeper
 from bot.console.buttons import stays
 from bot.console.dispatch import Console, without_secrets
 from bot.console.views import halted_unsaved
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import StorageUnavailable
+from bot.domain.operations import AccessLevel
 from bot.kit.backoff import Backoff
 from bot.kit.clock import Clock
 from bot.kit.times import SECOND_US
@@ -39,6 +40,26 @@ _GATE_LOOK_S = 0.2
 _HALTS_REMEMBERED_MAX = 1_000
 
 
+class Pairing(Protocol):
+    """Lets people in by codes, which are never stored."""
+
+    def met(self, bot_name: str) -> None:
+        """How the bot is called at Telegram."""
+        ...
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """To be called when somebody came, went or has another level."""
+        ...
+
+    async def received(self, command: IncomingCommand) -> IncomingCommand:
+        """The message as it may be stored: a code in it was tried, and is taken out.
+
+        Raises:
+            StorageUnavailable: it could not be tried.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundParts:
     """What the service works with."""
@@ -48,7 +69,7 @@ class InboundParts:
     inbox: Inbox
     console: Console
     doorkeeper: Doorkeeper
-    access: AccessSettings
+    pairing: Pairing
     alerts: AlertSink
     clock: Clock
     random: Random
@@ -74,6 +95,7 @@ class TelegramInbound:
         self._is_store_away = False
         self._polling: asyncio.Timeout | None = None
         self._is_draining = False
+        self._people_changed = asyncio.Event()
 
     async def run(self) -> None:
         """See :meth:`bot.kit.tasks.Service.run`."""
@@ -116,8 +138,21 @@ class TelegramInbound:
         parts = self._parts
         me = await parts.bot.get_me()
         logger.info("telegram connected", extra={"bot": me.username, "bot_id": me.id})
-        group.create_task(publish_menu(parts.bot, parts.access), name="telegram menu")
-        return me.username or ""
+        name = me.username or ""
+        parts.pairing.met(name)
+        group.create_task(self._keep_menu(), name="telegram menu")
+        return name
+
+    async def _keep_menu(self) -> None:
+        """Everyone's menu, now and whenever somebody comes, goes or has another level."""
+        shown: Mapping[int, AccessLevel] = {}
+        self._parts.pairing.on_change(self._people_changed.set)
+        while True:
+            self._people_changed.clear()
+            wanted = self._parts.doorkeeper.levels()
+            await publish_menu(self._parts.bot, wanted, shown)
+            shown = wanted
+            await self._people_changed.wait()
 
     async def _poll(self) -> list[dict[str, Any]] | None:
         """Raw updates, or ``None`` when the gate shut meanwhile."""
@@ -142,10 +177,12 @@ class TelegramInbound:
         return found if isinstance(found, list) else []
 
     async def _take(self, raw: Sequence[dict[str, Any]], group: asyncio.TaskGroup) -> None:
-        commands = [command for update in raw if (command := self._read(update)) is not None]
-        heard = [self._marked(one) for one in commands if self._parts.doorkeeper.admits(one)]
-        for command in heard:
+        said = [self._marked(one) for update in raw if (one := self._read(update)) is not None]
+        for command in said:
+            # Before a stranger's code is tried, which asks the database.
             self._halt_first(command, group)
+        commands = [await self._without_code(command) for command in said]
+        heard = [one for one in commands if self._parts.doorkeeper.admits(one)]
         if heard:
             async with asyncio.timeout(self._parts.settings.store_s):
                 stored = await self._parts.inbox.put(heard)
@@ -156,6 +193,10 @@ class TelegramInbound:
             self._offset = max(self._offset or 0, int(update["update_id"]) + 1)
         for update in raw:
             self._acknowledge(update, heard, group)
+
+    async def _without_code(self, command: IncomingCommand) -> IncomingCommand:
+        async with asyncio.timeout(self._parts.settings.store_s):
+            return await self._parts.pairing.received(command)
 
     def _read(self, raw: dict[str, Any]) -> IncomingCommand | None:
         parts = self._parts

@@ -282,7 +282,7 @@ async def test_a_telegram_user_cannot_bring_a_level_along(talk):
 
 async def test_reset_without_a_name_offers_the_tripped_breakers(talk):
     picked = await talk.says(TRADER, "/reset_breaker")
-    assert body(picked) == "Which breaker? Tripped: loss_streak"
+    assert body(picked) == "Which breaker? /reset_breaker [name] [force]"
     asked = await talk.presses(TRADER, picked, "loss_streak")
     assert body(asked).startswith("Reset loss_streak?")
     done = await talk.presses(TRADER, asked, "Reset loss_streak")

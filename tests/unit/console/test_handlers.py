@@ -105,6 +105,9 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "panic",
         "reconcile",
         "approve",
+        "pair",
+        "users",
+        "unpair",
         "skip",
         "acknowledge",
         "adopt",
@@ -163,6 +166,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "repair",
         "backup",
         *("digest", "mute", "unmute", "quiet", "verbosity"),
+        *("pair", "users", "unpair"),
     }
 
 
@@ -241,7 +245,9 @@ async def test_a_proposed_order_is_judged_by_its_button_or_by_word():
         said = body(await talk.says(TRADER, f"/approve 7-3 {many}"))
         assert "is not a number, for example 10" in said
     assert len(talk.operator.acts) == 3
-    assert body(await talk.says(TRADER, "/approve")).startswith("Say which")
+    offered = await talk.says(TRADER, "/approve")
+    assert body(offered) == "Which order? /approve [id] [number]"
+    assert [row[0].label for row in offered.buttons] == ["KXCPI-26NOV 10 at $0.91"]
     assert body(await talk.says(VIEWER, "/approve 7-1")) == "/approve needs the level trader."
 
 
@@ -272,16 +278,29 @@ async def test_taking_over_from_another_bot_is_asked_about_with_the_halt_it_caus
 async def test_cancelling_entries_acts_at_once_and_is_a_traders_command():
     talk = Talk()
     assert body(await talk.says(VIEWER, "/cancel")) == "/cancel needs the level trader."
-    assert body(await talk.says(TRADER, "/cancel")) == (
+    assert body(await talk.says(TRADER, "/cancel all")) == (
         "Done: cancelling 2 entries; take-profits stay"
     )
-    assert [name for name, _ in talk.operator.acts] == ["cancel"]
+    assert [name for name, _ in talk.operator.acts] == ["cancel all"]
+
+
+async def test_one_entry_is_cancelled_by_its_button_or_its_ticker():
+    talk = Talk()
+    offered = await talk.says(TRADER, "/cancel")
+    labels = [row[0].label for row in offered.buttons]
+    assert labels == ["KXFED-26DEC-T4.25 YES 5 at $0.85", "All of them"]
+    await talk.presses(TRADER, offered, labels[0])
+    await talk.says(TRADER, "/cancel kxfed-26dec-t4.25")
+    acts = [name for name, _ in talk.operator.acts]
+    assert acts == ["cancel order-1", "cancel KXFED-26DEC-T4.25"]
 
 
 @pytest.mark.parametrize("line", ["/close", "/acknowledge"])
-async def test_a_market_must_be_named(line):
+async def test_a_market_that_is_not_named_is_asked_for_and_none_is_acted_on(line):
     talk = Talk()
-    assert body(await talk.says(TRADER, line)).startswith("Say which: ")
+    offered = await talk.says(TRADER, line)
+    assert body(offered).startswith("Which ")
+    assert offered.buttons
     assert talk.operator.acts == []
 
 
