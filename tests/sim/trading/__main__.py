@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from rich.console import Console
 from rich.progress import track
 
-from tests.sim.trading.run import SEEDS, Verdict, run
+from tests.sim.trading.run import SEEDS, Verdict, run, run_asking
 
 
 def main() -> int:
@@ -22,6 +22,7 @@ def main() -> int:
         description="Seeded storms of the trading engine: every invariant, any failing seed.",
     )
     parser.add_argument("--seeds", type=_seeds, default=SEEDS, metavar="A-B")
+    parser.add_argument("--asking", action="store_true", help="larger entries wait for a person")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     if options.jobs < 1:
@@ -29,7 +30,7 @@ def main() -> int:
     counts: Counter[str] = Counter()
     failing: list[Verdict] = []
     with get_context("spawn").Pool(options.jobs) as pool:
-        found = pool.imap(run, options.seeds)
+        found = pool.imap(run_asking if options.asking else run, options.seeds)
         console = Console(stderr=True)
         for verdict in track(found, "seeds", total=len(options.seeds), console=console):
             counts.update(verdict.counts)
