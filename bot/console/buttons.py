@@ -43,8 +43,12 @@ def again_button(label: str, line: str) -> MessageButton:
 
 def again(label: str, line: str) -> tuple[tuple[MessageButton, ...], ...]:
     """A row with such a button; no row where the line is too long for one."""
-    button = again_button(label, line)
-    return ((button,),) if len(button.data.encode()) <= DATA_BYTES_MAX else ()
+    return ((again_button(label, line),),) if fits(line) else ()
+
+
+def fits(line: str) -> bool:
+    """Whether a button can hold this line, whatever it does with it."""
+    return len(f"{AGAIN_PREFIX}{line}".encode()) <= DATA_BYTES_MAX
 
 
 def in_rows(

@@ -8,7 +8,7 @@ from functools import partial
 
 from bot.console import views, views_machine, views_market, views_money
 from bot.console.arguments import ArgumentSpec, Shape
-from bot.console.buttons import DATA_BYTES_MAX, again_button, go, in_rows
+from bot.console.buttons import again_button, fits, go, in_rows
 from bot.console.commands import TICKER, Answer, CommandSpec, Invocation
 from bot.domain.cockpit import Drawn, NotDrawn
 from bot.domain.ids import MarketTicker
@@ -86,7 +86,7 @@ async def _position(call: Invocation) -> Answer:
     if view is None:
         text = f"Nothing is held in {code(ticker)}. /positions lists what is."
         return Answer(text=text, outcome="not held", may_renew=False)
-    chart = ((go("Picture", f"/chart {ticker}"),),) if _fits(f"/chart {ticker}") else ()
+    chart = ((go("Picture", f"/chart {ticker}"),),) if fits(f"/chart {ticker}") else ()
     return Answer(
         text=views_money.position(view, call.now_us, call.zone), outcome="shown", buttons=chart
     )
@@ -330,17 +330,13 @@ def _number(call: Invocation, spec: ArgumentSpec, otherwise: int) -> int:
 
 
 def _pick(question: str, word: str, tickers: Sequence[str]) -> Answer:
-    some = [one for one in tickers if _fits(f"{word} {one}")][:_PICKED_MAX]
+    some = [one for one in tickers if fits(f"{word} {one}")][:_PICKED_MAX]
     return Answer(
         text=f"{question} Or {code(f'{word} TICKER')}.",
         outcome="asked which",
         may_renew=False,
         buttons=tuple((again_button(one, f"{word} {one}"),) for one in some),
     )
-
-
-def _fits(line: str) -> bool:
-    return len(f"again:{line}".encode()) <= DATA_BYTES_MAX
 
 
 def _is_act(call: Invocation, entry: AuditEntry) -> bool:

@@ -14,7 +14,7 @@ from bot.domain.cockpit import (
     PositionDetail,
     TradeView,
 )
-from bot.domain.money import Money, Price, Quantity, complement
+from bot.domain.money import Money, Quantity, complement
 from bot.domain.operations import PositionView
 from bot.domain.orders import BookSide, Purpose, own_price
 from bot.kit.markup import ago, bold, code, escape, moment, span
@@ -223,12 +223,8 @@ def _told(view: TradeView) -> str:
     reason = escape(view.reason.replace("_", " "))
     return (
         f"{signed_dollars(view.profit)}: {_size(view.quantity, is_yes=view.is_yes)} "
-        f"{_short(view.entry_price)} to {_short(view.exit_price)}, {reason}, held {held}"
+        f"{price(view.entry_price)} to {price(view.exit_price)}, {reason}, held {held}"
     )
-
-
-def _short(value: Price) -> str:
-    return price(value)
 
 
 def _open(unrealized: Money | None) -> str:
@@ -256,7 +252,7 @@ def _exposed(line: ExposureLine) -> str:
 def _bar(view: LimitView) -> str:
     """How full it is, readable without colours."""
     if view.used_e6 is None:
-        return "     "
+        return "-"
     whole = view.used_e6 * 100 // _MILLION
     mark = " FULL" if whole >= 100 else " !" if view.used_e6 >= _NEAR_E6 else ""  # noqa: PLR2004
     return f"{whole} %{mark}"

@@ -83,6 +83,14 @@ async def test_a_person_holds_the_controls_in_a_chat(home: Home, telegram: FakeT
     shown = await chat.asks("/status", "TRADING")
     assert "PAPER" in shown.text
     assert "leading" in shown.text
+    telegram.press(ADMIN, shown, "Refresh")
+    await telegram.until(lambda: "as of " in shown.text)
+    health = await chat.asks("/health", "Database: ")
+    assert "WebSocket: up" in health.text
+    watched = await chat.asks("/markets kxfed", "watched market")
+    await chat.asks(f"/market {watched.text.splitlines()[1].split()[0]}", "our book")
+    drawn = await chat.asks("/chart funnel", "seen")
+    assert drawn.is_picture, drawn.text
 
     halted = await chat.asks("/halt lunch <now>", "HALTED, saved")
     assert "lunch <now>" in halted.text

@@ -41,6 +41,8 @@ _PER_CHAT = 100
 _IDLE_S = 0.5
 _RETRY_CAP_S = 60
 _PICTURE = ".png"
+_NO_PICTURE = ("photo", "image")
+"""In what Telegram says of a picture it will not show: as a document it takes any file."""
 _NOT_EDITABLE = (
     "message to edit not found",
     "message can't be edited",
@@ -294,29 +296,38 @@ class TelegramOutbound:
         return True
 
     async def _send_file(self, message: OutgoingMessage, path: Path, content: bytes) -> None:
-        caption: str | None = message.text
+        captioned = message
         if length(message.text) > CAPTION_LENGTH_MAX:
             await self._send_text(replace(message, attachment=None, buttons=()))
-            caption = None
-        await self._wait_turn(message.recipient)
-        bot, upload_s = self._parts.bot, self._parts.settings.upload_s
+            captioned = replace(message, text="")
+        file = InputFile(content, filename=path.name)
         try:
-            await (bot.send_photo if path.suffix == _PICTURE else bot.send_document)(
-                message.recipient,
-                InputFile(content, filename=path.name),
-                caption=caption,
-                parse_mode=ParseMode.HTML,
-                disable_notification=message.is_silent,
-                reply_markup=_keyboard(message),
-                write_timeout=upload_s,
-                read_timeout=upload_s,
-            )
+            try:
+                await self._upload(captioned, file, is_picture=path.suffix == _PICTURE)
+            except BadRequest as error:
+                if not any(word in error.message.lower() for word in _NO_PICTURE):
+                    raise
+                await self._upload(captioned, file, is_picture=False)
         except TelegramError as error:
             if "too large" not in error.message.lower():
                 raise
             where = code(str(path))
             note = f"Telegram refused the file ({size(len(content))}): {where}"
             await self._send_text(_with_note(message, note))
+
+    async def _upload(self, message: OutgoingMessage, file: InputFile, *, is_picture: bool) -> None:
+        await self._wait_turn(message.recipient)
+        bot, upload_s = self._parts.bot, self._parts.settings.upload_s
+        await (bot.send_photo if is_picture else bot.send_document)(
+            message.recipient,
+            file,
+            caption=message.text or None,
+            parse_mode=ParseMode.HTML,
+            disable_notification=message.is_silent,
+            reply_markup=_keyboard(message),
+            write_timeout=upload_s,
+            read_timeout=upload_s,
+        )
 
     async def _wait_turn(self, chat: str) -> None:
         wait_us = self._pace.book(chat, self._parts.clock.monotonic_us())

@@ -21,16 +21,20 @@ from bot.app.sections import CollectSection, ExchangeSection, Secrets, WebSectio
 from bot.app.trading import TradingDesk
 from bot.console.chart_data import Point
 from bot.domain.cockpit import Drawn, NotDrawn
+from bot.domain.errors import RequestRefused
 from bot.domain.ids import MarketTicker
-from bot.domain.money import Money, Price
+from bot.domain.money import Money, Price, Quantity
 from bot.domain.operations import FunnelStage
+from bot.domain.quotes import BookLevel, BookSnapshot
 from bot.domain.records import BracketState, ExitReason
 from bot.kit.times import DAY_US, HOUR_US, parse_rfc3339
 from bot.marketdata.agreement import BookAgreement
+from bot.marketdata.book import OrderBook
 from bot.marketdata.universe import Selection
 from bot.ports.cockpit import Chart, Period
 from tests.contract.test_trading_store import UNHALTED, bracket, snapshot
 from tests.fakes.cockpit import LOST, WON
+from tests.fakes.scripted_http import answer, scripted_server
 from tests.support.rows import grant_lease
 from tests.support.trading import TICKER, Desk, a_listing
 from tests.unit.app.support import running_at
@@ -253,6 +257,42 @@ async def test_watched_markets_are_searched(running: Running) -> None:
     cockpit = CockpitDesk(running, trading(led()))
     assert [one.ticker for one in (await cockpit.markets("kxfed", 5)).found] == [TICKER]
     assert (await CockpitDesk(running, None).markets("", 5)).watched == 0
+
+
+async def test_a_market_we_keep_the_book_of_is_told_from_it(running: Running) -> None:
+    engine = led()
+    engine.quote(9_500, 9_600)
+    desk, book = trading(engine), OrderBook(TICKER, lambda *_: None)
+    bids = (BookLevel(Price(9_500), Quantity(300)), BookLevel(Price(9_400), Quantity(200)))
+    asks = (BookLevel(Price(9_600), Quantity(50)),)
+    book.apply_snapshot(BookSnapshot(ticker=TICKER, bids=bids, asks=asks, received_us=1))
+    cast(Any, desk.monitor).books[TICKER] = book
+    view = await CockpitDesk(running, desk).market(TICKER)
+    assert view is not None
+    assert (view.bid, view.ask, view.bid_size, view.ask_size) == (9_500, 9_600, 300, 50)
+    assert (view.bid_depth, view.ask_depth) == (500, 50)
+    assert (view.is_trusted, view.is_watched, view.position) == (True, True, None)
+
+
+@pytest.mark.parametrize("status", [404, 400])
+async def test_a_market_the_exchange_does_not_know_is_told_from_one_it_refuses(
+    sqlite_url: str, tmp_path: Path, status: int
+) -> None:
+    body = '{"error": {"code": "not_found", "message": "no such market"}}'
+    async with scripted_server() as server:
+        server.script = [answer(body, status=status)]
+        exchange = ExchangeSection(rest_url=server.base_url, retries=1)
+        async with (
+            running_at(sqlite_url, tmp_path, exchange=exchange) as running,
+            running.parts.exchange.open(),
+        ):
+            cockpit = CockpitDesk(running, None)
+            if status == 404:
+                assert await cockpit.market(MarketTicker("NOPE")) is None
+            else:
+                with pytest.raises(RequestRefused):
+                    await cockpit.market(MarketTicker("NOPE"))
+            assert (await cockpit.ping()).exchange_us is None
 
 
 async def test_without_anything_there_is_a_reason_instead_of_a_picture(running: Running) -> None:

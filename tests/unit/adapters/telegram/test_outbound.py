@@ -389,6 +389,17 @@ async def test_a_picture_is_shown_with_its_caption(server, cockpit, tmp_path):
     assert server.requests[-1].method == "sendPhoto"
 
 
+async def test_a_picture_that_telegram_will_not_show_comes_as_a_file(server, cockpit, tmp_path):
+    path = tmp_path / "pnl.png"
+    path.write_bytes(b"\x89PNG")
+    server.refusals["sendPhoto"] = [Refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")]
+    await cockpit.outbox.put([message("P&amp;L", attachment=str(path))])
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    [said] = server.said[ADMIN]
+    assert (said.text, said.document_name, said.is_picture) == ("P&L", "pnl.png", False)
+
+
 async def test_pictures_and_renewals_are_as_the_bot_api_describes(server, cockpit, tmp_path):
     judge, path = api_judge(), tmp_path / "pnl.png"
     path.write_bytes(b"\x89PNG")
