@@ -171,7 +171,6 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
         advice="Resting take-profits stay at the exchange.",
         is_limited=False,
     ),
-    AlertKind.SHUTDOWN: AlertText(severity=_INFO, title="Stopping", headline="{reason}"),
     AlertKind.HALT_SET: AlertText(
         severity=_WARNING,
         title="Halted",

@@ -96,7 +96,7 @@ class DaySummary:
         told = f"{counted(len(trades), 'closed trade')}, {signed_dollars(result)} after fees"
         return MoneyChart(
             title=f"{day.name}\n{told}",
-            note=f"{settings.trading_mode.upper()}   trading day of New York, with what was open",
+            note=f"{settings.trading_mode.upper()}   trading day of New York, after fees",
             zone=settings.operator.zone.key,
             closed=closed,
             marked=tuple(Point(one.at_us, (one.value or 0.0) - begun) for one in marked),

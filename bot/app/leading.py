@@ -24,6 +24,7 @@ from bot.app.operator import BotOperator
 from bot.app.people import PeopleDesk
 from bot.app.portal import PageBackend, PageMessages
 from bot.app.recording import recorder_of
+from bot.app.restored import RestoreTeller
 from bot.app.running import Running
 from bot.app.settings import BotSettings
 from bot.app.stream import StreamCollector, StreamParts, stream_parts
@@ -76,15 +77,16 @@ class Leading:
                 return
             chores = Chores(running, operator, tenure.epoch).service()
             watches = (OperatorWatch(running, operator, desk, tenure.epoch), self._exchange_watch())
+            restored = RestoreTeller(running)
             # First of all services, so that it is drained last: it stores until trading is let go.
             if desk is None:
                 storing, collecting = _collecting(running, stream, self._recorder())
                 confirmation = _Confirmation(running, tenure)
-                yield (*storing, *console, *watches, confirmation, *collecting, chores)
+                yield (*storing, *console, restored, *watches, confirmation, *collecting, chores)
             else:
                 storing = () if stream is None else (stream.keeper(Drop(), running.clock),)
                 after = _After(desk.activation.done, chores)
-                yield (*storing, *console, *watches, after, *desk.services())
+                yield (*storing, *console, restored, *watches, after, *desk.services())
 
     def _exchange_watch(self) -> ExchangeWatch:
         parts = self._running.parts

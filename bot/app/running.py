@@ -22,7 +22,7 @@ from bot.app.warmth import Warmth
 from bot.domain.alert_preferences import Preferences
 from bot.domain.alerts import AlertKind
 from bot.domain.events import Role
-from bot.domain.ids import Epoch
+from bot.domain.ids import Epoch, brief
 from bot.domain.leadership import Candidate
 from bot.domain.operations import Banner, TradeMode, WatchView
 from bot.kit.loop_breaker import LoopBreaker
@@ -223,3 +223,5 @@ class Running:
         if was in {Role.LEADING, Role.ACTIVATING}:
             self.standing.lost = change.reason
             self.alerts.post(AlertKind.LEADER_DEPOSED, {"reason": str(change.reason)})
+        elif was is Role.STANDBY and change.role is LifeRole.ENDED and change.rival:
+            self.alerts.post(AlertKind.LEADER_STANDBY, {"leader": brief(change.rival)})

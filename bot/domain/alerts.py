@@ -21,7 +21,6 @@ class AlertKind(StrEnum):
     NOBODY_LED = "nobody_led"
     DRAINING = "draining"
     STOPS_UNWATCHED = "stops_unwatched"
-    SHUTDOWN = "shutdown"
     HALT_SET = "halt_set"
     HALT_CLEARED = "halt_cleared"
     BREAKER_TRIPPED = "breaker_tripped"

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage.sql_terms import NOW_US
 
+RESTORE = "restore"
+"""Who set the halt that a restore leaves behind."""
 _STATEMENTS = (
     (
         "UPDATE leader_lease SET holder = NULL, expires_us = 0, clean_release = FALSE,"

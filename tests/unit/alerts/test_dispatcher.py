@@ -144,7 +144,7 @@ async def test_what_was_chosen_holds_from_the_next_alert_on_and_after_a_restart(
         await asyncio.sleep(0.01)
         # Read again when somebody else may have chosen, not for every alert.
         await MemoryPreferences(desk.store).change(replace(ACT, number=2), Unmute(kind=None))
-        desk.alerts.post(AlertKind.SHUTDOWN, {"reason": "r"})
+        desk.alerts.post(AlertKind.RECORDING_RESUMED, {})
         await asyncio.sleep(0.01)
         desk.alerts.reread()
         await asyncio.sleep(0.01)

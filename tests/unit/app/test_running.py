@@ -143,3 +143,16 @@ async def test_a_typed_deactivation_says_that_nobody_leads_and_what_is_unprotect
 async def _rows(running: Running) -> list:
     await running.alerts.drain()
     return list(await running.queries.chat(Channel.PORTAL, 0, 100))
+
+
+async def test_a_standby_that_ends_for_another_says_who_leads(running: Running) -> None:
+    become(running, LifeRole.STANDBY)
+    become(running, LifeRole.ENDED, rival=InstanceId("other"))
+    assert await told(running) == ["leader_standby"]
+    assert "other leads; this one ends" in (await _rows(running))[0].text
+
+
+async def test_a_standby_that_is_stopped_says_nothing(running: Running) -> None:
+    become(running, LifeRole.STANDBY)
+    become(running, LifeRole.ENDED)
+    assert await told(running) == []
