@@ -45,6 +45,7 @@ def page(text: str) -> str:
 def _row(kind: AlertKind) -> str:
     told = text_of(kind)
     says = f"{told.title}: {told.headline}" if told.headline else told.title
+    says = says.replace("\n", "; ")
     mailed = told.severity is not Severity.INFO or kind in EmailSection().also
     return (
         f"| `{kind.value}` | {told.severity.value} | {plain(says)} |"
