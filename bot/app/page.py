@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from zoneinfo import ZoneInfo
 
 from bot.adapters.storage.queries import CollectFacts, Totals
 from bot.console.amounts import contracts, dollars, price, signed_dollars
@@ -21,8 +22,8 @@ from bot.domain.operations import (
 )
 from bot.domain.orders import BookSide
 from bot.domain.quotes import BookLevel
-from bot.kit.markup import span
-from bot.kit.times import format_seconds
+from bot.kit.markup import moment, span
+from bot.kit.times import GREENWICH, format_seconds
 from bot.marketdata.book import OrderBook
 from bot.ports.people import Invitation
 
@@ -34,6 +35,7 @@ def status_json(
     why: WhyView,
     *,
     trades: bool,
+    zone: ZoneInfo = GREENWICH,
     left_out: tuple[tuple[str, int], ...],
 ) -> dict[str, object]:
     """The part of ``/status`` that comes from the operator."""
@@ -62,7 +64,7 @@ def status_json(
         "websocket_connected": view.feed.is_connected if view.feed else None,
         "api": _api(view),
         "loops": [asdict(one) for one in view.loops],
-        "decisions": [_decision(one) for one in why.decisions],
+        "decisions": [_decision(one, zone) for one in why.decisions],
         "unsent_messages": view.unsent_messages,
         "channels_failing": [
             {
@@ -210,9 +212,9 @@ def _api(view: StatusView) -> Mapping[str, object] | None:
     return {"calls": calls, "failed": failed, "rate": rate}
 
 
-def _decision(one: Decision) -> Mapping[str, object]:
+def _decision(one: Decision, zone: ZoneInfo) -> Mapping[str, object]:
     return {
-        "at": format_seconds(one.at_us)[11:19],
+        "at": moment(one.at_us, zone),
         "ticker": one.ticker,
         "verdict": one.verdict,
         "reason": one.reason,

@@ -87,6 +87,7 @@ class PageBackend:
                 await operator.positions(),
                 why,
                 trades=running.settings.mode == "trade",
+                zone=running.settings.operator.zone,
                 left_out=operator.left_out(),
             ),
             "collect": collect_json(facts, missing),

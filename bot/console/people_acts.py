@@ -1,6 +1,7 @@
 """Commands about people: letting one in by a code, listing them, taking one out."""
 
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from bot.console.arguments import ArgumentSpec, Choice, Shape
 from bot.console.commands import Answer, Asked, CommandSpec, Invocation
@@ -109,13 +110,13 @@ async def _pair(call: Invocation) -> Answer:
 
 async def _users(call: Invocation) -> Answer:
     people = call.operator.people.everybody()
-    lines = [f"{bold('May speak')}: {len(people)}", *map(_line, people)]
+    lines = [f"{bold('May speak')}: {len(people)}", *(_line(one, call.zone) for one in people)]
     return Answer(text="\n".join(lines), outcome="shown")
 
 
-def _line(one: Person) -> str:
+def _line(one: Person, zone: ZoneInfo) -> str:
     name = f" {escape(one.name)}" if one.name else ""
-    since = "" if one.added_us is None else f", since {moment(one.added_us)}"
+    since = "" if one.added_us is None else f", since {moment(one.added_us, zone)}"
     by = f"by {escape(one.added_by)}{since}"
     return f"{code(str(one.user_id))}{name}: {one.level.name.lower()}, {by}"
 
@@ -139,7 +140,7 @@ async def _ask_unpair(call: Invocation) -> Asked | Answer:
         return one
     himself = "\nThis is you." if one.user_id == call.request.command.user_id else ""
     return Asked(
-        text=f"{bold('Take this person out?')}\n{_line(one)}{himself}\n"
+        text=f"{bold('Take this person out?')}\n{_line(one, call.zone)}{himself}\n"
         "Only a new code lets that person in again.",
         fingerprint=f"unpair:{one.user_id}:{one.level}",
         confirm_label="Take out",

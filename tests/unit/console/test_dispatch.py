@@ -1,6 +1,7 @@
 """Who is answered, what is asked first, and what never happens."""
 
 import asyncio
+import re
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from bot.domain.operations import AccessLevel, HaltView, Refused, TradeMode
 from bot.kit.markup import plain, split
 from bot.ports.messages import AuditEntry, Channel
 from tests.fakes.operator import BANNER, DAILY_LOSS, FREE, HALTED, FakeOperator
+from tests.support.chat_script import lines_of
 from tests.support.console import (
     ADMIN,
     EPOCH,
@@ -430,12 +432,17 @@ class _Failing(FakeOperator):
         raise self.fault
 
 
-async def test_answers_tell_times_on_the_operator_s_clock():
-    talk = Talk(zone=ZoneInfo("Asia/Tokyo"))
-    for line in ("/instances", "/backup"):
-        shown = body(await talk.says(ADMIN, line))
-        assert " JST" in shown, line
-        assert "UTC" not in shown, line
+@pytest.mark.parametrize("spec", command_table().specs, ids=lambda spec: spec.name)
+async def test_answers_tell_times_on_the_operator_s_clock(spec):
+    told = []
+    for line in lines_of(spec):
+        talk = Talk(zone=ZoneInfo("Asia/Tokyo"))
+        talk.operator.halt_view = HALTED
+        told.append((await talk.says(ADMIN, line)).text)
+    shown = "\n".join(told)
+    assert not re.search(r"\d\d:\d\d:\d\d (?!JST)[A-Z]", shown), shown
+    if spec.name in {"instances", "backup", "position", "trades", "market", "health", "audit"}:
+        assert " JST" in shown
 
 
 async def test_a_failure_is_on_record_under_the_command_that_failed(talk):
