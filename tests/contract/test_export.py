@@ -1,6 +1,7 @@
 """The export: the same rows on both databases, resumable, and readable as the page says."""
 
 import re
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,9 +18,11 @@ from sqlalchemy import Connection, insert, update
 from bot.adapters.parquet.files import ExportFolder, export_files, read_export
 from bot.adapters.storage import tables
 from bot.adapters.storage.database import Database
-from bot.adapters.storage.export_plan import INTERNAL, export_tables
+from bot.adapters.storage.export_plan import INTERNAL, Span, export_tables
+from bot.adapters.storage.export_rows import open_reader
 from bot.adapters.storage.partitions import make_months
 from bot.adapters.storage.schema import metadata
+from bot.adapters.storage.urls import sqlite_address
 from bot.app.export import ExportReport, ExportWish, export
 from bot.app.sections import DatabaseSection
 from bot.app.settings import BotSettings
@@ -242,6 +245,51 @@ async def test_a_row_that_changed_makes_its_file_new(
     assert states(await run(url, tmp_path), "positions") == [("", 1, "written")]
     read = read_export(export_files(tmp_path, "positions"))
     assert read["quantity_e2"].to_pylist() == [7]
+
+
+async def test_what_is_written_over_without_a_time_of_its_own_is_not_kept_as_it_was(
+    filled: tuple[str, Database], tmp_path: Path
+) -> None:
+    url, database = filled
+    every = metadata.tables
+    spells, gaps, breakers = (
+        every[name] for name in ("exchange_states", "stream_gaps", "breaker_state")
+    )
+    async with database.begin() as connection:
+        spell = {"since_us": START_US, "until_us": START_US, "state": "open", "detail": ""}
+        await connection.execute(insert(spells), spell)
+        for place in range(2):
+            gap = {
+                "stream": "s", "market_no": 0, "reason": "disconnected", "from_us": START_US + place,
+                "lost": 0, "ended": "", "detail": "",
+            }  # fmt: skip
+            await connection.execute(insert(gaps), gap)
+        breaker = {
+            "scope": "paper:main:0", "name": "drawdown", "tripped": False, "reason": "",
+            "data_json": "{}", "changed_us": START_US, "epoch": rows.EPOCH,
+        }  # fmt: skip
+        await connection.execute(insert(breakers), breaker)
+    await run(url, tmp_path)
+    for name in ("exchange_states", "stream_gaps", "breaker_state"):
+        assert {state for *_, state in states(await run(url, tmp_path), name)} == {"kept"}
+    async with database.begin() as connection:
+        await connection.execute(update(spells).values(until_us=START_US + 60))
+        ended = update(gaps).where(gaps.c.from_us == START_US)
+        await connection.execute(ended.values(to_us=START_US + 9))
+        await connection.execute(update(breakers).values(tripped=True, changed_us=START_US + 1))
+    report = await run(url, tmp_path)
+    for name in ("exchange_states", "stream_gaps", "breaker_state"):
+        assert {state for *_, state in states(report, name)} == {"written"}
+
+
+async def test_the_place_of_a_database_may_be_named_in_any_way(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "50%20 #1?.sqlite"
+    shutil.copyfile(sqlite_template, place)
+    async with open_reader(sqlite_address(place)) as reader:
+        [table] = export_tables(("market_numbers",))
+        assert await reader.parts(table, Span(), None) == []
 
 
 async def test_days_tables_and_series_are_chosen(

@@ -5,7 +5,7 @@ without a word here. One that grows with time is cut into days by its first fitt
 time, or by the column its ``info["day"]`` names (``None``: not at all).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     func,
     literal,
     or_,
@@ -55,6 +56,15 @@ _DAYS = (
     *("received_us", "at_us", "from_us", "slot_us", "opened_us", "created_us", "started_us"),
     *("recorded_us", "observed_us", "snapshot_hour_utc"),
 )
+# How it shows that rows were written over: the first of these that a table has.
+_CHANGES: Mapping[str, Callable[[Column[Any]], ColumnElement[Any]]] = {
+    "updated_us": func.max,
+    "changed_us": func.max,
+    "until_us": func.max,
+    "seen_us": func.max,
+    "to_us": func.count,
+    "is_triggered": lambda column: func.count(case((column, 1))),
+}
 _EPOCH = date(1970, 1, 1)
 _NAMES = ("ticker", "market_id", "event_ticker", "series_ticker")
 # The bot's own bookkeeping, and what people wrote: exported where it is asked for.
@@ -77,7 +87,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What becomes one file: a day of a table, or all of it. ``changed_us`` is its last update."""
+    """What becomes one file: a day of a table, or all of it.
+
+    ``changed_us`` is its last update, or another number that changes with its rows.
+    """
 
     day: date | None
     rows: int
@@ -107,9 +120,10 @@ class ExportTable:
         return pa.schema([_field(column) for column in self.columns])
 
     def parts(self, span: Span, series: str | None) -> Select[Any]:
-        """Rows of (day or 0, count, last update or 0): what there is to export."""
-        changed = self.table.columns.get("updated_us")
-        latest = literal(0) if changed is None else func.coalesce(func.max(changed), 0)
+        """Rows of (day or 0, count, mark of the last change or 0): what there is to export."""
+        columns = self.table.columns
+        marks = (_CHANGES[name](columns[name]) for name in _CHANGES if name in columns)
+        latest: ColumnElement[Any] = func.coalesce(next(marks, literal(0)), 0)
         if self.day_column is None:
             whole = select(literal(0), func.count(), latest).select_from(self.table)
             return whole.where(*self._where(span, series))

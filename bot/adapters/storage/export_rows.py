@@ -86,7 +86,7 @@ async def open_reader(address: Address) -> AsyncIterator[ExportReader]:
     if address.dialect == "sqlite":
         with _told():
             connection = sqlite3.connect(
-                f"file:{address.path}?mode=ro", uri=True, check_same_thread=False
+                f"{address.path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False
             )
         try:
             yield ExportReader(_Sqlite(connection))
