@@ -2,7 +2,8 @@
 
 A regular pass covers every market that was alive since the last complete pass.
 ``last_min_close_ts`` says when that was: it moves only when nothing is left, so a
-market that closed before it has been read to its end. A separate reading, over
+market that closed before it has been read to its end, or for two weeks could not be:
+each pass would be about everything since one that the venue forgot. A separate reading, over
 chosen markets from a chosen time, has cursors of its own and can be interrupted
 and repeated like a regular one.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from bot.collect.asking import Asking, Past, Unanswered
 from bot.collect.candle_backfill import CandleBackfill, Reading
 from bot.collect.cursors import MIN_CLOSE, read_instant
+from bot.collect.gap_reasons import OUTAGE_WORDS
 from bot.collect.settling import known_of, refresh
 from bot.collect.trade_backfill import TradeBackfill
 from bot.domain.ids import MarketTicker
@@ -30,6 +32,8 @@ KINDS = (CANDLES, TRADES)
 _FIRST_PASS_US = 7 * DAY_US
 # A market's last period may end so long after its close: a day of New York.
 _LAST_PERIOD_US = 26 * HOUR_US
+_GIVEN_UP_US = 14 * DAY_US
+"""So long after its close a market that cannot be read holds up the mark no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,9 @@ class Backfill:
         )
         reading = Reading(until_us=until_us, from_us=until_us - settings.lookback_h * HOUR_US)
         report = await self.run(markets, reading, KINDS)
-        if report.is_complete:
+        long_closed = {each.ticker for each in markets if each.close_us < until_us - _GIVEN_UP_US}
+        was_answered = not any(word in (report.error or "") for word in OUTAGE_WORDS)
+        if report.is_complete or (was_answered and report.left <= long_closed):
             # Epoch seconds, as its readers expect of this mark alone.
             done = {MIN_CLOSE: str(until_us // SECOND_US)}
             await self._past.store.put_marks(done, now_us)

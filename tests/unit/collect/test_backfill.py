@@ -12,7 +12,7 @@ from bot.adapters.storage.market_history import SqlMarketHistoryStore
 from bot.collect.asking import Past
 from bot.collect.backfill import CANDLES, KINDS, TRADES, Backfill
 from bot.collect.candle_backfill import Reading
-from bot.collect.cursors import MIN_CLOSE, candle_key, trade_key
+from bot.collect.cursors import MIN_CLOSE, candle_key, trade_key, write_instant
 from bot.collect.history_settings import HistorySettings
 from bot.domain.errors import (
     ExchangeUnavailable,
@@ -370,6 +370,41 @@ async def test_a_regular_pass_covers_what_was_alive_and_its_mark_moves_when_noth
     report = await backfill.run_regular()
     assert report.is_complete
     assert one.store.state[MIN_CLOSE] == str((NOW_US - MINUTE_US) // SECOND_US)
+
+
+async def test_a_market_that_the_venue_forgot_does_not_hold_up_the_mark_for_ever() -> None:
+    past = world()
+    backfill, one = made(past, knobs=replace(LENIENT, series=(FED,)))
+    await stored(past, one.store)
+    begin = str((NOW_US - 20 * DAY_US) // SECOND_US)
+    for closed_days, moves in ((13, False), (15, True)):
+        close_us = NOW_US - closed_days * DAY_US
+        gone = market("KXFED-GONE", open_us=close_us - DAY_US, close_us=close_us)
+        await one.store.save_listing([], [gone], [], NOW_US)
+        read_us = (close_us - HOUR_US) // SECOND_US * SECOND_US
+        marks = {MIN_CLOSE: begin, candle_key(gone.ticker, 1): write_instant(read_us)}
+        await one.store.put_marks(marks, NOW_US)
+        report = await backfill.run_regular()
+        assert report.left == {"KXFED-GONE"}
+        assert not report.is_complete
+        mark = (await one.store.marks([MIN_CLOSE]))[MIN_CLOSE]
+        assert (mark != begin) is moves
+
+
+async def test_an_outage_is_no_reason_to_give_a_market_up() -> None:
+    past = world()
+    backfill, one = made(past, knobs=replace(LENIENT, series=(FED,)))
+    gone = market(T5, open_us=NOW_US - 16 * DAY_US, close_us=NOW_US - 15 * DAY_US)
+    await one.store.save_listing([], [gone], [], NOW_US)
+    begin = str((NOW_US - 20 * DAY_US) // SECOND_US)
+    await one.store.put_marks({MIN_CLOSE: begin}, NOW_US)
+
+    async def down(*_: object) -> None:
+        raise ExchangeUnavailable("nobody answers")
+
+    past.hook = down
+    assert (await backfill.run_regular()).left == {T5}
+    assert await one.store.marks([MIN_CLOSE]) == {MIN_CLOSE: begin}
 
 
 async def test_a_market_whose_last_hour_was_not_over_is_read_by_the_next_pass() -> None:
