@@ -1,7 +1,7 @@
 """Order books of the past, from whole books and the changes after them.
 
-A book is unknown, ``None``, rather than wrong: from a lost connection, a lost message or
-a change that was not stored until the next whole book.
+A book is unknown, ``None``, rather than wrong: from a lost connection, a lost message, a
+refused batch or a change that was not stored until the next whole book.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from bot.domain.ids import MarketTicker
 from bot.domain.quotes import BookSnapshot
 from bot.marketdata.book import OrderBook
-from bot.ports.stream import BookChange, BookStart, GapReason, StreamGap, StreamReads
+from bot.ports.stream import REFUSED, BookChange, BookStart, GapReason, StreamGap, StreamReads
 
 _ENDS_EVERY_BOOK = frozenset({GapReason.RESTART, GapReason.DISCONNECTED})
 
@@ -51,7 +51,10 @@ def _ends(gap: StreamGap, start: BookStart, at_us: int) -> bool:
     """Whether nothing is known of the book any more."""
     if not start.snapshot_us <= gap.from_us < at_us:
         return False
-    return gap.reason in _ENDS_EVERY_BOOK if gap.ticker is None else gap.ticker == start.ticker
+    if gap.ticker is not None:
+        return gap.ticker == start.ticker
+    # Nobody knows whose changes were in a batch that was refused, nor whether a whole book was.
+    return gap.reason in _ENDS_EVERY_BOOK or gap.detail.startswith(REFUSED)
 
 
 def _nobody(_book: OrderBook, _received_us: int, _exchange_ms: int | None) -> None:

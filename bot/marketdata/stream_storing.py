@@ -18,7 +18,7 @@ from bot.kit.threads import give_way
 from bot.kit.times import SECOND_US, format_rfc3339, seconds
 from bot.marketdata.stream_batches import OPEN_GAPS_US, BatchMaker, stored_mark
 from bot.marketdata.stream_queue import Record, StreamQueue
-from bot.ports.stream import GapEnd, GapReason, StreamBatch, StreamGap, StreamStore
+from bot.ports.stream import REFUSED, GapEnd, GapReason, StreamBatch, StreamGap, StreamStore
 
 logger = logging.getLogger(__name__)
 
@@ -210,7 +210,7 @@ class StreamStoring:
             to_us=last_us,
             lost=lost,
             ended=GapEnd.RESUMED,
-            detail=f"refused: {type(fault).__name__}",
+            detail=f"{REFUSED}: {type(fault).__name__}",
         )
         await self._store.append(StreamBatch(gaps=[gap, *batch.gaps]), may_repeat=True)
 
@@ -267,4 +267,5 @@ def _span(batch: StreamBatch, now_us: int) -> tuple[int, int]:
     stamps = [one.received_us for one in batch.ticks]
     stamps += [one.received_us for one in batch.changes]
     stamps += [one.received_us for one in batch.trades]
+    stamps += [one.snapshot_us for one in batch.starts]
     return min(stamps, default=now_us), max(stamps, default=now_us)

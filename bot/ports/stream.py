@@ -57,6 +57,10 @@ class GapEnd(StrEnum):
     """A loss without a length: what was lost lies between two messages."""
 
 
+REFUSED = "refused"
+"""Begins the detail of a gap that is a batch which the database would not take."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookStart:
     """A whole book, both sides best first. ``snapshot_us`` names its chain."""

@@ -1,6 +1,7 @@
 """What the tap passes on, and the law: whole books and changes folded are the live book."""
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,9 +16,11 @@ from bot.marketdata.feed import FeedTranslator
 from bot.marketdata.rebuild import book_at, rebuilt
 from bot.marketdata.stream_batches import BatchMaker
 from bot.marketdata.stream_queue import StreamQueue
+from bot.marketdata.stream_storing import Orders, StoringSettings, StreamStoring
 from bot.marketdata.stream_tap import CHANGES_MAX, StreamTap
 from bot.ports.exchange import FeedAlive, FeedDown, FeedGap, FeedUp
 from bot.ports.stream import BookChange, BookStart, GapEnd, GapReason, Origin, StreamGap
+from tests.fakes.clock import ManualClock
 from tests.fakes.stream import T0, MemoryStreamStore, levels, lifecycle, tick, trade
 
 A, B = MarketTicker("KXA"), MarketTicker("KXB")
@@ -282,6 +285,26 @@ def test_a_book_is_unknown_from_a_gap_to_its_next_whole_book() -> None:
     own = replace(shed, ticker=A)
     assert book_at(start, [], [own], T0 + 7) is None
     assert BookLevel(Price(1), Quantity(1)) not in start.bids
+
+
+async def test_a_book_is_unknown_from_a_refused_batch_on() -> None:
+    """It may have held the last changes before a moment, or the next whole book."""
+
+    class Refusing(MemoryStreamStore):
+        async def append(self, batch, *, may_repeat):
+            if any(one.change_no == 2 for one in batch.changes):
+                raise ValueError("a value no column takes")
+            return await super().append(batch, may_repeat=may_repeat)
+
+    stand, store = Stand(), Refusing()
+    kept = stand.snapshot()
+    bid(kept, 100, T0 + 5)
+    bid(kept, 100, T0 + 9)
+    clock, settings = ManualClock(T0 + 20), StoringSettings(batch=2)
+    orders = Orders(is_stopping=True)
+    await StreamStoring(stand.queue, store, settings, orders, clock, Random(1)).run()
+    assert await rebuilt(store, A, T0 + 8) is not None
+    assert await rebuilt(store, A, T0 + 30) is None
 
 
 def test_markets_that_come_and_go_leave_nothing_behind() -> None:
