@@ -4,7 +4,7 @@ Half a configuration is a fault: an operator who set a password believes to be t
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from bot.adapters.email.settings import EmailSettings, Security
@@ -80,9 +80,9 @@ def recipients(settings: BotSettings) -> tuple[Recipient, ...]:
     return tuple(found)
 
 
-def outside_channels(settings: BotSettings) -> tuple[Channel, ...]:
+def outside_channels(told: Iterable[Recipient]) -> tuple[Channel, ...]:
     """The channels that leave this machine; Telegram's replies do so without any recipient."""
-    named = [Channel.TELEGRAM, *(one.channel for one in recipients(settings))]
+    named = [Channel.TELEGRAM, *(one.channel for one in told)]
     return tuple(one for one in dict.fromkeys(named) if one is not Channel.PORTAL)
 
 

@@ -3,20 +3,17 @@
 It goes past the outbox, so that it works without a leader and without a database.
 """
 
-import asyncio
-import contextlib
 import platform
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from bot import __version__
 from bot.adapters.webhook.carrier import open_web
 from bot.adapters.webhook.ping import PING, ExternalPing
+from bot.adapters.webhook.settings import PingSettings
 from bot.alerts.catalogue import text_of
 from bot.alerts.dispatcher import Recipient
-from bot.app.basics import Means, real_means
+from bot.app.basics import real_means
 from bot.app.channel_settings import check_channels, ping_settings, recipients
-from bot.app.channels import open_carriers, open_telegram_carrier
+from bot.app.past_outbox import Attempt, send_now
 from bot.app.settings import BotSettings
 from bot.domain.alerts import AlertKind
 from bot.domain.events import Role
@@ -24,8 +21,8 @@ from bot.domain.ids import InstanceId
 from bot.domain.operations import Banner, Severity, TradeMode
 from bot.kit.clock import Clock
 from bot.kit.markup import bold, code
-from bot.ports.carriers import Carrier, NoWatch, Parcel, Receipt, Verdict
-from bot.ports.messages import Channel, OutgoingMessage, QueuedMessage
+from bot.ports.carriers import NoWatch
+from bot.ports.messages import Channel, OutgoingMessage
 
 TESTED = (Channel.TELEGRAM.value, Channel.EMAIL.value, Channel.WEBHOOK.value, PING)
 _KIND = "test"
@@ -37,39 +34,7 @@ _HOW_TO = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One attempt at one recipient."""
-
-    channel: str
-    recipient: str
-    receipt: Receipt
-    took_ms: int
-
-    @property
-    def is_good(self) -> bool:
-        """Whether it arrived, as far as the other side says."""
-        return self.receipt.verdict is Verdict.DELIVERED
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """For ``--json``."""
-        return {
-            "channel": self.channel,
-            "recipient": self.recipient,
-            "ok": self.is_good,
-            "reason": self.receipt.reason,
-            "took_ms": self.took_ms,
-        }
-
-    @property
-    def line(self) -> str:
-        """For people."""
-        end = "sent" if self.is_good else f"FAILED: {self.receipt.reason}"
-        return f"{self.channel} to {self.recipient}: {end} ({self.took_ms} ms)"
-
-
-async def try_channels(settings: BotSettings, only: str | None) -> tuple[Trial, ...]:
+async def try_channels(settings: BotSettings, only: str | None) -> tuple[Attempt, ...]:
     """Send a test to everyone on every configured channel, or on one.
 
     The ping is tried only when it is named: somebody outside takes it for a sign of life.
@@ -80,20 +45,14 @@ async def try_channels(settings: BotSettings, only: str | None) -> tuple[Trial, 
     """
     check_channels(settings)
     means = real_means()
-    wanted = [
-        one
-        for one in recipients(settings)
-        if one.channel is not Channel.PORTAL and only in {None, one.channel.value}
+    if only == PING:
+        ping = ping_settings(settings)
+        return () if ping is None else (await _try_ping(ping, means.clock),)
+    banner = command_line_banner(settings)
+    messages = [
+        _message(one, banner) for one in recipients(settings) if only in {None, one.channel.value}
     ]
-    async with every_carrier(settings, means.clock) as carriers, asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_try(carriers[one.channel], one, settings, means))
-            for one in wanted
-            if one.channel in carriers
-        ]
-        if only == PING and ping_settings(settings) is not None:
-            tasks.append(group.create_task(_try_ping(settings, means.clock)))
-    return tuple(task.result() for task in tasks)
+    return await send_now(settings, lambda: banner, means, messages)
 
 
 def how_to_configure(only: str | None) -> tuple[str, ...]:
@@ -126,41 +85,12 @@ def catalogue() -> tuple[tuple[AlertKind, Severity, str], ...]:
     return tuple((kind, text_of(kind).severity, text_of(kind).title) for kind in AlertKind)
 
 
-@contextlib.asynccontextmanager
-async def every_carrier(
-    settings: BotSettings, clock: Clock
-) -> AsyncIterator[Mapping[Channel, Carrier]]:
-    """The ways out of every configured channel."""
-    async with (
-        open_carriers(settings, lambda: _banner(settings), clock) as carriers,
-        open_telegram_carrier(settings) as telegram,
-    ):
-        found: Sequence[Carrier] = carriers if telegram is None else (*carriers, telegram)
-        yield {one.channel: one for one in found}
-
-
-async def _try(
-    carrier: Carrier, recipient: Recipient, settings: BotSettings, means: Means
-) -> Trial:
-    parcel = Parcel(messages=(_message(recipient, settings, means),))
-    began_us = means.clock.monotonic_us()
-    receipt = await carrier.carry(parcel)
-    return Trial(
-        channel=recipient.channel.value,
-        recipient=recipient.address,
-        receipt=receipt,
-        took_ms=(means.clock.monotonic_us() - began_us) // 1_000,
-    )
-
-
-async def _try_ping(settings: BotSettings, clock: Clock) -> Trial:
-    ping = ping_settings(settings)
-    assert ping is not None
+async def _try_ping(ping: PingSettings, clock: Clock) -> Attempt:
     began_us = clock.monotonic_us()
     async with open_web() as session:
         service = ExternalPing(session, ping, is_alive=lambda: True, watch=NoWatch(), clock=clock)
         receipt = await service.once()
-    return Trial(
+    return Attempt(
         channel=PING,
         recipient=ping.place,
         receipt=receipt,
@@ -168,32 +98,24 @@ async def _try_ping(settings: BotSettings, clock: Clock) -> Trial:
     )
 
 
-def _message(recipient: Recipient, settings: BotSettings, means: Means) -> QueuedMessage:
-    banner = _banner(settings)
+def _message(recipient: Recipient, banner: Banner) -> OutgoingMessage:
     text = (
         f"{bold('Test')}: alerts of this bot arrive here\n"
         f"Sent by hand with {code('python -m bot alerts test')}\n"
         f"{bold(banner.mode.value.upper())} | {code(banner.instance)}"
     )
-    now_us = means.clock.now_us()
-    return QueuedMessage(
-        # Outside the outbox's numbers, and another one each time.
-        id=-means.random.getrandbits(31),
-        attempts=0,
-        created_us=now_us,
-        due_us=now_us,
-        message=OutgoingMessage(
-            channel=recipient.channel,
-            recipient=recipient.address,
-            kind=_KIND,
-            severity=Severity.INFO,
-            text=text,
-            instance=banner.instance,
-        ),
+    return OutgoingMessage(
+        channel=recipient.channel,
+        recipient=recipient.address,
+        kind=_KIND,
+        severity=Severity.INFO,
+        text=text,
+        instance=banner.instance,
     )
 
 
-def _banner(settings: BotSettings) -> Banner:
+def command_line_banner(settings: BotSettings) -> Banner:
+    """Who speaks, where no bot does."""
     return Banner(
         instance=InstanceId(f"command line on {platform.node()}"),
         mode=TradeMode(settings.trading_mode),

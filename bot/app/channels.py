@@ -15,7 +15,6 @@ from bot.app.channel_settings import (
     email_settings,
     if_right,
     ping_settings,
-    recipients,
     telegram_settings,
     webhook_settings,
 )
@@ -63,13 +62,13 @@ def watch_of(running: Running, channel: Channel) -> ChannelWatch:
         states=SqlChannelStates(running.parts.database, running.scope),
         alerts=running.alerts,
         clock=running.clock,
-        recipients={one.address for one in recipients(running.settings) if one.channel is channel},
+        recipients={one.address for one in running.recipients if one.channel is channel},
     )
 
 
 async def failing_channels(running: Running) -> tuple[ChannelView, ...]:
     """Where messages do not arrive now, of what is configured."""
-    told = {(one.channel.value, one.address) for one in recipients(running.settings)}
+    told = {(one.channel.value, one.address) for one in running.recipients}
     ping = if_right(ping_settings, running.settings)
     if ping is not None:
         told.add((PING, ping.place))

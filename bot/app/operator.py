@@ -499,7 +499,9 @@ class BotOperator:
 
     async def _unsent(self) -> int:
         outbox = self._running.outbox
-        return sum([await outbox.waiting(one) for one in outside_channels(self._running.settings)])
+        return sum(
+            [await outbox.waiting(one) for one in outside_channels(self._running.recipients)]
+        )
 
     def left_out(self) -> tuple[tuple[str, int], ...]:
         """How many markets each reason left out of the watch list, largest first."""

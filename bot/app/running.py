@@ -121,12 +121,13 @@ class Running:
         self.audit = SqlAudit(parts.database, self.scope)
         self.queries = SqlQueries(parts.database, self.scope)
         self.preferences = SqlPreferenceStore(parts.database, self.scope)
+        self.recipients = recipients(settings)
         self.alerts = Alerts(
             outbox=self.outbox,
             clock=clock,
             banner=self.banner,
             settings=AlertSettings(
-                recipients=recipients(settings),
+                recipients=self.recipients,
                 zone=settings.operator.zone,
                 configured=Preferences(
                     verbosity=settings.alerts.verbosity, quiet=settings.alerts.quiet_hours

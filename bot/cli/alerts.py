@@ -25,17 +25,28 @@ def test(settings: BotSettings, *, channel: str | None, as_json: bool) -> int:
     The ping is tried with --channel ping alone: whoever watches it takes it for a
     sign of life.
     """
-    trials = asyncio.run(channel_trials.try_channels(settings, channel))
-    if not trials:
+    attempts = asyncio.run(channel_trials.try_channels(settings, channel))
+    if not attempts:
         what = "no channel is configured" if channel is None else f"{channel} is not configured"
         click.echo("\n  ".join([what, *channel_trials.how_to_configure(channel)]), err=True)
         return ExitCode.FAILED
-    is_good = all(one.is_good for one in trials)
+    is_good = all(one.is_good for one in attempts)
     if as_json:
-        show({"ok": is_good, "trials": [one.facts for one in trials]}, as_json=True)
+        told = [
+            {
+                "channel": one.channel,
+                "recipient": one.recipient,
+                "ok": one.is_good,
+                "reason": one.receipt.reason,
+                "took_ms": one.took_ms,
+            }
+            for one in attempts
+        ]
+        show({"ok": is_good, "attempts": told}, as_json=True)
     else:
-        for one in trials:
-            click.echo(one.line)
+        for one in attempts:
+            end = "sent" if one.is_good else f"FAILED: {one.receipt.reason}"
+            click.echo(f"{one.channel} to {one.recipient}: {end} ({one.took_ms} ms)")
     return ExitCode.DONE if is_good else ExitCode.FAILED
 
 

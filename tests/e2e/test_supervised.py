@@ -1,5 +1,6 @@
 """Under the supervisor: who leads after a kill, a freeze, a stuck library, an orphaning."""
 
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -12,11 +13,13 @@ from bot.simulator.server import SimulatedExchange
 from tests.e2e.support.bench import LEASE_S, SLACK_S, Bench
 from tests.e2e.support.bot import Home, Program, home_of
 from tests.e2e.support.leader import Leader, eventually
+from tests.fakes.mail_server import MailServer, mail_server
+from tests.fakes.scripted_http import ScriptedServer, answer, scripted_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.looptime(False)]
 
 STOPPED = "SELECT count(*) FROM bot_instances WHERE stop_reason = '{}'"
-NOTICES = "SELECT text FROM outbox WHERE kind = 'nobody_led'"
+NOTICES = "SELECT text FROM outbox WHERE kind = 'nobody_led' AND channel = 'portal'"
 HOLDERS = "SELECT count(*) FROM leader_lease WHERE holder IS NOT NULL"
 
 
@@ -142,7 +145,21 @@ def bot_of(supervisor: Program) -> psutil.Process:
 
 async def test_the_whole_bot_killed_under_its_supervisor_leads_again(home: Home) -> None:
     """On SQLite the host lock is the bot's and ends with it."""
-    supervisor = home.supervised()
+    async with mail_server(wants_login=False) as mail, scripted_server() as web:
+        web.answers(answer())
+        await _killed_and_told(home, mail, web)
+
+
+async def _killed_and_told(home: Home, mail: MailServer, web: ScriptedServer) -> None:
+    supervisor = home.supervised(
+        SMTP_HOST="localhost",
+        SMTP_PORT=str(mail.port),
+        SMTP_SECURITY="none",
+        SMTP_FROM="bot@example.com",
+        ALERT_EMAIL="ada@example.com",
+        ALERT_WEBHOOK_URL=f"{web.base_url}/hook",
+        ALERT_WEBHOOK_SECRET="a-key-that-is-long-enough",
+    )
     await supervisor.reach("leading")
     bot_of(supervisor).kill()
     await supervisor.reach("leading", times=2)
@@ -152,6 +169,13 @@ async def test_the_whole_bot_killed_under_its_supervisor_leads_again(home: Home)
     assert "took over, 0 brackets re-armed" in notice
     deployments = await home.rows("SELECT count(DISTINCT deployment_id) FROM bot_instances")
     assert deployments == [(1,)], "killed and started again it is no newer build"
+    await eventually(
+        lambda: any("Leader died" in one.part("plain") for one in mail.inbox),
+        SLACK_S,
+        supervisor.story,
+    )
+    posted = [json.loads(seen.body) for seen in web.seen]
+    assert [one["facts"]["brackets"] for one in posted if one["kind"] == "nobody_led"] == [0]
     assert (await supervisor.told(signal.SIGTERM)).code == 0
     assert await home.rows(HOLDERS) == [(0,)]
 

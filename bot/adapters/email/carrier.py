@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
+from email.policy import SMTP as SMTP_POLICY
 
 from aiosmtplib import SMTP, SMTPException
 
@@ -15,6 +17,8 @@ from bot.ports.carriers import DELIVERED, Parcel, Receipt, Verdict
 from bot.ports.messages import Channel
 
 _GOODBYE_S = 2.0
+# Understood by every server, whatever it offers.
+_SEVEN_BITS = SMTP_POLICY.clone(cte_type="7bit")
 
 
 class EmailCarrier:
@@ -23,12 +27,11 @@ class EmailCarrier:
     channel = Channel.EMAIL
 
     def __init__(self, settings: EmailSettings, scope: Scope, banner: Callable[[], Banner]) -> None:
-        """Reads the certificates to trust, so build it before anything is in a hurry."""
         self.parcel_max = settings.parcel_max
         self._settings = settings
         self._scope = scope
         self._banner = banner
-        self._trust = settings.trust()
+        self._trust: ssl.SSLContext | None = None
 
     async def carry(self, parcel: Parcel) -> Receipt:
         """See :meth:`Carrier.carry`."""
@@ -39,12 +42,13 @@ class EmailCarrier:
             )
         banner = self._banner()
         try:
-            letter = await asyncio.to_thread(letter_of, parcel, settings, self._scope, banner)
+            # In a thread: a picture is read and encoded, and the loop has orders to send.
+            mail = await asyncio.to_thread(_written, parcel, settings, self._scope, banner)
         except ValueError as error:  # no mail can be made of it, today or later
             return Receipt(verdict=Verdict.NEVER, reason=f"cannot be written as mail: {error}")
         try:
             async with asyncio.timeout(settings.carry_s), self._connected() as server:
-                await server.send_message(letter)
+                await server.sendmail(settings.sender, [parcel.recipient], mail)
         except (SMTPException, OSError) as error:
             return judge(error, settings)
         return DELIVERED
@@ -60,6 +64,9 @@ class EmailCarrier:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[SMTP]:
         settings = self._settings
+        if self._trust is None and settings.security is not Security.NONE:
+            # Reading the system's certificates takes a while.
+            self._trust = await asyncio.to_thread(settings.trust)
         server = SMTP(
             hostname=settings.host,
             port=settings.port,
@@ -68,7 +75,7 @@ class EmailCarrier:
             timeout=settings.command_s,
             use_tls=settings.security is Security.TLS,
             start_tls=settings.security is Security.STARTTLS,
-            tls_context=None if settings.security is Security.NONE else self._trust,
+            tls_context=self._trust,
             username=settings.user,
             password=settings.password,
         )
@@ -80,3 +87,7 @@ class EmailCarrier:
                 await server.quit(timeout=_GOODBYE_S)
         finally:
             server.close()
+
+
+def _written(parcel: Parcel, settings: EmailSettings, scope: Scope, banner: Banner) -> bytes:
+    return letter_of(parcel, settings, scope, banner).as_bytes(policy=_SEVEN_BITS)

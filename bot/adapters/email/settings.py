@@ -45,8 +45,8 @@ class EmailSettings:
     carry_s: float = 90.0
     """Longest time for one mail, attachment and all."""
     parcel_max: int = 50
-    attachment_bytes_max: int = 10_000_000
-    """Many servers refuse mail above 20 MB, and encoding adds a third."""
+    attachment_bytes_max: int = 1_000_000
+    """More would hold the loop up while it is sent; larger files are named by their path."""
     zone: ZoneInfo = GREENWICH
     """Whose clock the times in mails are on."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -73,7 +73,7 @@ class EmailSettings:
             ("SMTP_FROM", self.sender),
             *(("ALERT_EMAIL", one) for one in self.recipients),
         ):
-            if not _ADDRESS.fullmatch(address):
+            if not (address.isascii() and _ADDRESS.fullmatch(address)):
                 raise ValueError(f"{name}: {address!r} is no address like ada@example.com")
         if len(set(self.recipients)) != len(self.recipients):
             raise ValueError("ALERT_EMAIL: the same address is listed twice; list it once")

@@ -45,7 +45,7 @@ async def test_every_recipient_of_every_channel_gets_a_message(tmp_path):
         trials = await channel_trials.try_channels(settings, None)
         assert [seen.method for seen in web.seen] == ["POST"], "the ping is only asked by name"
         (pinged,) = await channel_trials.try_channels(settings, "ping")
-    told = {(one.channel, one.recipient): one.line for one in trials}
+    told = {(one.channel, one.recipient): one.receipt.reason for one in trials}
     assert list(told) == [
         ("telegram", "11"),
         ("telegram", "12"),
@@ -54,7 +54,7 @@ async def test_every_recipient_of_every_channel_gets_a_message(tmp_path):
         ("webhook", web.base_url.partition("//")[2].partition("/")[0]),
     ]
     assert [one.is_good for one in trials] == [True, False, True, True, True]
-    assert "FAILED: Forbidden: bot was blocked by the user (" in told["telegram", "12"]
+    assert told["telegram", "12"] == "Forbidden: bot was blocked by the user"
     assert "Test: alerts of this bot arrive here" in telegram.texts(11)[0]
     assert sorted(one.recipients[0] for one in mail.inbox) == ["ada@example.com", "bob@example.com"]
     assert len({one.message_id for one in mail.inbox}) == 2
@@ -70,13 +70,7 @@ async def test_one_channel_may_be_tried_alone_and_none_is_said():
         )
         assert await channel_trials.try_channels(settings, "email") == ()
         (trial,) = await channel_trials.try_channels(settings, "telegram")
-    assert trial.facts == {
-        "channel": "telegram",
-        "recipient": "11",
-        "ok": True,
-        "reason": "",
-        "took_ms": trial.took_ms,
-    }
+    assert (trial.channel, trial.recipient, trial.is_good) == ("telegram", "11", True)
     assert trial.took_ms >= 0
 
 

@@ -65,6 +65,16 @@ async def test_tls_from_the_first_byte_works_too(shown):
     assert len(server.inbox) == 1
 
 
+async def test_words_of_every_language_arrive(server, shown):
+    text = "<b>H\N{LATIN SMALL LETTER U WITH DIAERESIS}rde</b>: \N{SNOWMAN} " + "x" * 2_000
+    await carrier(server.port, shown.ca_file).carry(parcel(waiting(text=text)))
+    (mail,) = server.inbox
+    assert mail.letter.as_bytes().isascii()
+    for kind in ("plain", "html"):
+        assert "\N{SNOWMAN} " + "x" * 2_000 in mail.part(kind)
+    assert "H\N{LATIN SMALL LETTER U WITH DIAERESIS}rde" in mail.subject
+
+
 async def test_several_messages_leave_as_one_mail(server, shown):
     several = parcel(waiting(7, "<b>one</b>"), waiting(8, "<b>two</b>\nline"))
     await carrier(server.port, shown.ca_file).carry(several)
