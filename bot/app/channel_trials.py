@@ -3,9 +3,6 @@
 It goes past the outbox, so that it works without a leader and without a database.
 """
 
-import platform
-
-from bot import __version__
 from bot.adapters.webhook.carrier import open_web
 from bot.adapters.webhook.ping import PING, ExternalPing
 from bot.adapters.webhook.settings import PingSettings
@@ -13,12 +10,10 @@ from bot.alerts.catalogue import text_of
 from bot.alerts.dispatcher import Recipient
 from bot.app.basics import real_means
 from bot.app.channel_settings import check_channels, ping_settings, recipients
-from bot.app.past_outbox import Attempt, send_now
+from bot.app.past_outbox import Attempt, outside_banner, send_now
 from bot.app.settings import BotSettings
 from bot.domain.alerts import AlertKind
-from bot.domain.events import Role
-from bot.domain.ids import InstanceId
-from bot.domain.operations import Banner, Severity, TradeMode
+from bot.domain.operations import Banner, Severity
 from bot.kit.clock import Clock
 from bot.kit.markup import bold, code
 from bot.ports.carriers import NoWatch
@@ -48,11 +43,11 @@ async def try_channels(settings: BotSettings, only: str | None) -> tuple[Attempt
     if only == PING:
         ping = ping_settings(settings)
         return () if ping is None else (await _try_ping(ping, means.clock),)
-    banner = command_line_banner(settings)
+    banner = outside_banner(settings)
     messages = [
         _message(one, banner) for one in recipients(settings) if only in {None, one.channel.value}
     ]
-    return await send_now(settings, lambda: banner, means, messages)
+    return await send_now(settings, means, messages)
 
 
 def how_to_configure(only: str | None) -> tuple[str, ...]:
@@ -111,16 +106,4 @@ def _message(recipient: Recipient, banner: Banner) -> OutgoingMessage:
         severity=Severity.INFO,
         text=text,
         instance=banner.instance,
-    )
-
-
-def command_line_banner(settings: BotSettings) -> Banner:
-    """Who speaks, where no bot does."""
-    return Banner(
-        instance=InstanceId(f"command line on {platform.node()}"),
-        mode=TradeMode(settings.trading_mode),
-        role=Role.STANDBY,
-        epoch=None,
-        leading_since_us=None,
-        version=__version__,
     )

@@ -9,7 +9,6 @@ from bot.adapters.storage.preflight import require_rights
 from bot.app.basics import missing_file, open_database, real_means
 from bot.app.build import exchange_of, signer_of
 from bot.app.channel_settings import check_channels, if_right, ping_settings, recipients
-from bot.app.channel_trials import command_line_banner
 from bot.app.past_outbox import every_carrier
 from bot.app.settings import BotSettings
 from bot.domain.errors import ConfigurationFault
@@ -36,7 +35,7 @@ async def examine(settings: BotSettings) -> tuple[doctor.Finding, ...]:
 
     async with (
         exchange_of(settings, means, signer).open() as exchange,
-        every_carrier(settings, lambda: command_line_banner(settings), means.clock) as carriers,
+        every_carrier(settings, means.clock) as carriers,
     ):
         return await doctor.examine(
             [

@@ -6,23 +6,20 @@ would arrive twice. Nothing here is stored, tried again or kept in order.
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import platform
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot import __version__
 from bot.app.basics import Means
 from bot.app.channels import open_carriers, open_telegram_carrier
-from bot.app.running import Running
 from bot.app.settings import BotSettings
-from bot.domain.alerts import AlertFacts, AlertKind
-from bot.domain.operations import Banner
+from bot.domain.events import Role
+from bot.domain.ids import InstanceId
+from bot.domain.operations import Banner, TradeMode
 from bot.kit.clock import Clock
 from bot.ports.carriers import Carrier, Parcel, Receipt, Verdict
 from bot.ports.messages import Channel, OutgoingMessage, QueuedMessage
-
-logger = logging.getLogger(__name__)
-
-_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,47 +37,23 @@ class Attempt:
         return self.receipt.verdict is Verdict.DELIVERED
 
 
-async def tell_now(running: Running, kind: AlertKind, facts: AlertFacts) -> int:
-    """Tell an event past the outbox, for an instance that does not lead; how many were reached.
-
-    Never raises for what a channel does, and takes a minute at most.
-    """
-    try:
-        async with asyncio.timeout(_LIMIT_S):
-            attempts = await send_now(
-                running.settings,
-                running.banner,
-                running.parts.means,
-                running.alerts.compose(kind, facts),
-            )
-    except TimeoutError:
-        logger.warning("not told in time", extra={"kind": kind.value})
-        return 0
-    for one in attempts:
-        if not one.is_good:
-            logger.warning(
-                "not told",
-                extra={
-                    "kind": kind.value,
-                    "channel": one.channel,
-                    "to": one.recipient,
-                    "reason": one.receipt.reason,
-                },
-            )
-    return sum(one.is_good for one in attempts)
+def outside_banner(settings: BotSettings) -> Banner:
+    """Who speaks, where no leader does."""
+    return Banner(
+        instance=InstanceId(f"a process on {platform.node()}"),
+        mode=TradeMode(settings.trading_mode),
+        role=Role.STANDBY,
+        epoch=None,
+        leading_since_us=None,
+        version=__version__,
+    )
 
 
 async def send_now(
-    settings: BotSettings,
-    banner: Callable[[], Banner],
-    means: Means,
-    messages: Sequence[OutgoingMessage],
+    settings: BotSettings, means: Means, messages: Sequence[OutgoingMessage]
 ) -> tuple[Attempt, ...]:
     """Try each message once, all together; those for the page are left out."""
-    async with (
-        every_carrier(settings, banner, means.clock) as carriers,
-        asyncio.TaskGroup() as group,
-    ):
+    async with every_carrier(settings, means.clock) as carriers, asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_attempt(carriers[message.channel], message, means))
             for message in messages
@@ -91,11 +64,11 @@ async def send_now(
 
 @contextlib.asynccontextmanager
 async def every_carrier(
-    settings: BotSettings, banner: Callable[[], Banner], clock: Clock
+    settings: BotSettings, clock: Clock
 ) -> AsyncIterator[Mapping[Channel, Carrier]]:
     """The ways out of every configured channel."""
     async with (
-        open_carriers(settings, banner, clock) as carriers,
+        open_carriers(settings, lambda: outside_banner(settings), clock) as carriers,
         open_telegram_carrier(settings) as telegram,
     ):
         found: Sequence[Carrier] = carriers if telegram is None else (*carriers, telegram)

@@ -7,25 +7,23 @@ before it can is looked after by its supervisor, which runs the same look in a f
 import asyncio
 import contextlib
 import logging
-import platform
 from collections.abc import AsyncIterator, Mapping
 
 from bot.adapters.storage.queries import leader_of
 from bot.alerts.catalogue import render, text_of
 from bot.app.basics import Means, open_existing_database, real_means
 from bot.app.channel_settings import recipients
-from bot.app.channel_trials import every_carrier
+from bot.app.past_outbox import outside_banner, send_now
 from bot.app.running import Running
 from bot.app.settings import BotSettings
-from bot.domain.alerts import AlertFacts, AlertKind
+from bot.domain.alerts import AlertKind
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
 from bot.domain.events import Role
 from bot.kit.markup import bold, code
 from bot.kit.tasks import together
 from bot.kit.times import SECOND_US
 from bot.leadership.unled import UnledNews, UnledSpell
-from bot.ports.carriers import Parcel, Verdict
-from bot.ports.messages import Channel, OutgoingMessage, QueuedMessage
+from bot.ports.messages import OutgoingMessage
 
 logger = logging.getLogger(__name__)
 
@@ -124,49 +122,36 @@ async def tell(settings: BotSettings, means: Means, news: UnledNews, why: str) -
         facts = {"leader": news.leader, "seconds": news.seconds}
     else:
         kind = AlertKind.NOBODY_LEADS
-        facts = {"seconds": news.seconds, "by": f"a process on {platform.node()}", "why": why}
+        facts = {"seconds": news.seconds, "by": outside_banner(settings).instance, "why": why}
     logger.log(
         logging.INFO if news.leader else logging.CRITICAL,
         "alert",
         extra={"kind": kind.value, "facts": str(dict(facts))},
     )
-    wanted = [
-        one
-        for one in recipients(settings)
-        if one.channel is not Channel.PORTAL and one.hears(kind, facts)
-    ]
-    async with every_carrier(settings, means.clock) as carriers:
-        receipts = [
-            await carriers[one.channel].carry(
-                Parcel(messages=(_message(settings, means, one.channel, one.address, kind, facts),))
-            )
-            for one in wanted
-            if one.channel in carriers
-        ]
-    return any(one.verdict is Verdict.DELIVERED for one in receipts)
-
-
-def _message(
-    settings: BotSettings,
-    means: Means,
-    channel: Channel,
-    address: str,
-    kind: AlertKind,
-    facts: AlertFacts,
-) -> QueuedMessage:
-    now_us = means.clock.now_us()
+    banner = outside_banner(settings)
     text = render(kind, facts, settings.operator.zone)
-    return QueuedMessage(
-        # Outside the outbox's numbers, and another one each time.
-        id=-means.random.getrandbits(31),
-        attempts=0,
-        created_us=now_us,
-        due_us=now_us,
-        message=OutgoingMessage(
-            channel=channel,
-            recipient=address,
+    messages = [
+        OutgoingMessage(
+            channel=one.channel,
+            recipient=one.address,
             kind=kind.value,
             severity=text_of(kind).severity,
-            text=f"{text}\n{bold(settings.trading_mode.upper())} | {code(settings.scope)}",
-        ),
-    )
+            text=f"{text}\n{bold(banner.mode.value.upper())} | {code(settings.scope)}",
+            instance=banner.instance,
+            facts=facts,
+        )
+        for one in recipients(settings)
+        if one.hears(kind, facts)
+    ]
+    attempts = await send_now(settings, means, messages)
+    for one in attempts:
+        if not one.is_good:
+            logger.warning(
+                "not told",
+                extra={
+                    "channel": one.channel,
+                    "to": one.recipient,
+                    "reason": one.receipt.reason,
+                },
+            )
+    return any(one.is_good for one in attempts)

@@ -15,11 +15,12 @@ from pydantic import SecretStr
 from bot.app.channels import channel_services, failing_channels
 from bot.app.lifecycle import Tenure
 from bot.app.operator import BotOperator
-from bot.app.past_outbox import tell_now
 from bot.app.running import Running
 from bot.app.sections import EmailSection, PingSection, Secrets
+from bot.app.unled import tell
 from bot.domain.alerts import AlertKind
 from bot.domain.events import Role
+from bot.leadership.unled import UnledNews
 from bot.ports.messages import Channel
 from tests.fakes.mail_server import PASSWORD, USER, MailServer, mail_server
 from tests.fakes.scripted_http import ScriptedServer, answer, scripted_server
@@ -163,15 +164,17 @@ async def test_the_ping_is_asked_while_it_leads(house):
 
 async def test_what_must_be_said_while_nobody_leads_goes_past_the_outbox(house):
     async with running_at(house.url, house.home, **house.changes()) as running:
-        reached = await tell_now(running, AlertKind.NOBODY_LEADS, {"seconds": 60})
-        assert reached == 2
+        news = UnledNews(leader="", seconds=60)
+        assert await tell(running.settings, running.parts.means, news, "no lease is held")
         assert await running.outbox.waiting(Channel.EMAIL) == 0
     assert [body["kind"] for body in house.posted()] == ["nobody_leads"]
     assert "CRITICAL PAPER" in house.mail.inbox[0].subject
+    assert house.posted()[0]["facts"]["seconds"] == 60
 
 
 async def test_a_channel_that_does_not_work_keeps_the_others_from_nothing(house):
     house.web.answers(answer(status=500))
     async with running_at(house.url, house.home, **house.changes()) as running:
-        assert await tell_now(running, AlertKind.NOBODY_LEADS, {"seconds": 60}) == 1
+        news = UnledNews(leader="", seconds=60)
+        assert await tell(running.settings, running.parts.means, news, "no lease is held")
     assert len(house.mail.inbox) == 1
