@@ -47,6 +47,7 @@ _SPAN_US = 24 * HOUR_US
 """How much of a market is shown where nothing is held; before an entry, an hour."""
 _MINUTES_MAX = 24 * 60
 """Candles of a minute up to here, of an hour beyond."""
+_NONE = "nothing has been closed yet"
 _BARS_MAX = 13
 _LEDGER_DAYS = 90
 _E6, _E4, _E2 = 1_000_000, 10_000, 100
@@ -98,7 +99,7 @@ class Charting:
         since = to_datetime(marked[0].at_us).astimezone(zone)
         note = f"{self._mode()}   since {since:%d %b %Y}   after fees"
         wins = sum(one.view.profit > 0 for one in trades)
-        told = f"{counted(len(trades), 'closed trade')}, {wins} with a gain"
+        told = f"{counted(len(trades), 'closed trade')}, {wins} with a gain" if trades else _NONE
         title = f"P&L: {_signed(last)}\n{told}"
         if is_drawdown:
             worst, now = depths(marked)

@@ -260,8 +260,11 @@ def _time_axis(axes: Axes, zone: str, last_us: int) -> None:
     clock = ZoneInfo(zone)
     locator = _DATES.AutoDateLocator(tz=clock, minticks=3, maxticks=6)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(_DATES.ConciseDateFormatter(locator, tz=clock))
-    axes.set_xlabel(f"time in {zone_name(last_us, clock)}", fontsize=10, color=INK)
+    # Its own word for the day would stand over the name of the axis.
+    ticks = _DATES.ConciseDateFormatter(locator, tz=clock, show_offset=False)
+    axes.xaxis.set_major_formatter(ticks)
+    day = f"{to_datetime(last_us).astimezone(clock):%d %b %Y}"
+    axes.set_xlabel(f"until {day}, {zone_name(last_us, clock)}", fontsize=10, color=INK)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.margins(x=0.03)
 
