@@ -7,12 +7,12 @@ happening twice.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.message_rows import WAITING, command_of_payload, entry_of, payload_of
-from bot.adapters.storage.outbox import insert_messages
+from bot.adapters.storage.outbox import queue_messages
 from bot.adapters.storage.sql_terms import insert_ignoring
 from bot.adapters.storage.tables import command_audit, command_inbox
 from bot.domain.errors import InvariantBroken, NotLeader
@@ -34,6 +34,11 @@ async def record_act(connection: AsyncConnection, scope: Scope, entry: AuditEntr
 
     Call it first in the transaction of the act, and do nothing on false.
     """
+    return await connection.run_sync(record_entry, scope, entry)
+
+
+def record_entry(connection: Connection, scope: Scope, entry: AuditEntry) -> bool:
+    """The same inside :meth:`Database.transact`."""
     statement = insert_ignoring(connection, command_audit).values(
         scope=scope,
         command_id=entry.number,
@@ -44,8 +49,7 @@ async def record_act(connection: AsyncConnection, scope: Scope, entry: AuditEntr
         outcome=entry.outcome,
         epoch=entry.epoch,
     )
-    result = await connection.execute(statement)
-    return result.rowcount == 1
+    return connection.execute(statement).rowcount == 1
 
 
 class SqlInbox:
@@ -58,14 +62,15 @@ class SqlInbox:
 
     async def put(self, commands: Sequence[IncomingCommand]) -> int:
         """See :meth:`Inbox.put`."""
-        stored = 0
-        async with self._database.begin() as connection:
-            for command in commands:
-                lane = _URGENT if command.is_urgent else _ORDINARY
-                row = self._row(command, lane)
-                statement = insert_ignoring(connection, command_inbox).values(row)
-                stored += (await connection.execute(statement)).rowcount
-        return stored
+        rows = [
+            self._row(command, _URGENT if command.is_urgent else _ORDINARY) for command in commands
+        ]
+
+        def work(connection: Connection) -> int:
+            insert_new = insert_ignoring(connection, command_inbox)
+            return sum(connection.execute(insert_new.values(row)).rowcount for row in rows)
+
+        return await self._database.transact(work)
 
     async def claim(self, epoch: Epoch, *, urgent: bool) -> ClaimedCommand | None:
         """See :meth:`Inbox.claim`."""
@@ -87,8 +92,9 @@ class SqlInbox:
         async with self._database.peek() as connection:
             if (await connection.execute(oldest)).first() is None:
                 return None
-        async with self._database.begin() as connection:
-            found = (await connection.execute(oldest.with_for_update())).mappings().first()
+
+        def work(connection: Connection) -> RowMapping | None:
+            found = connection.execute(oldest.with_for_update()).mappings().first()
             if found is None:
                 return None
             _refuse_later_epoch(found["claimed_epoch"], epoch)
@@ -98,7 +104,12 @@ class SqlInbox:
                 .values(state=_CLAIMED, claimed_epoch=epoch, attempts=table.attempts + 1)
                 .returning(table.id, table.attempts, table.payload_json)
             )
-            row = (await connection.execute(claim)).mappings().one()
+            return connection.execute(claim).mappings().one()
+
+        # What a power cut undoes is claimed again.
+        row = await self._database.transact(work, is_synced=False)
+        if row is None:
+            return None
         return ClaimedCommand(
             number=row["id"],
             attempts=row["attempts"],
@@ -137,12 +148,16 @@ class SqlInbox:
             )
             .values(state=_DONE, done_us=now_us)
         )
-        async with self._database.begin() as connection:
-            if (await connection.execute(end)).rowcount == 0:
-                await self._refuse_finish(connection, claimed)
+
+        def work(connection: Connection) -> None:
+            if connection.execute(end).rowcount == 0:
+                self._refuse_finish(connection, claimed)
                 return
-            await record_act(connection, self._scope, audit)
-            await insert_messages(connection, self._scope, replies, now_us)
+            record_entry(connection, self._scope, audit)
+            queue_messages(connection, self._scope, replies, now_us)
+
+        # What a power cut undoes is answered again; an act is on record with its effect.
+        await self._database.transact(work, is_synced=False)
 
     async def withdraw(self, number: int) -> None:
         """Take back a command that was carried out in another way: no later leader acts on it."""
@@ -175,10 +190,10 @@ class SqlInbox:
             )
             return found.rowcount
 
-    async def _refuse_finish(self, connection: AsyncConnection, claimed: ClaimedCommand) -> None:
+    def _refuse_finish(self, connection: Connection, claimed: ClaimedCommand) -> None:
         """Tell a repeated end from a lost claim."""
         table = command_inbox.c
-        found = await connection.execute(
+        found = connection.execute(
             select(table.state, table.claimed_epoch).where(table.id == claimed.number)
         )
         row = found.mappings().first()

@@ -7,7 +7,7 @@ as durable as the fact it tells.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage.database import Database
@@ -26,10 +26,17 @@ async def insert_messages(
     connection: AsyncConnection, scope: Scope, messages: Sequence[OutgoingMessage], now_us: int
 ) -> None:
     """Queue messages as part of the transaction that makes them true."""
+    await connection.run_sync(queue_messages, scope, messages, now_us)
+
+
+def queue_messages(
+    connection: Connection, scope: Scope, messages: Sequence[OutgoingMessage], now_us: int
+) -> None:
+    """The same inside :meth:`Database.transact`."""
     for message in messages:
         # One by one: the order of the ids is the order of delivery.
         statement = insert_ignoring(connection, outbox) if message.once else insert(outbox)
-        await connection.execute(statement.values(outbox_row(scope, message, now_us)))
+        connection.execute(statement.values(outbox_row(scope, message, now_us)))
 
 
 class SqlOutbox:
@@ -157,13 +164,14 @@ class SqlOutbox:
 
     async def _change(self, ids: Sequence[int], **values: Any) -> None:
         table = outbox.c
-        async with self._database.begin() as connection:
-            await connection.execute(
-                update(outbox)
-                .where(
-                    table.scope == self._scope,
-                    table.id.in_(ids),
-                    table.state.in_((WAITING, HELD)),
-                )
-                .values(attempts=table.attempts + 1, **values)
+        change = (
+            update(outbox)
+            .where(
+                table.scope == self._scope,
+                table.id.in_(ids),
+                table.state.in_((WAITING, HELD)),
             )
+            .values(attempts=table.attempts + 1, **values)
+        )
+        # What a power cut undoes is sent again.
+        await self._database.transact(lambda one: one.execute(change), is_synced=False)

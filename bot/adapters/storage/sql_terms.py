@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Computed, DateTime, Insert, Numeric, Table, Text
+from sqlalchemy import BigInteger, Computed, Connection, DateTime, Insert, Numeric, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
@@ -27,7 +27,7 @@ def time_text(dialect: str, micros: str) -> str:
     return f"to_timestamp({micros} / 1000000.0)"
 
 
-def insert_ignoring(connection: AsyncConnection, table: Table) -> Insert:
+def insert_ignoring(connection: AsyncConnection | Connection, table: Table) -> Insert:
     """An insert that leaves a row with the same key alone."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()

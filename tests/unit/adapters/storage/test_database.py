@@ -3,12 +3,13 @@
 import asyncio
 import socket
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot.adapters.storage.database import Database
@@ -311,3 +312,101 @@ async def test_a_write_that_is_cancelled_anywhere_leaves_the_file_unlocked(
             other.execute("BEGIN IMMEDIATE")
             other.execute("ROLLBACK")
     assert len(kept) == 120
+
+
+# --- whole transactions in one turn -----------------------------------------------------------
+
+
+def added(key: str) -> Callable[[Connection], int]:
+    """Work for ``transact``: one row, and how many there are then."""
+
+    def work(connection: Connection) -> int:
+        connection.execute(_ADD, {"key": key})
+        found: int = connection.execute(_COUNT).scalar_one()
+        return found
+
+    return work
+
+
+async def test_work_in_one_turn_is_kept_and_returns_what_it_found(database: Database) -> None:
+    assert await database.transact(added("a")) == 1
+    assert await database.transact(added("b"), is_synced=False) == 2
+    await add(database, "c")
+    assert await count(database) == 3
+
+
+async def test_work_that_fails_leaves_nothing_and_blocks_nobody(database: Database) -> None:
+    def fail(connection: Connection) -> None:
+        connection.execute(_ADD, {"key": "a"})
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await database.transact(fail)
+    with pytest.raises(IntegrityError):
+        await database.transact(lambda one: [one.execute(_ADD, {"key": "x"}) for _ in range(2)])
+    await add(database, "b")
+    assert await count(database) == 1
+
+
+async def test_work_inside_a_write_is_a_bug_that_says_so(sqlite_url: str) -> None:
+    database = await Database.open(sqlite_url)
+    async with database.begin():
+        with pytest.raises(RuntimeError, match="already open"):
+            await database.transact(added("a"))
+    await database.close()
+
+
+async def test_work_that_nobody_waits_for_any_more_is_over_before_the_next_write(
+    sqlite_url: str,
+) -> None:
+    database = await Database.open(sqlite_url)
+    begun, may_go_on = Event(), Event()
+
+    def work(connection: Connection) -> None:
+        connection.execute(_ADD, {"key": "a"})
+        begun.set()
+        may_go_on.wait(20)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(database.transact(work))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        after = group.create_task(add(database, "b"))
+        await asyncio.sleep(0.1)
+        assert not after.done()
+        may_go_on.set()
+    assert await count(database) == 2
+    await database.close()
+
+
+async def test_all_ways_to_write_at_once_take_turns(database: Database) -> None:
+    async with asyncio.TaskGroup() as group:
+        for number in range(20):
+            group.create_task(add(database, f"a{number}"))
+            is_synced = bool(number % 2)
+            group.create_task(database.transact(added(f"b{number}"), is_synced=is_synced))
+    assert await count(database) == 40
+
+
+@pytest.mark.parametrize(("is_synced", "mode"), [(True, 2), (False, 1)])
+async def test_only_what_may_be_lost_in_a_power_cut_is_not_synced(
+    sqlite_url: str, is_synced: bool, mode: int
+) -> None:
+    database = await Database.open(sqlite_url)
+    for _ in range(2):
+        found = await database.transact(
+            lambda one: one.exec_driver_sql("PRAGMA synchronous").scalar_one(), is_synced=is_synced
+        )
+        assert found == mode
+    await database.close()
+
+
+async def test_a_foreign_lock_is_an_outage_for_work_too(sqlite_url: str) -> None:
+    database = await Database.open(sqlite_url)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as other:
+        await database.transact(lambda one: one.exec_driver_sql("PRAGMA busy_timeout = 100"))
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailable):
+            await database.transact(added("a"))
+    assert await database.transact(added("a")) == 1
+    await database.close()
