@@ -108,6 +108,7 @@ class Alerts:
         self._chosen = Preferences()
         self._reread_us = 0
         self._names = _Names()
+        self._is_resumed = False
         self._throttle = Throttle(settings.window_us)
         self._backlog: deque[tuple[OutgoingMessage, ...]] = deque()
         self._wake = asyncio.Event()
@@ -192,6 +193,7 @@ class Alerts:
         """See :meth:`bot.kit.tasks.Service.run`."""
         while True:
             self._wake.clear()
+            await self._resume()
             await self._read_preferences()
             if await self._flush():
                 await self._sleep_or_wake()
@@ -272,6 +274,20 @@ class Alerts:
     def _footer(self) -> str:
         banner = self._banner()
         return f"{bold(banner.mode.value.upper())} | {escape(brief(banner.instance))}"
+
+    async def _resume(self) -> None:
+        """Go on with the limits of the process before: one that dies again and again is a storm."""
+        if self._is_resumed:
+            return
+        now_us = self._clock.now_us()
+        try:
+            due = await self._outbox.last_due(now_us - self._settings.window_us)
+        except StorageUnavailable:
+            return
+        self._is_resumed = True
+        for kind in AlertKind:
+            if text_of(kind).is_limited and kind.value in due:
+                self._throttle.resume(kind, due[kind.value], now_us)
 
     async def _read_preferences(self) -> None:
         now_us = self._clock.monotonic_us()

@@ -44,6 +44,12 @@ class Throttle:
         self._window_us = window_us
         self._windows: dict[AlertKind, _Window] = {}
 
+    def resume(self, kind: AlertKind, due_us: int, now_us: int) -> None:
+        """Go on where an earlier process stopped: its last alert of a kind was, or is, due then."""
+        gathers = due_us > now_us
+        opened_us = due_us - self._window_us if gathers else due_us
+        self._windows.setdefault(kind, _Window(opened_us=opened_us, gathers=gathers))
+
     def book(self, kind: AlertKind, now_us: int) -> int | None:
         """When this one goes out with others of its kind; ``None``: now."""
         window = self._windows.get(kind)

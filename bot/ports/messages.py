@@ -11,7 +11,7 @@ from happening twice by its number: whoever acts inserts the audit row in the
 same transaction as the act.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -245,6 +245,10 @@ class Outbox(Protocol):
 
     async def held(self, now_us: int) -> tuple[HeldBack, ...]:
         """What is held back, by kind: the most of any recipient, until the last is let go."""
+        ...
+
+    async def last_due(self, since_us: int) -> Mapping[str, int]:
+        """By kind of alert: when the last one that was queued since then is due, or was."""
         ...
 
     async def waiting(self, channel: Channel) -> int:

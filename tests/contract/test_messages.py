@@ -332,6 +332,17 @@ async def test_what_is_held_back_can_be_counted_let_go_and_kept_longer(desk):
     assert await desk.outbox.prune(now_us + 9_000) == 0
 
 
+async def test_when_a_kind_was_or_is_to_be_told_last_is_known(desk):
+    now_us = desk.clock.now_us()
+    assert await desk.outbox.last_due(now_us) == {}
+    await desk.outbox.put([alert("old", alert="a1"), alert("nameless", kind="resumed")])
+    desk.clock.advance(1_000)
+    await desk.outbox.put([alert("now", alert="a2"), alert("x", "11", kind="paused", alert="a3")])
+    await desk.outbox.put([alert("held", alert="a4", held_until_us=now_us + 5_000)])
+    assert await desk.outbox.last_due(now_us) == {"stale": now_us + 5_000, "paused": now_us + 1_000}
+    assert await desk.outbox.last_due(now_us + 1_001) == {}
+
+
 async def test_what_is_told_once_is_stored_once_for_each_recipient(desk):
     day = [message("day", who, once="day 2026-11-21") for who in ("11", "12")]
     await desk.outbox.put(day)

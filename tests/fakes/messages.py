@@ -1,7 +1,7 @@
 """Inbox, outbox and audit in memory; they pass the same contract suite as the real ones."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain.alert_preferences import PreferenceChange, Preferences, changed
@@ -246,6 +246,16 @@ class MemoryOutbox:
             HeldBack(kind=kind, count=max(counts[kind].values()), until_us=until[kind])
             for kind in sorted(counts)
         )
+
+    async def last_due(self, since_us: int) -> Mapping[str, int]:
+        self._store.check()
+        found: dict[str, int] = {}
+        for row in self._store.outbox:
+            queued = row.queued
+            if queued.message.alert and queued.created_us >= since_us:
+                kind = queued.message.kind
+                found[kind] = max(found.get(kind, 0), queued.due_us)
+        return found
 
     async def waiting(self, channel: Channel) -> int:
         self._store.check()

@@ -4,7 +4,7 @@
 as durable as the fact it tells.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
@@ -131,6 +131,22 @@ class SqlOutbox:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         return tuple(HeldBack(kind=kind, count=count, until_us=us) for kind, count, us in rows)
+
+    async def last_due(self, since_us: int) -> Mapping[str, int]:
+        """See :meth:`Outbox.last_due`."""
+        table = outbox.c
+        query = (
+            select(table.kind, func.max(table.due_us))
+            .where(
+                table.scope == self._scope,
+                table.alert.is_not(None),
+                table.created_us >= since_us,
+            )
+            .group_by(table.kind)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return {str(kind): int(due_us) for kind, due_us in rows}
 
     async def waiting(self, channel: Channel) -> int:
         """See :meth:`Outbox.waiting`."""

@@ -5,6 +5,7 @@ can never be delivered is marked with its reason; everything else is tried for e
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 _PER_CHAT = 100
 _IDLE_S = 0.5
+_DRAIN_S = 3.0
 _RETRY_CAP_S = 60
 _PICTURE = ".png"
 _NO_PICTURE = ("photo", "image")
@@ -101,14 +103,13 @@ class TelegramOutbound:
                 await self._rest()
 
     async def drain(self) -> None:
-        """Deliver what is due, as far as the time allows."""
-        while True:
-            self._wake.clear()
-            if await self._work():
-                continue
-            if not self._pause_s:
-                return
-            await self._rest()
+        """Deliver what is due, for a moment: a backlog is the successor's, which waits."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_S):
+                while await self._work() or self._pause_s:
+                    if self._pause_s:
+                        self._wake.clear()
+                        await self._rest()
 
     async def _work(self) -> bool:
         """One round, if this process may send; whether anything left."""

@@ -39,7 +39,13 @@ class Desk:
         self.clock = ManualClock()
         self.store = MemoryStore(self.clock)
         self.woken = 0
-        self.alerts = Alerts(
+        self._settings = settings
+        self.alerts = self.another()
+
+    def another(self) -> Alerts:
+        """As after a restart."""
+        settings = self._settings
+        return Alerts(
             outbox=MemoryOutbox(self.store),
             clock=self.clock,
             banner=lambda: BANNER,
@@ -131,6 +137,21 @@ async def test_what_the_limit_holds_back_survives_whoever_held_it():
     assert all(
         f" | #{row.queued.message.alert}" in row.queued.message.text for row in desk.store.outbox
     )
+
+
+async def test_a_process_that_dies_again_and_again_does_not_tell_the_same_again_and_again():
+    desk = Desk()
+    for _ in range(3):
+        desk.alerts = desk.another()
+        async with desk.running():
+            await asyncio.sleep(0.01)
+            desk.alerts.post(AlertKind.STALE, {"service": "ws", "seconds": 9})
+            desk.alerts.post(AlertKind.BREAKER_TRIPPED, {"name": "n", "reason": "r"})
+            await asyncio.sleep(0.01)
+    states = [row.state for row in desk.store.outbox if row.queued.message.kind == "stale"]
+    assert states[::2] == ["waiting", "held", "held"]
+    others = {row.state for row in desk.store.outbox if row.queued.message.kind != "stale"}
+    assert others == {"waiting"}
 
 
 async def test_what_was_chosen_holds_from_the_next_alert_on_and_after_a_restart():

@@ -66,6 +66,18 @@ def test_a_clock_that_was_set_back_holds_nothing_for_ever():
     assert throttle.book(A, 1) == WINDOW_US
 
 
+def test_a_limit_goes_on_where_an_earlier_process_stopped():
+    throttle, now_us = Throttle(), 10 * WINDOW_US
+    throttle.resume(A, now_us - 5, now_us)
+    assert throttle.book(A, now_us) == now_us - 5 + WINDOW_US
+    throttle.resume(B, now_us + 5, now_us)
+    assert throttle.book(B, now_us) == now_us + 5
+    assert throttle.book(B, now_us + 6) == now_us + 5 + WINDOW_US
+    # What this process knows itself, it knows better.
+    throttle.resume(B, now_us - 3 * WINDOW_US, now_us)
+    assert throttle.book(B, now_us + 7) == now_us + 5 + WINDOW_US
+
+
 def test_a_window_of_nothing_is_no_limit_and_a_negative_one_is_refused():
     throttle = Throttle(0)
     assert [throttle.book(A, 5) for _ in range(3)] == [None] * 3
