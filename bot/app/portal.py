@@ -49,12 +49,16 @@ class PageBackend:
         """See ``WebBackend.health``."""
         banner = self._running.banner()
         uptime_us = self._running.clock.now_us() - self._running.started_us
+        watches = self._running.standing.watches
+        # By name only: whoever may not see the status learns no figure.
+        wrong = ", ".join(one.name for one in watches if not one.is_calm)
         return {
             "status": "healthy",
             "uptime": uptime_us // 1_000_000,
             "role": banner.role.value,
             "orders": banner.mode.value,
             "version": banner.version,
+            "watched": wrong or ("all calm" if watches else "not looked yet"),
         }
 
     async def status(self) -> Mapping[str, object]:

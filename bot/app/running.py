@@ -163,6 +163,7 @@ class Running:
             case LifeRole.STANDBY | LifeRole.RELEASED | LifeRole.ENDED:
                 self.standing.epoch = None
                 self.standing.leading_since_us = None
+                self.standing.watches = ()
                 self._not_leading(change, was)
             case LifeRole.LEADING:
                 pass

@@ -13,7 +13,7 @@ from bot.console.confirmations import Confirmations
 from bot.console.dispatch import Console
 from bot.domain.errors import NotLeader, StorageUnavailable
 from bot.domain.ids import Epoch
-from bot.domain.operations import Severity
+from bot.domain.operations import Severity, WatchView
 from bot.ports.messages import Channel, OutgoingMessage
 from tests.fakes.operator import FakeOperator
 from tests.unit.app.support import running_at
@@ -169,3 +169,14 @@ async def test_a_press_on_the_page_names_its_message(running: Running) -> None:
     claimed = await running.inbox.claim(Epoch(1), urgent=False)
     assert claimed is not None
     assert (claimed.command.button, claimed.command.message_id) == ("again:/status", 12)
+
+
+async def test_health_names_what_is_not_calm_and_no_figure(running: Running) -> None:
+    page = PageBackend(running)
+    assert page.health()["watched"] == "not looked yet"
+    calm = WatchView(name="win rate", is_calm=True, text="40 of 50 won")
+    wrong = WatchView(name="money", is_calm=False, text="$1.00 free")
+    running.standing.watches = (calm,)
+    assert page.health()["watched"] == "all calm"
+    running.standing.watches = (calm, wrong)
+    assert page.health()["watched"] == "money"
