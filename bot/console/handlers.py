@@ -49,7 +49,7 @@ async def _start(call: Invocation) -> Answer:
     return Answer(
         text=f"{bold('Kalshi bot')}, version {escape(call.operator.banner().version)}.\n"
         f"Your level: {call.level.name.lower()}. /status shows the state, "
-        "/help lists the commands, /halt stops new entries at once.",
+        "/menu everything as buttons, /help lists the commands, /halt stops new entries at once.",
         outcome="greeted",
     )
 

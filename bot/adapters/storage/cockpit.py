@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Column, Select, and_, func, select
 from sqlalchemy.engine import RowMapping
 
 from bot.adapters.storage import tables
@@ -68,7 +69,7 @@ class SqlCockpitReads:
         brackets = tables.brackets
         known_as = func.coalesce(markets.c.series_ticker, brackets.c.event_ticker).label("series")
         query = (
-            select(brackets, known_as)
+            select(*_trade_columns(), known_as)
             .select_from(brackets.outerjoin(markets, markets.c.ticker == brackets.c.ticker))
             .where(
                 brackets.c.scope == self._scope,
@@ -192,6 +193,11 @@ class SqlCockpitReads:
     async def _all(self, query: Select[tuple[object, ...]]) -> Sequence[RowMapping]:
         async with self._database.read() as connection:
             return (await connection.execute(query)).mappings().all()
+
+
+def _trade_columns() -> list[Column[Any]]:
+    """All but what a bracket is resumed from, which is the most of it and of no use here."""
+    return [one for one in tables.brackets.c if one.name != "data_json"]
 
 
 def _trade(row: RowMapping) -> StoredTrade:

@@ -10,7 +10,8 @@ from tests.support.console import ADMIN, TRADER, VIEWER, Talk, body
 GOLDEN = {
     "/start": (
         "Kalshi bot, version 0.1.0.\n"
-        "Your level: admin. /status shows the state, /help lists the commands, "
+        "Your level: admin. /status shows the state, "
+        "/menu everything as buttons, /help lists the commands, "
         "/halt stops new entries at once."
     ),
     "/help unhalt": "/unhalt\nEnd the halt\nAlso: /resume\nAsks for confirmation.",
