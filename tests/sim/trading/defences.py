@@ -133,7 +133,9 @@ class Aimless(Eager):
 
     def on_quote(self, view: MarketView) -> Opinion:
         opinion = super().on_quote(view)
-        return replace(opinion, target_price=None) if isinstance(opinion, Signal) else opinion
+        if not isinstance(opinion, Signal):
+            return opinion
+        return msgspec.structs.replace(opinion, target_price=None)
 
 
 class WeakEngine(RehearsedEngine):

@@ -25,6 +25,7 @@ from tests.sim.trading.watch import Watch
 STORM_S, CALM_S, STILL_S = 150.0, 150.0, 15.0
 _FAULTS = 0.25
 """Share of calls and private frames that something happens to."""
+_MUTE_AFTER_S, _MUTE_S = 20.0, 90.0
 _ACTOR = "tg:1"
 
 
@@ -127,6 +128,11 @@ class Storm:
         self.floor.switch(is_active=True)
         while self._releasing or self.leader.is_dead:  # noqa: ASYNC110 - a hand-over ends it
             await asyncio.sleep(0.1)
+        # Nobody comes after this leader and reads everything anew: comparing alone finds these.
+        for after_s, is_mute in ((_MUTE_AFTER_S, True), (_MUTE_AFTER_S + _MUTE_S, False)):
+            asyncio.get_running_loop().call_later(
+                after_s, setattr, self.leader.stream, "is_mute", is_mute
+            )
 
     # --- the markets ------------------------------------------------------------------------
 

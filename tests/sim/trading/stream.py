@@ -55,6 +55,8 @@ class Stream:
         self._translator = FeedTranslator(submit, self._snapshots, reader)
         self._teller = FromValues(self._translator)
         self._is_up = self._is_over = self._has_gap = False
+        self.is_mute = False
+        """Nothing of ours is told, and nothing shows that it was not."""
         self._last_s = 0.0
 
     def begin(self) -> None:
@@ -80,7 +82,7 @@ class Stream:
             self._queue(lambda now_us: _delta(event, now_us))
             return
         frame = _private(event)
-        if frame is None:
+        if frame is None or self.is_mute:
             return
         fate = self._random.random() / max(self._share(), 1e-9)
         for _ in range(0 if fate < 0.5 else 2 if fate < 1 else 1):
