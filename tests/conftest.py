@@ -51,11 +51,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-golden", action="store_true", help="write tests/golden anew")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real servers answer in real time."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Real servers answer in real time; long forms are for who asks for them (``-m whole``)."""
+    if "whole" not in config.option.markexpr:
+        long = [item for item in items if item.get_closest_marker("whole")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("whole")]
     for item in items:
         if _REAL_IO & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.looptime(False))
+    # What may take longest goes first, so that no worker is alone with it in the end.
+    items.sort(key=_granted_s, reverse=True)
+
+
+def _granted_s(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker is not None else float(item.config.getini("timeout"))
 
 
 @pytest.fixture

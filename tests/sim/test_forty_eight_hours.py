@@ -134,12 +134,13 @@ class TwoDays:
         )
         hosts = hosts_of("demo", self.sim.base_url, self.sim.ws_url)
         self.ids += 1
+        number = self.ids  # the rivals' numbers differ, however they take turns below
         async with AsyncExitStack() as stack:
             database = await Database.open(self.url)
             stack.push_async_callback(database.close)
             exchange = await stack.enter_async_context(
                 KalshiExchange(
-                    hosts, rest, signer=None, clock=SystemClock(), random=Random(self.ids)
+                    hosts, rest, signer=None, clock=SystemClock(), random=Random(number)
                 ).open()
             )
             listing = Listing(exchange, dies_at, after=self.rng.random() < 0.5)
@@ -151,7 +152,7 @@ class TwoDays:
                 status_file=self.home / "status.json",
             )
             store = SqlCollectionStore(database)
-            ids = IdFactory(self.clock, Random(self.ids))
+            ids = IdFactory(self.clock, Random(number))
             yield Collector(settings, listing, store, self.clock, ids), listing
 
     async def cycle(self) -> CycleReport:
@@ -228,7 +229,16 @@ async def rows_of(database: Database, query: str) -> list[tuple]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("database_url", "seed"),
+    [
+        ("sqlite", 1),
+        pytest.param("postgres", 2, marks=pytest.mark.postgres),
+        pytest.param("sqlite", 2, marks=pytest.mark.whole),
+        pytest.param("postgres", 1, marks=[pytest.mark.postgres, pytest.mark.whole]),
+    ],
+    indirect=["database_url"],
+)
 async def test_every_hour_is_present_or_explained_and_every_count_is_the_exchanges(
     seed: int, database_url: str, tmp_path: Path
 ) -> None:
