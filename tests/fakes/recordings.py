@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+BEGINNING_OR_WHOLE = [
+    pytest.param(10_000, id="beginning"),
+    pytest.param(None, id="whole", marks=pytest.mark.whole),
+]
+"""How many lines of each recorded game a test reads."""
+
 
 def recordings(folder: str) -> Path:
     """A folder of recordings; skips the test where it is absent."""
