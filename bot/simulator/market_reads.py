@@ -131,7 +131,7 @@ def markets(exchange: Exchange, call: Call) -> Reply:
     wanted = _MarketFilter(query)
 
     def chosen(info: MarketInfo) -> tuple[MarketInfo, MarketView] | None:
-        view = _live_view(exchange, info)
+        view = _live_view(exchange, info) if wanted.names(info) else None
         return (info, view) if view is not None and wanted.accepts(info, view) else None
 
     place = query.text("cursor"), limit
@@ -185,16 +185,19 @@ class _MarketFilter:
         if used == ["updated"] and (self.event or self.tickers):
             raise details_only("updated_ts filters go with series_ticker and mve_filter only")
 
-    def accepts(self, info: MarketInfo, view: MarketView) -> bool:
-        """Whether a market is wanted."""
+    def names(self, info: MarketInfo) -> bool:
+        """Whether a market is wanted by its names, which need no look at its state."""
         return (
-            (not self.status or view.status in STATUSES[self.status])
+            self.series in {"", info.series_ticker}
             and self.event in {"", info.event_ticker}
-            and self.series in {"", info.series_ticker}
             and (not self.tickers or info.ticker in self.tickers)
             and self._accepts_kind(info)
-            and self._accepts_times(info, view)
         )
+
+    def accepts(self, info: MarketInfo, view: MarketView) -> bool:
+        """Whether a market of a wanted name is wanted as it stands."""
+        is_status = not self.status or view.status in STATUSES[self.status]
+        return is_status and self._accepts_times(info, view)
 
     def _accepts_kind(self, info: MarketInfo) -> bool:
         return not self.mve or (self.mve == "only") == info.ticker.startswith(_COMBO_PREFIX)
