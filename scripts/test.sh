@@ -10,4 +10,12 @@ if ! command -v pgbouncer >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get
   { apt-get update -qq && apt-get install -y -qq --no-install-recommends pgbouncer; } >/dev/null 2>&1 ||
     echo "pgbouncer could not be installed" >&2
 fi
-exec "$PYTHON_BIN" -m pytest -n "${TEST_WORKERS:-3}" -q "$@"
+# What is compiled once is read by every worker and by every program that a test starts.
+unset PYTHONDONTWRITEBYTECODE
+# A database writes each commit through to its disk. Where memory has room, no test waits for that.
+if [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -n 1)" -gt 4194304 ]; then
+  export PYTEST_DEBUG_TEMPROOT="${PYTEST_DEBUG_TEMPROOT:-/dev/shm}"
+fi
+# Whole stretches of a list that begins with servers and processes would keep one worker busy long
+# after the others have ended: who is idle takes from the others' lists.
+exec "$PYTHON_BIN" -m pytest -n "${TEST_WORKERS:-4}" --dist worksteal -q "$@"
