@@ -13,6 +13,7 @@ from bot import __version__
 from bot.adapters.storage.collection import SqlCollectionStore
 from bot.adapters.storage.migrations import code_version
 from bot.adapters.storage.trading import SqlTradingStore
+from bot.app.adjusting import AdjustingDesk
 from bot.app.alert_desk import AlertDesk
 from bot.app.backups import make_backup
 from bot.app.channel_settings import outside_channels
@@ -109,6 +110,7 @@ class BotOperator:
     ) -> None:
         """Without ``people`` nobody may speak but through the page and the command line."""
         self._running = running
+        self._adjusting = AdjustingDesk(running, desk, self._carry_out)
         self._people = people or PeopleDesk(running, Doorkeeper(AccessSettings()))
         self._desk = desk
         self._trading = SqlTradingStore(running.parts.database, running.scope)
@@ -122,6 +124,11 @@ class BotOperator:
     def people(self) -> PeopleDesk:
         """See ``Operator.people``."""
         return self._people
+
+    @property
+    def adjusting(self) -> AdjustingDesk:
+        """See ``Operator.adjusting``."""
+        return self._adjusting
 
     # --- acts -------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ nothing about access, age or confirmation: that is dispatch's.
 import asyncio
 from functools import partial
 
-from bot.console import acts, data_acts, people_acts, see, views
+from bot.console import acts, adjust_acts, data_acts, people_acts, see, views
 from bot.console.alert_acts import alert_rows
 from bot.console.buttons import RUN_PREFIX
 from bot.console.commands import (
@@ -211,7 +211,7 @@ _SEE, _ACT, _KNOW = "See", "Act", "Know"
 
 def command_table() -> CommandTable:
     """Every command there is."""
-    acting = (*_acting(), *alert_rows(), *people_acts.rows())
+    acting = (*_acting(), *adjust_acts.rows(), *alert_rows(), *people_acts.rows())
     return CommandTable((*_seeing(), *see.rows(), *acting, *_knowing()))
 
 

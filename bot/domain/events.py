@@ -412,6 +412,47 @@ class EntriesCancelCommanded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitCommanded:
+    """Set a limit of ``risk.adjustable``, in its own integer."""
+
+    received_us: int
+    command_id: int
+    actor: str
+    name: str
+    value: int
+    may_loosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyCommanded:
+    """Let a strategy enter or not; every one with ``name`` ``None``."""
+
+    received_us: int
+    command_id: int
+    actor: str
+    name: str | None
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BracketCommanded:
+    """Move the stop or the target of our position.
+
+    New ones are in the held side's prices, ``None`` leaves one as it is. ``seen`` are those of
+    the YES leg that the person was shown: others void the command.
+    """
+
+    received_us: int
+    command_id: int
+    actor: str
+    ticker: MarketTicker
+    own_stop: Price | None
+    own_target: Price | None
+    seen_stop: Price | None
+    seen_target: Price | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignAcknowledged:
     """A person has seen what is not ours in this market: entries may go on there."""
 
@@ -453,6 +494,9 @@ CommandEvent: TypeAlias = (
     | ReconcileCommanded
     | EntriesCancelCommanded
     | ForeignAcknowledged
+    | LimitCommanded
+    | StrategyCommanded
+    | BracketCommanded
 )
 Event: TypeAlias = (
     MarketEvent | VenueEvent | OrderEvent | AccountEvent | ControlEvent | CommandEvent

@@ -21,7 +21,7 @@ from bot.domain.money import Money, Quantity, cost, format_quantity
 from bot.domain.orders import BookSide, VenuePosition, own_price
 from bot.domain.records import BracketRecord, StoredState
 from bot.domain.tradingday import trading_day
-from bot.engine import approvals, duty, panic
+from bot.engine import adjusted, adjusting, approvals, duty, panic
 from bot.engine.draft import Draft
 from bot.engine.effects import NoticeKind, Reply
 from bot.engine.ledger import PEAK, peak_of, peak_record
@@ -67,6 +67,8 @@ def _load_breakers(world: World, state: StoredState) -> tuple[ramp.Proposal, ...
         world.panic = from_record(stored)
     if (stored := others.pop(ramp.RAMP, None)) is not None:
         world.ramp, left = ramp.from_record(stored)
+    if (stored := others.pop(adjusted.ADJUSTED, None)) is not None:
+        adjusting.load(world, stored)
     if foreign is not None:
         world.foreign.load(foreign)
     if peak is not None:

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from bot.domain.events import (
+    BracketCommanded,
     BreakerResetCommanded,
     CloseCommanded,
     CommandEvent,
@@ -12,14 +13,16 @@ from bot.domain.events import (
     HaltCommanded,
     HaltFound,
     HaltSaved,
+    LimitCommanded,
     PanicCommanded,
     ReconcileCommanded,
     Role,
+    StrategyCommanded,
     UnhaltCommanded,
 )
 from bot.domain.money import format_quantity
 from bot.domain.records import ExitReason, HaltRecord
-from bot.engine import approvals, panic
+from bot.engine import adjusting, approvals, panic
 from bot.engine.draft import Draft
 from bot.engine.duty import ask_now, forget_counts, readings, replace_state
 from bot.engine.effects import CancelOrder, NoticeKind, Reply, SaveHalt, TriggerEntryGroups
@@ -54,6 +57,8 @@ def on_command(world: World, event: CommandEvent, draft: Draft) -> None:
         _halt(world, event, draft)
     elif isinstance(event, UnhaltCommanded):
         _unhalt(world, event, draft)
+    elif isinstance(event, LimitCommanded | StrategyCommanded | BracketCommanded):
+        _adjust(world, event, draft)
     else:
         _on_other(world, event, draft)
 
@@ -240,6 +245,21 @@ def _cancel_entries(world: World, event: EntriesCancelCommanded, draft: Draft) -
         return
     noun = "entry" if cancelled == 1 else "entries"
     _reply(draft, event, f"cancelling {cancelled} {noun}; take-profits stay", is_done=True)
+
+
+def _adjust(
+    world: World, event: LimitCommanded | StrategyCommanded | BracketCommanded, draft: Draft
+) -> None:
+    match event:
+        case LimitCommanded():
+            text = adjusting.set_limit(world, event, draft)
+        case StrategyCommanded():
+            text = adjusting.switch(world, event, draft)
+        case BracketCommanded():
+            text = adjusting.change_bracket(world, event, draft)
+        case _:
+            assert_never(event)
+    _reply(draft, event, text, is_done=not text.startswith("refused"))
 
 
 def _acknowledge(world: World, event: ForeignAcknowledged, draft: Draft) -> None:

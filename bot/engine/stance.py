@@ -27,12 +27,19 @@ _WATCHES = StopReason(
 )
 
 
+_SWITCHED_OFF = StopReason(
+    kind=StopKind.OFF, why="every strategy is switched off", remedy="/strategy on"
+)
+
+
 @dataclass(slots=True)
 class Stance:
     """Everything that can stand between a signal and an order, but for the order's own checks."""
 
     entries_on: bool
     is_read_only: bool = False
+    are_strategies_off: bool = False
+    """A person has switched every one off."""
     role: Role = Role.STANDBY
     epoch: Epoch = Epoch(0)  # noqa: RUF009 - NewType of a constant
     role_since_us: int = 0
@@ -122,7 +129,7 @@ class Stance:
 
     def _why_off(self) -> StopReason | None:
         if self.entries_on:
-            return None
+            return _SWITCHED_OFF if self.are_strategies_off else None
         return StopReason(
             kind=StopKind.OFF, why="entries are off by configuration", remedy="turn them on there"
         )

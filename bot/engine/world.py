@@ -11,6 +11,7 @@ from bot.domain.ids import Epoch, InstanceId, MarketTicker, Scope, SignalId
 from bot.domain.money import Quantity
 from bot.domain.orders import BookSide
 from bot.domain.records import BreakerRecord, HaltRecord
+from bot.engine.adjusted import Adjusted
 from bot.engine.desk import Desk
 from bot.engine.draft import Draft
 from bot.engine.effects import NoticeKind
@@ -113,7 +114,9 @@ class World:
     """One leadership's knowledge."""
 
     settings: EngineSettings
+    """As they hold now: the configuration, and what a person changed."""
     strategies: tuple[Strategy, ...]
+    """Those that are switched on."""
     scope: Scope
     instance_id: InstanceId
     stance: Stance
@@ -157,8 +160,14 @@ class World:
     shards_read_us: int = 0
     snapshot_us: int = 0
     ramp: Ramp = field(default_factory=Ramp)
+    configured: EngineSettings = field(init=False)
+    all_strategies: tuple[Strategy, ...] = field(init=False)
+    adjusted: Adjusted = field(default_factory=Adjusted)
     panic: Panic | None = None
     """The last order to get out of everything, over or not."""
+
+    def __post_init__(self) -> None:
+        self.configured, self.all_strategies = self.settings, self.strategies
 
     def new_signal_id(self) -> SignalId:
         """Sorted by time and never issued before: the epoch never repeats, nor the count in it.

@@ -253,11 +253,22 @@ def _entry_should_go(bracket: Bracket, now: Situation) -> bool:
 
 
 def _take_profit_should_go(bracket: Bracket, order: TrackedOrder, now: Situation) -> bool:
-    """At once when it could sell more than is held; after a pause when it covers too little."""
+    """At once when it could sell more than is held; after a pause when another shall rest."""
     if order.remaining > bracket.held:
         return True
     is_settled_down = now.now_us >= bracket.next_order_us and now.may_exit and now.is_open
-    return order.remaining < bracket.held and is_settled_down
+    if not is_settled_down:
+        return False
+    return order.remaining < bracket.held or _is_repriced(bracket, order, now)
+
+
+def _is_repriced(bracket: Bracket, order: TrackedOrder, now: Situation) -> bool:
+    """Whether the plan wants another price than the one that rests: a person moved the target."""
+    target, side = bracket.plan.target_price, bracket.plan.side
+    if target is None:
+        return False
+    price = take_profit_limit(now.grid, side, own_price(side, target))
+    return price is not None and price != order.intent.price
 
 
 def _rest_take_profit(

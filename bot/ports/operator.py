@@ -28,6 +28,7 @@ from bot.domain.operations import (
     VersionView,
     WhyView,
 )
+from bot.ports.adjusting import Adjusting
 from bot.ports.alert_control import AlertControl
 from bot.ports.cockpit import Cockpit
 from bot.ports.people import People
@@ -35,6 +36,11 @@ from bot.ports.people import People
 
 class Operator(Protocol):
     """The bot as its operator meets it."""
+
+    @property
+    def adjusting(self) -> Adjusting:
+        """What may be changed about running trading."""
+        ...
 
     @property
     def people(self) -> People:

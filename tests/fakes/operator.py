@@ -43,6 +43,7 @@ from bot.domain.operations import (
 from bot.ports.alert_control import AlertsView, ToldAlert
 from bot.ports.messages import HeldBack
 from bot.ports.people import Person
+from tests.fakes.adjusting import FakeAdjusting
 from tests.fakes.cockpit import FakeCockpit
 from tests.fakes.people import FakePeople
 
@@ -305,6 +306,7 @@ class FakeOperator:
     halts_now: list[tuple[int, str]] = field(default_factory=list)
     backup_path: str = "backups/kalshi_20261121_071500.sqlite"
     missing_hours: tuple[str, ...] = ("2026-11-20T03:00:00Z", "2026-11-20T04:00:00Z")
+    adjusting: FakeAdjusting = field(default_factory=FakeAdjusting)
     people: FakePeople = field(default_factory=lambda: FakePeople(PEOPLE))
     entry_views: tuple[EntryView, ...] = (ENTRY,)
     proposal_views: tuple[ProposalView, ...] = (PROPOSAL,)
@@ -313,6 +315,7 @@ class FakeOperator:
 
     def __post_init__(self) -> None:
         self.alerts.check = self._check
+        self.adjusting.act = self._act
 
     @property
     def cockpit(self) -> FakeCockpit:

@@ -25,6 +25,7 @@ from bot.domain.operations import (
     StatusView,
     WhyView,
 )
+from tests.fakes.adjusting import FakeAdjusting
 from tests.fakes.cockpit import FakeCockpit
 from tests.fakes.operator import HALTED, NOTHING_KNOWN, PNL, FakeAlerts, FakeOperator
 from tests.fakes.people import FakePeople
@@ -36,6 +37,9 @@ MORE_LINES: dict[str, tuple[str, ...]] = {
     "reset_breaker": ("/reset_breaker loss_streak", "/reset_breaker loss_streak force"),
     "close": ("/close all",),
     "handover": ("/handover inst-5d",),
+    "bracket": ("/bracket KXFED-26DEC-T4.25 sl=0.82 tp=.95", "/bracket KXFED-26DEC-T4.25 sl=82"),
+    "limit": ("/limit order_cost_max 25", "/limit max_concurrent 12", "/limit nothing 3"),
+    "strategy": ("/strategy on", "/strategy on wide_spread"),
     "cancel": ("/cancel all", "/cancel order-1"),
     "unpair": ("/unpair 55", "/unpair 11"),
     "version": ("/version please",),
@@ -61,6 +65,9 @@ class EmptyOperator(FakeOperator):
     missing_hours: tuple[str, ...] = ()
     instance_views: tuple[InstanceView, ...] = ()
     entry_views: tuple[EntryView, ...] = ()
+    adjusting: FakeAdjusting = field(
+        default_factory=lambda: FakeAdjusting(held=(), known=(), ours=())
+    )
     proposal_views: tuple[ProposalView, ...] = ()
     alerts: FakeAlerts = field(default_factory=lambda: FakeAlerts(held=(), latest=()))
 

@@ -13,11 +13,13 @@ from bot.app.running import Running
 from bot.app.sections import TradingSection
 from bot.app.trading import TradingDesk
 from bot.domain.errors import ExchangeUnavailable
-from bot.domain.events import Role
-from bot.domain.ids import Epoch
+from bot.domain.events import Role, StateLoaded
+from bot.domain.ids import Epoch, InstanceId
 from bot.domain.leadership import Acquisition, LeaseRow
 from bot.domain.operations import Done, Refused
+from bot.engine.core import Engine
 from bot.engine.rivals import find_rival
+from bot.engine.settings import EngineSettings
 from bot.kit.tasks import run_services
 from bot.leadership.gate import LeaderGate
 from bot.leadership.lease import LeaseTerms
@@ -180,3 +182,44 @@ async def test_alone_on_its_account_it_is_not_halted(demo_bot: Bot) -> None:
     async with demo_bot.serving():
         await demo_bot.until(demo_bot.desk.activation.done.is_set)
     assert not (await demo_bot.desk.store.halt()).halted
+
+
+async def test_a_limit_is_durable_on_return_and_a_later_leadership_goes_by_it(bot: Bot) -> None:
+    async with bot.serving():
+        await bot.until(bot.desk.activation.done.is_set)
+        operator = BotOperator(bot.running, bot.desk)
+        outcome = await operator.adjusting.set_limit(
+            authority(7), "max_concurrent", "3", may_loosen=False
+        )
+        assert outcome == Done(text="max_concurrent is 3, was 10")
+        again = await operator.adjusting.set_limit(
+            authority(8), "max_concurrent", "3", may_loosen=False
+        )
+        assert again == Done(text="max_concurrent is 3 already")
+        refused = await operator.adjusting.set_limit(
+            authority(9), "max_concurrent", "11", may_loosen=False
+        )
+        assert isinstance(refused, Refused)
+        off = await operator.adjusting.switch(authority(10), None, is_on=False)
+        assert off == Done(text="near_expiry: off")
+        assert [one.is_on for one in operator.adjusting.strategies()] == [False]
+        stored = await bot.desk.store.load(bot.running.clock.now_us())
+    entry = await bot.running.audit.find(7)
+    assert entry is not None
+    assert (entry.command, entry.outcome) == (
+        "/limit max_concurrent 3",
+        "done: max_concurrent is 3, was 10",
+    )
+    assert await bot.running.audit.find(9) is None
+    later = Engine(EngineSettings(), (), bot.running.scope, InstanceId("later"))
+    later.handle(StateLoaded(received_us=bot.running.clock.now_us(), state=stored))
+    assert later.world.settings.limits.concurrent_max == 3
+    assert later.world.adjusted.off == {"near_expiry"}
+
+
+async def test_one_that_only_collects_has_nothing_to_adjust(bot: Bot) -> None:
+    adjusting = BotOperator(bot.running, None).adjusting
+    assert (adjusting.limits(), adjusting.strategies(), adjusting.brackets()) == ((), (), ())
+    outcome = await adjusting.set_limit(authority(7), "max_concurrent", "3", may_loosen=True)
+    assert isinstance(outcome, Refused)
+    assert outcome.remedy == "start it with --mode trade"

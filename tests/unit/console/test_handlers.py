@@ -1,8 +1,11 @@
 """What each command answers, word for word, on the fixture's bot."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.console.handlers import command_table
+from bot.domain.money import Quantity
 from bot.domain.operations import AccessLevel
 from tests.fakes.operator import HALTED
 from tests.support.console import ADMIN, TRADER, VIEWER, Talk, body
@@ -109,6 +112,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "pair",
         "users",
         "unpair",
+        *("bracket", "limit", "strategy", "mode"),
         "skip",
         "acknowledge",
         "adopt",
@@ -167,7 +171,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "repair",
         "backup",
         *("digest", "mute", "unmute", "quiet", "verbosity"),
-        *("pair", "users", "unpair"),
+        *("pair", "users", "unpair", "bracket", "limit", "strategy"),
     }
 
 
@@ -323,3 +327,49 @@ async def test_nothing_missing_is_nothing_to_repair():
     talk.operator.missing_hours = ()
     assert (await talk.says(TRADER, "/gaps")).buttons == ()
     assert body(await talk.says(TRADER, "/repair")) == "Nothing is missing."
+
+
+async def test_a_trader_tightens_at_once_and_only_an_admin_loosens_after_a_question():
+    talk = Talk()
+    assert body(await talk.says(TRADER, "/limit max_concurrent 3")) == "Done: max_concurrent is 3"
+    assert body(await talk.says(TRADER, "/limit max_concurrent 12")) == (
+        "Only an admin may loosen max_concurrent; it is 10."
+    )
+    asked = await talk.says(ADMIN, "/limit max_concurrent 12")
+    assert body(asked).startswith("Loosen max_concurrent?\n10 -> 12")
+    assert [name for name, _ in talk.operator.acts] == ["limit max_concurrent 3"]
+    await talk.presses(ADMIN, asked, "Loosen it")
+    assert [name for name, _ in talk.operator.acts][1:] == ["limit max_concurrent 12 or looser"]
+
+
+async def test_the_ends_of_a_position_are_shown_before_they_move_and_a_changed_state_asks_again():
+    talk = Talk()
+    asked = await talk.says(TRADER, "/bracket kxfed-26dec-t4.25 sl=0.82")
+    assert "Stop: $0.8075 -> $0.82" in body(asked)
+    assert "Worst case: $0.30 lost at the stop; through a jump $8.50, all it cost" in body(asked)
+    [seen] = talk.operator.adjusting.ours
+    talk.operator.adjusting.ours = (replace(seen, held=Quantity(500)),)
+    again = await talk.presses(TRADER, asked, "Change it")
+    assert body(again).startswith("The state has changed since the question.")
+    assert talk.operator.acts == []
+    await talk.presses(TRADER, again, "Change it")
+    assert [name for name, _ in talk.operator.acts] == [
+        "bracket KXFED-26DEC-T4.25 0.8200, as it is"
+    ]
+
+
+@pytest.mark.parametrize("ends", ["sl=82", "sl=1.2", "sl=0", "tp=off", "sl=0.5 sl=0.6", "0.5"])
+async def test_an_end_that_is_no_price_moves_nothing(ends):
+    talk = Talk()
+    reply = await talk.says(TRADER, f"/bracket KXFED-26DEC-T4.25 {ends}")
+    assert reply.outcome == "bad arguments"
+    assert reply.buttons == ()
+
+
+async def test_switching_off_acts_at_once_and_switching_on_asks():
+    talk = Talk()
+    await talk.says(TRADER, "/strategy off near_expiry")
+    asked = await talk.says(TRADER, "/strategy on wide_spread")
+    assert [name for name, _ in talk.operator.acts] == ["near_expiry: off"]
+    await talk.presses(TRADER, asked, "Switch on")
+    assert [name for name, _ in talk.operator.acts][1:] == ["wide_spread: on"]

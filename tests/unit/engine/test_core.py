@@ -607,6 +607,29 @@ def test_an_operator_closes_a_position_whatever_stops_entries() -> None:
     assert desk.store.brackets[intent.bracket_id].exit_reason == "operator"
 
 
+def test_one_entry_is_cancelled_by_its_order_or_its_market_and_a_mistyped_one_is_refused() -> None:
+    desk = leading()
+    desk.list_markets(TICKER, OTHER)
+    desk.quote()
+    desk.quote(ticker=OTHER)
+    first, second = desk.accept(), desk.accept()
+
+    def cancels(number: int, chosen: str) -> tuple[list[str], str]:
+        effects = desk.put(
+            EntriesCancelCommanded(
+                received_us=desk.now_us, command_id=number, actor="ann", chosen=chosen
+            )
+        )
+        gone = [one.client_order_id for one in effects if isinstance(one, CancelOrder)]
+        return gone, desk.replies[-1].text
+
+    assert cancels(1, "nothing") == ([], "refused: no entry of ours rests as nothing")
+    order_id = desk.venue[first.client_order_id].order_id
+    told = "cancelling 1 entry; take-profits stay"
+    assert cancels(2, order_id) == ([first.client_order_id], told)
+    assert cancels(3, OTHER) == ([second.client_order_id], told)
+
+
 def test_cancelling_entries_leaves_take_profits_alone() -> None:
     desk = leading()
     desk.bought(100)
