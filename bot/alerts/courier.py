@@ -29,7 +29,8 @@ _BEING_SENT = "being sent"
 class CourierSettings:
     """How long a courier waits."""
 
-    idle_s: float = 0.5
+    idle_s: float = 2.0
+    """A message that is queued wakes it; this is for what was put off."""
     retry_s: float = 5.0
     """After the first failure; twice as long after each further one."""
     retry_cap_s: float = 300.0

@@ -88,7 +88,7 @@ def _not_reached(error: Exception, settings: EmailSettings) -> tuple[Verdict, st
         case TimeoutError():
             why = (
                 f"no answer from {place} in time: check SMTP_HOST and SMTP_PORT; many hosts block"
-                " outgoing mail ports"
+                " outgoing mail ports (Railway does below its Pro plan)"
             )
         case _:
             why = f"{place} cannot be reached: {cause or error}"

@@ -66,14 +66,14 @@ def letter_of(
     letter["Auto-Submitted"] = "auto-generated"
     if worst.message.severity is Severity.CRITICAL:
         letter["Importance"] = "high"
-    letter.set_content("\n\n".join([*(plain(text) for text in texts), *notes, foot]) + "\n")
+    times = [moment(one.created_us, settings.zone) for one in parcel.messages]
+    dated = [f"{plain(text)}\n{at}" for text, at in zip(texts, times, strict=True)]
+    letter.set_content("\n\n".join([*dated, *notes, foot]) + "\n")
     blocks = [
         _BLOCK.format(
-            colour=_COLOURS[one.message.severity],
-            text=text.replace("\n", "<br>\n"),
-            at=moment(one.created_us, settings.zone),
+            colour=_COLOURS[one.message.severity], text=text.replace("\n", "<br>\n"), at=at
         )
-        for one, text in zip(parcel.messages, texts, strict=True)
+        for one, text, at in zip(parcel.messages, texts, times, strict=True)
     ]
     blocks += [f"<p>{escape(note)}</p>" for note in notes]
     letter.add_alternative(

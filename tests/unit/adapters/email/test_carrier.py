@@ -80,7 +80,9 @@ async def test_several_messages_leave_as_one_mail(server, shown):
     await carrier(server.port, shown.ca_file).carry(several)
     (mail,) = server.inbox
     assert mail.subject == "CRITICAL PAPER bot-1: 2 messages, one"
-    assert mail.part("plain").startswith("one\r\n\r\ntwo\r\nline\r\n\r\n")
+    assert mail.part("plain").splitlines()[:6] == [
+        *("one", "21 Nov 07:15:00 UTC", "", "two", "line", "21 Nov 07:15:00 UTC")
+    ]
 
 
 async def test_a_picture_goes_along(server, shown, tmp_path):
