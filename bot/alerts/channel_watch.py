@@ -18,7 +18,6 @@ from bot.ports.messages import AlertSink
 
 logger = logging.getLogger(__name__)
 
-_KEPT = "what is for there is kept and follows"
 _GIVEN_UP = "that message was given up"
 
 
@@ -51,14 +50,19 @@ class ChannelWatch:
         alerts: AlertSink,
         clock: Clock,
         recipients: Collection[str],
+        meanwhile: str = "what is for there is kept and follows",
         settings: WatchSettings = WatchSettings(),
     ) -> None:
-        """``recipients`` are those that alerts go to; what fails elsewhere is nobody's alarm."""
+        """``recipients`` are those that alerts go to; what fails elsewhere is nobody's alarm.
+
+        ``meanwhile`` says what becomes of what cannot be delivered now.
+        """
         self._channel = channel
         self._states = states
         self._alerts = alerts
         self._clock = clock
         self._recipients = frozenset(recipients)
+        self._meanwhile = meanwhile
         self._settings = settings
         self._known: dict[str, ChannelState] | None = None
         self._runs: dict[str, _Run] = {}
@@ -103,7 +107,7 @@ class ChannelWatch:
             {
                 **self._named(recipient),
                 "reason": receipt.reason,
-                "then": _GIVEN_UP if receipt.verdict is Verdict.NEVER else _KEPT,
+                "then": _GIVEN_UP if receipt.verdict is Verdict.NEVER else self._meanwhile,
             },
         )
         await self._save(replace(state, is_failing=True, reason=receipt.reason, changed_us=now_us))

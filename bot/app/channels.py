@@ -118,6 +118,7 @@ async def channel_services(
                     alerts=running.alerts,
                     clock=running.clock,
                     recipients={ping.place},
+                    meanwhile="whoever watches it will raise the alarm, though the bot leads",
                 ),
                 clock=means.clock,
             )
