@@ -109,6 +109,11 @@ async def test_whatever_is_said_is_answered_and_does_no_more_than_its_sender_may
     may(talk.operator, reply, LEVELS.get(one.user) if is_heard else None, one.age_us)
 
 
+def is_safer(act: str) -> bool:
+    """Whether it takes risk away, and so needs no question: a tighter limit, a strategy off."""
+    return act.endswith(": off") or (act.startswith("limit ") and "looser" not in act)
+
+
 def may(operator: FakeOperator, reply: Reply, level: AccessLevel | None, age_us: int) -> None:
     """Whether a single message was allowed to do what was done."""
     if level is None:
@@ -122,7 +127,7 @@ def may(operator: FakeOperator, reply: Reply, level: AccessLevel | None, age_us:
     if operator.halts_now:
         assert spec.halts_because is not None
     if operator.acts:
-        assert spec.asker is None
+        assert spec.asker is None or all(is_safer(what) for what, _ in operator.acts)
         assert not (spec.increases_risk and age_us > FRESH_US)
 
 
