@@ -1,6 +1,7 @@
 """A bot that only tells: real alerts, store and Telegram channel, on a clock that runs faster.
 
-Each alert has its place in a row of ``--count``; a successor goes on where the store ends.
+Each alert has its place in a row of ``--count``; a successor goes on where the store ends, and
+sends once all are stored.
 """
 
 import argparse
@@ -60,9 +61,11 @@ async def run(arguments: argparse.Namespace) -> None:
             queued=sender.wake,
         )
         group.create_task(alerts.run())
-        if arguments.send:
-            group.create_task(sender.run())
         await _tell(alerts, database, arguments.count)
+        await alerts.drain()
+        # What the limit holds back is due then: the whole backlog stands in its order.
+        await asyncio.sleep(2 * WINDOW_US / 1_000_000 / arguments.speed)
+        group.create_task(sender.run())
 
 
 async def _tell(alerts: Alerts, database: Database, count: int) -> None:
@@ -87,7 +90,6 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--since-us", type=int, required=True)
     parser.add_argument("--speed", type=float, required=True)
-    parser.add_argument("--send", action="store_true")
     logging.disable(logging.ERROR)  # each alert is a line of the log as well
     asyncio.run(run(parser.parse_args()))
 

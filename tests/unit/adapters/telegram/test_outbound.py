@@ -259,13 +259,13 @@ async def test_alerts_that_wait_behind_each_other_leave_as_one_behind_the_reply(
 
 
 async def test_a_sender_that_is_told_to_wait_waits_so_long_and_loses_nothing(server):
-    speed = 50.0
+    speed, count = 5.0, 10
     server.flood = Flood(speed)
     clock = FastClock(SystemClock().now_us(), speed)
     store = MemoryStore(clock)
     box = MemoryOutbox(store)
     for chat in (ADMIN, GROUP):
-        await box.put([message(f"n{number}", chat) for number in range(22)])
+        await box.put([message(f"n{number}", chat) for number in range(count)])
     settings = fast(server)  # it keeps no pace of its own
     async with open_bot(settings) as bot, asyncio.TaskGroup() as group:
         sender = TelegramOutbound(
@@ -279,11 +279,13 @@ async def test_a_sender_that_is_told_to_wait_waits_so_long_and_loses_nothing(ser
             )
         )
         running = group.create_task(sender.run())
-        await server.until(lambda: all(len(server.said[one]) == 22 for one in (ADMIN, GROUP)), 20)
+        await server.until(
+            lambda: all(len(server.said[one]) == count for one in (ADMIN, GROUP)), 20
+        )
         running.cancel()
     for chat in (ADMIN, GROUP):
-        assert server.texts(chat) == [f"n{number}" for number in range(22)]
-    assert server.flood.refused > 2
+        assert server.texts(chat) == [f"n{number}" for number in range(count)]
+    assert server.flood.refused > 0
     assert server.flood.too_early == 0
 
 
