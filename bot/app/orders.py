@@ -21,6 +21,7 @@ from bot.domain.ids import Epoch, Scope
 from bot.domain.operations import AccessLevel
 from bot.domain.orders import OrderStatus
 from bot.domain.records import HaltRecord
+from bot.kit.logs import redact
 from bot.ports.messages import AuditEntry, Channel, IncomingCommand
 
 _POLL_S = 0.2
@@ -46,6 +47,7 @@ async def give_command(
     every scope that is led, and anything else goes to the wrong one in no case.
     """
     require_database(settings)
+    line = redact(line)
     async with open_database(settings, migrated=True) as database:
         led = await led_scopes(database)
         if scope is not None:

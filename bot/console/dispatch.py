@@ -35,7 +35,13 @@ from bot.kit.clock import Clock
 from bot.kit.logs import redact
 from bot.kit.markup import bold, clean, code, escape, moment, span
 from bot.kit.times import GREENWICH, MINUTE_US
-from bot.ports.messages import Audit, ClaimedCommand, IncomingCommand, MessageButton
+from bot.ports.messages import (
+    Audit,
+    ClaimedCommand,
+    IncomingCommand,
+    MessageButton,
+    without_secrets,
+)
 from bot.ports.operator import Operator
 
 logger = logging.getLogger(__name__)
@@ -341,12 +347,6 @@ class Console:
         as_of = f"as of {moment(self._clock.now_us(), self._zone)}\n" if reply.edits else ""
         text = f"{reply.text}\n\n{as_of}{tag(number, self._operator.banner())}"
         return replace(reply, text=text)
-
-
-def without_secrets(command: IncomingCommand) -> IncomingCommand:
-    """The same with key material taken out: a key that was pasted by mistake is kept nowhere."""
-    button = None if command.button is None else redact(command.button)
-    return replace(command, text=redact(command.text), button=button)
 
 
 def actor_of(command: IncomingCommand) -> str:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.console.dispatch import Console, Reply, actor_of, without_secrets
+from bot.console.dispatch import Console, Reply, actor_of
 from bot.console.views import halted_unsaved
 from bot.domain.errors import NotLeader, StorageUnavailable
 from bot.domain.ids import Epoch
@@ -65,7 +65,6 @@ class CommandDesk:
             StorageUnavailable: nothing could be stored; a ``/halt`` acts all the same
                 and is answered.
         """
-        command = without_secrets(command)
         reason = self._console.halt_if_told(command)
         try:
             claimed = await self._inbox.open(command, epoch)

@@ -12,7 +12,7 @@ same transaction as the act.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from bot.domain.alert_preferences import PreferenceChange, Preferences
 from bot.domain.alerts import AlertFacts, AlertKind
 from bot.domain.ids import Epoch
 from bot.domain.operations import AccessLevel, Severity
+from bot.kit.logs import redact
 
 
 class Channel(StrEnum):
@@ -147,11 +148,17 @@ class QueuedMessage:
     message: OutgoingMessage
 
 
+def without_secrets(command: IncomingCommand) -> IncomingCommand:
+    """The same with key material taken out: a key that was pasted by mistake is kept nowhere."""
+    button = None if command.button is None else redact(command.button)
+    return replace(command, text=redact(command.text), button=button)
+
+
 class Inbox(Protocol):
     """Commands between the channel and their effect, for one scope."""
 
     async def put(self, commands: Sequence[IncomingCommand]) -> int:
-        """Store what is new and return how many were; durable on return."""
+        """Store what is new, without secrets, and return how many were; durable on return."""
         ...
 
     async def claim(self, epoch: Epoch, *, urgent: bool) -> ClaimedCommand | None:

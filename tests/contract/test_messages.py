@@ -399,6 +399,19 @@ async def test_preferences_are_kept_and_a_change_happens_once_under_its_number(d
     assert (freed.muted_until_us, freed.all_muted_until_us, freed.quiet) == ({}, 0, night)
 
 
+async def test_a_key_that_was_pasted_by_mistake_is_not_stored(desk):
+    token = "123456789:AAFakeTokenForTests_0123456789abcdefgh"
+    await desk.inbox.put([command(1, f"/halt {token}")])
+    await desk.inbox.put([replace(command(2, ""), button=f"run:/halt {token}")])
+    kept = [await desk.inbox.claim(FIRST, urgent=False)]
+    await desk.inbox.finish(kept[0], entry(kept[0].number), [])
+    kept.append(await desk.inbox.claim(FIRST, urgent=False))
+    assert [(one.command.text, one.command.button) for one in kept] == [
+        ("/halt [bot token]", None),
+        ("", "run:/halt [bot token]"),
+    ]
+
+
 async def test_channels_do_not_see_each_other(desk):
     await desk.outbox.put([message("cli", channel=Channel.CLI)])
     assert await desk.outbox.heads(Channel.TELEGRAM, desk.clock.now_us(), 5) == ()

@@ -16,6 +16,7 @@ from bot.ports.messages import (
     IncomingCommand,
     OutgoingMessage,
     QueuedMessage,
+    without_secrets,
 )
 
 
@@ -147,7 +148,7 @@ class MemoryInbox:
         return len(old)
 
     def _add(self, command: IncomingCommand, lane: str) -> _InboxRow:
-        row = _InboxRow(self._next, command, lane)
+        row = _InboxRow(self._next, without_secrets(command), lane)
         self._next += 1
         self._store.inbox.append(row)
         return row

@@ -15,6 +15,7 @@ from bot.ports.messages import (
     MessageButton,
     OutgoingMessage,
     QueuedMessage,
+    without_secrets,
 )
 
 WAITING = "waiting"
@@ -26,7 +27,7 @@ _COMMAND_FIELDS = frozenset(one.name for one in fields(IncomingCommand))
 
 def payload_of(command: IncomingCommand) -> str:
     """A command as it is stored."""
-    kept = asdict(command)
+    kept = asdict(without_secrets(command))
     if command.message_id is None:
         # Earlier code knows no such field, and may come back.
         del kept["message_id"]

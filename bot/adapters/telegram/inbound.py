@@ -24,7 +24,7 @@ from bot.adapters.telegram.settings import TelegramSettings
 from bot.adapters.telegram.updates import ALLOWED_UPDATES, command_of
 from bot.console.access import Doorkeeper
 from bot.console.buttons import stays
-from bot.console.dispatch import Console, without_secrets
+from bot.console.dispatch import Console
 from bot.console.views import halted_unsaved
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import StorageUnavailable
@@ -217,8 +217,7 @@ class TelegramInbound:
             return None
 
     def _marked(self, command: IncomingCommand) -> IncomingCommand:
-        kept = without_secrets(command)
-        return replace(kept, is_urgent=self._parts.console.is_urgent(kept))
+        return replace(command, is_urgent=self._parts.console.is_urgent(command))
 
     def _halt_first(self, command: IncomingCommand, group: asyncio.TaskGroup) -> None:
         if not command.is_urgent or command.update_id in self._halted:
