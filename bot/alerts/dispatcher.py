@@ -7,7 +7,7 @@ memory, up to a bound, and follow when it is back.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -142,7 +142,7 @@ class Alerts:
         )
         name = self._names.next(self._clock.now_us())
         footer = self._footer()
-        way = self._way(kind, told)
+        ways = self._ways(kind, told)
         plain = OutgoingMessage(
             channel=Channel.PORTAL,
             recipient="",
@@ -158,7 +158,7 @@ class Alerts:
             facts=self._safe(facts),
         )
         sent = [
-            _sent(plain, recipient, way)
+            _sent(plain, recipient, ways)
             for recipient in dict.fromkeys((*self._settings.recipients, *self._also))
             if recipient.hears(kind, facts)
         ]
@@ -247,22 +247,33 @@ class Alerts:
         if not messages:
             return
         if len(self._backlog) >= self._settings.backlog_max:
-            lost = self._backlog.popleft()
-            logger.error("alert dropped, backlog full", extra={"kind": lost[0].kind})
+            usual = (i for i, one in enumerate(self._backlog) if not one[0].is_urgent)
+            place = next(usual, 0)
+            logger.error(
+                "alert dropped, backlog full", extra={"kind": self._backlog[place][0].kind}
+            )
+            del self._backlog[place]
         self._backlog.append(messages)
         self._wake.set()
 
-    def _way(self, kind: AlertKind, told: AlertText) -> Way | None:
+    def _ways(self, kind: AlertKind, told: AlertText) -> Mapping[Channel, Way | None]:
+        """How each channel is told: people as they chose, programs as often as the limit allows.
+
+        A page interrupts nobody and gets everything at once.
+        """
         now_us = self._clock.now_us()
-        return way_of(
+        window_us = self._throttle.book(kind, now_us) if told.is_limited else None
+        chosen = way_of(
             kind,
             told.severity,
             self.preferences,
             self._settings.zone,
             now_us,
             is_vital=told.is_vital,
-            window_us=self._throttle.book(kind, now_us) if told.is_limited else None,
+            window_us=window_us,
         )
+        usual = dict.fromkeys(Channel, chosen)
+        return usual | {Channel.PORTAL: Way(), Channel.WEBHOOK: Way(held_until_us=window_us)}
 
     def _safe(self, facts: AlertFacts) -> AlertFacts:
         secrets = self._settings.secrets
@@ -294,10 +305,13 @@ class Alerts:
         if self._preferences is None or now_us < self._reread_us:
             return
         self._reread_us = now_us + _REREAD_US
+        before = self._chosen
         try:
-            self._chosen = await self._preferences.load()
+            found = await self._preferences.load()
         except StorageUnavailable:
             return  # they hold as they were known last
+        if self._chosen is before:  # otherwise somebody chose while this was read
+            self._chosen = found
 
 
 class _Names:
@@ -316,11 +330,17 @@ class _Names:
         return f"a{digits}"
 
 
-def _sent(plain: OutgoingMessage, recipient: Recipient, way: Way | None) -> OutgoingMessage | None:
-    """The message for one recipient; a page interrupts nobody and gets everything at once."""
-    mine = replace(plain, channel=recipient.channel, recipient=recipient.address)
-    if recipient.channel is Channel.PORTAL:
-        return mine
+def _sent(
+    plain: OutgoingMessage, recipient: Recipient, ways: Mapping[Channel, Way | None]
+) -> OutgoingMessage | None:
+    """The message for one recipient; none where this kind is off."""
+    way = ways[recipient.channel]
     if way is None:
         return None
-    return replace(mine, held_until_us=way.held_until_us, is_silent=way.is_silent)
+    return replace(
+        plain,
+        channel=recipient.channel,
+        recipient=recipient.address,
+        held_until_us=way.held_until_us,
+        is_silent=way.is_silent,
+    )

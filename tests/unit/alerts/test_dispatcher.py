@@ -9,7 +9,7 @@ import pytest
 
 from bot.alerts.dispatcher import Alerts, AlertSettings, Recipient
 from bot.alerts.policy import WINDOW_US
-from bot.domain.alert_preferences import Mute, Preferences, Unmute, Verbosity
+from bot.domain.alert_preferences import Mute, Preferences, Unmute, Verbosity, quiet_hours
 from bot.domain.alerts import AlertKind
 from bot.domain.operations import Severity
 from bot.kit.markup import plain
@@ -23,6 +23,7 @@ ADA, DESK = (
     Recipient(channel=Channel.TELEGRAM, address="-100"),
 )
 SECRET = "hunter2-hunter2"
+ALWAYS_QUIET = quiet_hours("00:00-23:59")
 ACT = AuditEntry(
     number=1,
     at_us=1,
@@ -38,6 +39,7 @@ class Desk:
     def __init__(self, **settings) -> None:
         self.clock = ManualClock()
         self.store = MemoryStore(self.clock)
+        self.preferences = MemoryPreferences(self.store)
         self.woken = 0
         self._settings = settings
         self.alerts = self.another()
@@ -51,7 +53,7 @@ class Desk:
             banner=lambda: BANNER,
             settings=AlertSettings(**{"recipients": (ADA, DESK), "secrets": (SECRET,), **settings}),
             queued=self._wake,
-            preferences=MemoryPreferences(self.store),
+            preferences=self.preferences,
         )
 
     def _wake(self) -> None:
@@ -206,6 +208,47 @@ async def test_a_full_backlog_drops_the_oldest_and_says_so(caplog):
     await desk.alerts.drain()
     assert desk.told()[::2] == ["Halt ended: by b", "Halt ended: by c"]
     assert "alert dropped, backlog full" in caplog.text
+
+
+async def test_what_is_urgent_is_dropped_last():
+    desk = Desk(backlog_max=2)
+    desk.alerts.post(AlertKind.BREAKER_TRIPPED, {"name": "n", "reason": "r"})
+    for ticker in "abc":
+        desk.alerts.post(AlertKind.POSITION_OPENED, {"ticker": ticker})
+    await desk.alerts.drain()
+    assert desk.told()[::2] == ["Breaker tripped: n: r", "Position opened: c"]
+
+
+async def test_a_program_is_told_as_often_as_the_limit_allows_whatever_people_chose():
+    hook = Recipient(channel=Channel.WEBHOOK, address="https://h")
+    hushed = Preferences(
+        verbosity={AlertKind.STALE: Verbosity.OFF}, all_muted_until_us=2**60, quiet=ALWAYS_QUIET
+    )
+    desk = Desk(configured=hushed, recipients=(ADA, hook))
+    for kind in (AlertKind.STALE, AlertKind.RESUMED, AlertKind.RESUMED):
+        desk.alerts.post(kind, {})
+    await desk.alerts.drain()
+    rows = [(row.queued.message.recipient, row.state) for row in desk.store.outbox]
+    mine = [state for recipient, state in rows if recipient == "https://h"]
+    assert mine == ["waiting", "waiting", "held"]
+    assert [state for recipient, state in rows if recipient == "11"] == ["held", "held"]
+
+
+async def test_a_choice_made_while_the_stored_one_is_read_is_kept():
+    desk = Desk()
+    mute = Preferences(all_muted_until_us=2**60)
+
+    class Slow(MemoryPreferences):
+        async def load(self) -> Preferences:
+            found = await super().load()
+            desk.alerts.prefer(mute)
+            return found
+
+    desk.preferences = Slow(desk.store)
+    desk.alerts = desk.another()
+    async with desk.running():
+        await asyncio.sleep(0.01)
+    assert desk.alerts.preferences.all_muted_until_us == 2**60
 
 
 async def test_secrets_do_not_leave_with_an_alert():
