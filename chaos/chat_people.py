@@ -14,7 +14,7 @@ STRANGER = 666
 PLACES = (*((user, user) for user in (ADMIN, *TRADERS)), (ADMIN, GROUP), (TRADERS[0], GROUP))
 """Who speaks where."""
 ACTS = {
-    "/cancel": "cancel",
+    "/cancel all": "cancel",
     "/reconcile": "reconcile",
     "/halt fire": "halt",
     "/stop": "halt",
@@ -73,7 +73,7 @@ class People:
             line = self.random.choice(tuple(ASKS) if kind == "ask" else READS)
             effect = None
         update_id = self.server.type(user, line, chat=chat)
-        is_urgent = effect == "halt"
+        is_urgent = effect in {"halt", "cancel"}
         self.sent[update_id] = Sent(update_id, user, chat, effect, is_urgent)
 
     def _questions(self) -> Iterator[tuple[Said, int]]:

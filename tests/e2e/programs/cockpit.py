@@ -128,9 +128,9 @@ class CountingOperator(FakeOperator):
         await self._record(authority, "backup")
         return await super().backup(authority)
 
-    async def cancel_entries(self, authority: Authority) -> Outcome:
+    async def cancel_entries(self, authority: Authority, chosen: str | None = None) -> Outcome:
         await self._record(authority, "cancel")
-        return await super().cancel_entries(authority)
+        return await super().cancel_entries(authority, chosen)
 
     async def reconcile(self, authority: Authority) -> Outcome:
         await self._record(authority, "reconcile")
