@@ -47,6 +47,7 @@ PLACES: Mapping[str, Place] = {
     "doctor": Place("checkup", "doctor", "Check everything the bot needs."),
     "alerts": Place("alerts", "alerts", "Try the channels of alerts, or show what goes where."),
     "instances": Place("data", "instances", "List registered instances, or choose who leads."),
+    "chat": Place("chat", "chat", "Give the leader one command of the chat, e.g. /status."),
     "halt": Place("operator", "halt", "Stop new entries now; positions and their exits go on."),
     "unhalt": Place("operator", "unhalt", "End a halt; breakers stay as they are."),
     "reset-breaker": Place("operator", "reset_breaker", "Reset one circuit breaker."),

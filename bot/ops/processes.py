@@ -25,7 +25,7 @@ _MODULES = frozenset({"bot", "app"})
 _PASSIVE_COMMANDS = (
     *("status", "gaps", "collect-gaps", "migrate", "backup", "restore", "healthcheck", "doctor"),
     *("instances", "halt", "unhalt", "reset-breaker", "cancel-orders", "flatten", "apply-roles"),
-    *("adopt", "pair", "decisions", "quality", "panic", "simulate", "demo", "snapshots"),
+    *("adopt", "chat", "pair", "decisions", "quality", "panic", "simulate", "demo", "snapshots"),
     *("recordings", "export", "discover", "backfill", "calibration"),
     "alerts",
     # The program that draws one picture for the chat.

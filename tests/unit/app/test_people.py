@@ -13,10 +13,12 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from bot.adapters.storage.tables import command_inbox, pairing_codes
+from bot.app.pairing import pair
 from bot.app.people import PeopleDesk
 from bot.app.running import Running
-from bot.app.sections import Secrets
+from bot.app.sections import Secrets, TelegramSection
 from bot.console.access import AccessSettings, Doorkeeper
+from bot.domain.errors import ConfigurationFault
 from bot.domain.operations import AccessLevel
 from tests.fakes.telegram_server import TOKEN, FakeTelegram
 from tests.support.console import ADMIN, STRANGER, Talk
@@ -188,3 +190,28 @@ async def test_no_code_reaches_the_inbox_table(running: Running) -> None:
     async with running.parts.database.read() as connection:
         held = select(func.count()).where(command_inbox.c.payload_json.contains(made.code))
         assert (await connection.execute(held)).scalar_one() == 0
+
+
+async def test_the_command_line_makes_a_code_with_a_link_and_without_telegram_one_without(
+    running: Running,
+) -> None:
+    async with FakeTelegram() as server:
+        reachable = running.settings.model_copy(
+            update={"telegram": TelegramSection(api_url=server.url)}
+        )
+        told = await pair(reachable, AccessLevel.TRADER, None)
+        server.is_down = True
+        without = await pair(reachable, AccessLevel.VIEWER, None)
+    code = str(told["send"]).removeprefix("/pair ")
+    assert told["link"] == f"https://t.me/kalshi_test_bot?start={code}"
+    assert (told["level"], told["scope"]) == ("trader", running.scope)
+    assert without["link"] is None
+    desk, doorkeeper = desk_of(running)
+    await desk.received(Talk().command(STRANGER, str(told["send"])))
+    assert doorkeeper.level_of_user(STRANGER) is AccessLevel.TRADER
+
+
+async def test_without_a_token_there_is_no_chat_to_let_anybody_into(running: Running) -> None:
+    settings = running.settings.model_copy(update={"secrets": Secrets()})
+    with pytest.raises(ConfigurationFault, match="TELEGRAM_BOT_TOKEN"):
+        await pair(settings, AccessLevel.ADMIN, None)
