@@ -14,13 +14,21 @@ phase = "expand"
 min_code_version = 1
 
 _ONCE = "ix_outbox_scope_channel_recipient_once_key"
+_HAS_KEY = sa.text("once_key IS NOT NULL")
 
 
 def upgrade() -> None:
     op.add_column("outbox", sa.Column("rank", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("outbox", sa.Column("alert", sa.Text()))
     op.add_column("outbox", sa.Column("once_key", sa.Text()))
-    op.create_index(_ONCE, "outbox", ["scope", "channel", "recipient", "once_key"], unique=True)
+    op.create_index(
+        _ONCE,
+        "outbox",
+        ["scope", "channel", "recipient", "once_key"],
+        unique=True,
+        sqlite_where=_HAS_KEY,
+        postgresql_where=_HAS_KEY,
+    )
     op.create_table(
         "alert_preferences",
         sa.Column("scope", sa.Text(), nullable=False),

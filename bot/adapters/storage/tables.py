@@ -391,7 +391,14 @@ outbox = Table(
     Column("alert", Text),
     Column("once_key", Text),
     Index(None, "scope", "channel", "state", "recipient", "id"),
-    Index(None, "scope", "channel", "recipient", "once_key", unique=True),
+    Index(
+        None,
+        *("scope", "channel", "recipient", "once_key"),
+        unique=True,
+        # A whole one is taken for the queue's, which does not look through all that was sent.
+        sqlite_where=text("once_key IS NOT NULL"),
+        postgresql_where=text("once_key IS NOT NULL"),
+    ),
 )
 
 alert_preferences = Table(
