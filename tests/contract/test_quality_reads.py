@@ -1,6 +1,7 @@
 """The report reads the same from both databases, terms, ticks and standing quotes included."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -174,3 +175,16 @@ async def test_the_last_tick_of_each_market_is_judged_too(bench) -> None:
         (Rule.CLOCK, 2),
         (Rule.EMPTY, 1),
     ]
+
+
+async def test_rows_do_not_become_values_on_the_loop(database) -> None:
+    row = {
+        "market_id": "KX1", "snapshot_hour_utc": hour(0), "payload_json": "{}",
+        "created_at_utc": "no time", "event_ticker": EVENT, "macro_event_type": "other",
+        "volume_24h_e2": 0, "open_interest_e2": 0, "close_us": 1,
+    }  # fmt: skip
+    async with database.begin() as connection:
+        await connection.execute(tables.metadata.tables["market_snapshots"].insert(), row)
+    with pytest.raises(ValueError, match="no time") as caught:
+        await SqlQualityReads(database).quotes(hour(0))
+    assert any(Path(one.path).match("concurrent/futures/thread.py") for one in caught.traceback)

@@ -27,6 +27,7 @@ from bot.domain.errors import MarkMoved
 from bot.domain.ids import EventTicker, MarketTicker, SeriesTicker
 from bot.domain.money import PAYOUT, Price
 from bot.domain.quotes import PublicTrade
+from bot.kit.threads import in_thread
 from bot.kit.times import MINUTE_US, format_seconds, parse_rfc3339
 from bot.ports.collection import QuarantinedItem
 from bot.ports.market_history import (
@@ -236,12 +237,18 @@ class SqlMarketHistoryStore:
             .where(prices.c.ticker.in_(chosen.with_only_columns(ledger.c.ticker).order_by(None)))
             .order_by(prices.c.ticker, prices.c.horizon_minutes)
         )
-        shown: defaultdict[str, list[PriceBefore]] = defaultdict(list)
         async with self._database.read() as connection:
-            for row in (await connection.execute(beside)).mappings():
+            seen = (await connection.execute(beside)).mappings().all()
+            rows = (await connection.execute(chosen)).mappings().all()
+
+        def made() -> list[SettlementRecord]:
+            shown: defaultdict[str, list[PriceBefore]] = defaultdict(list)
+            for row in seen:
                 shown[row["ticker"]].append(price_before(row))
-            rows = (await connection.execute(chosen)).mappings()
             return [settlement_of(row, shown[row["ticker"]]) for row in rows]
+
+        # Months of them are a second's work, and whoever trades may share the loop.
+        return await in_thread(made)
 
     async def markets_with_past(
         self, before_us: int, after: MarketTicker, limit: int

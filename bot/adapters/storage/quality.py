@@ -1,4 +1,7 @@
-"""``QualityReads`` on SQLite and PostgreSQL."""
+"""``QualityReads`` on SQLite and PostgreSQL.
+
+Tens of thousands of rows become values in a thread: whoever trades may share the loop.
+"""
 
 # ruff: noqa: S608 - every part of a statement is a constant of this module
 
@@ -10,6 +13,7 @@ from sqlalchemy import Row, text
 from bot.adapters.storage.database import Database
 from bot.domain.ids import EventTicker, MarketTicker
 from bot.domain.money import PAYOUT, Price
+from bot.kit.threads import in_thread
 from bot.kit.times import parse_rfc3339
 from bot.ports.quality import FrozenQuote, QuoteSource, SeenQuote
 
@@ -69,14 +73,16 @@ class SqlQualityReads:
     async def quotes(self, hour: str) -> Sequence[SeenQuote]:
         """See the port."""
         async with self._database.read() as connection:
-            return [_snapshot(row) for row in await connection.execute(QUOTES, {"hour": hour})]
+            found = (await connection.execute(QUOTES, {"hour": hour})).all()
+        return await in_thread(lambda: [_snapshot(row) for row in found])
 
     async def latest_ticks(self, from_us: int, to_us: int) -> Sequence[SeenQuote]:
         """See the port."""
         async with self._database.read() as connection:
-            found = await connection.execute(LATEST_TICKS, {"from_us": from_us, "to_us": to_us})
-            # Several ticks of one moment: the one received last.
-            return list({row.ticker: _tick(row) for row in found}.values())
+            span = {"from_us": from_us, "to_us": to_us}
+            found = (await connection.execute(LATEST_TICKS, span)).all()
+        # Several ticks of one moment: the one received last.
+        return await in_thread(lambda: list({row.ticker: _tick(row) for row in found}.values()))
 
     async def frozen(
         self, first_hour: str, last_hour: str, hours_min: int
@@ -84,15 +90,8 @@ class SqlQualityReads:
         """See the port."""
         window = {"first": first_hour, "last": last_hour, "least": hours_min}
         async with self._database.read() as connection:
-            return [
-                FrozenQuote(
-                    market=MarketTicker(row.market_id),
-                    hours=row.hours,
-                    bid=_price(row.bid),
-                    ask=_price(row.ask),
-                )
-                for row in await connection.execute(FROZEN, window)
-            ]
+            found = (await connection.execute(FROZEN, window)).all()
+        return await in_thread(lambda: [_frozen(row) for row in found])
 
 
 def _snapshot(row: Row[Any]) -> SeenQuote:
@@ -121,6 +120,15 @@ def _tick(row: Row[Any]) -> SeenQuote:
         seen_us=row.received_us,
         venue_us=row.exchange_us,
         **_terms(row),
+    )
+
+
+def _frozen(row: Row[Any]) -> FrozenQuote:
+    return FrozenQuote(
+        market=MarketTicker(row.market_id),
+        hours=row.hours,
+        bid=_price(row.bid),
+        ask=_price(row.ask),
     )
 
 
