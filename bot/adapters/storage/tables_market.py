@@ -5,6 +5,8 @@ What makes a second writer harmless is the key of each table and, for what is re
 page by page, the cursors in ``ingest_state``, which move in the same transaction.
 """
 
+from collections.abc import Iterator
+
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
 from bot.adapters.storage.schema import metadata
@@ -109,6 +111,19 @@ markets = Table(
     Index(None, "close_us"),
 )
 
+
+def _best(side: str, *, empty: int) -> Iterator[Column[int]]:
+    """The four prices of one side of the book in a period."""
+    for name, which in (
+        ("open", "first"),
+        ("high", "highest"),
+        ("low", "lowest"),
+        ("close", "last"),
+    ):
+        told = f"{which} best {side} of the period; {empty}: an empty side"
+        yield Column(f"{side}_{name}_e4", Integer, nullable=False, doc=told)
+
+
 market_candles = Table(
     "market_candles",
     metadata,
@@ -127,45 +142,8 @@ market_candles = Table(
         autoincrement=False,
         doc="end of the period; a day's is midnight in New York",
     ),
-    Column(
-        "bid_open_e4", Integer, nullable=False, doc="first best bid of the period; 0: an empty side"
-    ),
-    Column(
-        "bid_high_e4",
-        Integer,
-        nullable=False,
-        doc="highest best bid of the period; 0: an empty side",
-    ),
-    Column(
-        "bid_low_e4", Integer, nullable=False, doc="lowest best bid of the period; 0: an empty side"
-    ),
-    Column(
-        "bid_close_e4", Integer, nullable=False, doc="last best bid of the period; 0: an empty side"
-    ),
-    Column(
-        "ask_open_e4",
-        Integer,
-        nullable=False,
-        doc="first best ask of the period; 10000: an empty side",
-    ),
-    Column(
-        "ask_high_e4",
-        Integer,
-        nullable=False,
-        doc="highest best ask of the period; 10000: an empty side",
-    ),
-    Column(
-        "ask_low_e4",
-        Integer,
-        nullable=False,
-        doc="lowest best ask of the period; 10000: an empty side",
-    ),
-    Column(
-        "ask_close_e4",
-        Integer,
-        nullable=False,
-        doc="last best ask of the period; 10000: an empty side",
-    ),
+    *_best("bid", empty=0),
+    *_best("ask", empty=10_000),
     Column("price_open_e4", Integer, doc="first trade of the period; empty: none"),
     Column("price_high_e4", Integer, doc="highest trade of the period; empty: none"),
     Column("price_low_e4", Integer, doc="lowest trade of the period; empty: none"),
