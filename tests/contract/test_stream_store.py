@@ -8,11 +8,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
+from sqlalchemy import bindparam, text
 
 from bot.adapters.storage.database import Database
 from bot.adapters.storage.market_history import SqlMarketHistoryStore
 from bot.adapters.storage.stream_postgres import PostgresStreamStore
-from bot.adapters.storage.stream_reads import SqlStreamReads, SqlStreamUpkeep
+from bot.adapters.storage.stream_reads import (
+    MARKETS_OF_OLD_BOOKS,
+    OLD_BOOKS,
+    SqlStreamReads,
+    SqlStreamUpkeep,
+)
 from bot.adapters.storage.stream_sqlite import SqliteStreamStore
 from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import MarketTicker
@@ -260,6 +266,34 @@ async def test_what_is_too_old_goes_and_the_rest_stays(stand) -> None:
     )
     assert len(await stand.reads.lifecycle(*ALWAYS)) == 1
     assert len(await stand.reads.gaps(*ALWAYS)) == 1
+
+
+async def test_many_old_books_go_market_by_market(stand) -> None:
+    now_us = T0 + 60 * DAY_US
+    await stand.upkeep.keep(T0, None)
+    old = [start(f"KX{one % 7}", T0 + one) for one in range(1_200)]
+    young = [start(f"KX{one}", now_us - one) for one in range(9)]
+    await stand.put(starts=[*old, *young])
+    await stand.upkeep.keep(now_us, now_us - 30 * DAY_US)
+    for one in young:
+        assert await stand.reads.book_chain(one.ticker, now_us - 10) is None
+        assert (await stand.reads.book_chain(one.ticker, now_us))[0] == one
+
+
+async def test_no_old_book_is_looked_for_in_all_of_them(sqlite_url) -> None:
+    """That is done in the one writer's turn, and orders wait for it."""
+    database = await Database.open(sqlite_url)
+    given = {"markets": [1, 2], "before": 1, "few": 1, "after": 0, "most": 1}
+    listed = bindparam("markets", expanding=True)
+    plans = (
+        text(f"EXPLAIN QUERY PLAN {OLD_BOOKS.text}").bindparams(listed),
+        text(f"EXPLAIN QUERY PLAN {MARKETS_OF_OLD_BOOKS.text}"),
+    )
+    async with database.begin() as connection:
+        for plan in plans:
+            told = [row.detail for row in await connection.execute(plan, given)]
+            assert not [line for line in told if line.startswith("SCAN")], told
+    await database.close()
 
 
 async def test_two_writers_of_the_same_never_double_it(stand) -> None:

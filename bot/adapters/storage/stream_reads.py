@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.adapters.storage.database import Database
@@ -26,6 +26,9 @@ from bot.ports.exchange import MarketLifecycle
 from bot.ports.stream import BookChange, BookStart, StreamGap
 
 _ROWS_AT_ONCE = 5_000
+_BOOKS_AT_ONCE = 500
+"""A whole book takes as much room as twenty ticks."""
+_MARKETS_AT_ONCE = 200
 _PAUSE_S = 0.05
 
 _TICKS = text(
@@ -76,10 +79,17 @@ _OLDEST_DELTAS = text(
     "DELETE FROM book_deltas WHERE snapshot_us < :before AND snapshot_us <= coalesce((SELECT"
     " snapshot_us FROM book_deltas ORDER BY snapshot_us LIMIT 1 OFFSET :few), :before)"
 )
-_OLDEST_BOOKS = text(
-    "DELETE FROM book_snapshots WHERE (market_no, snapshot_us) IN (SELECT market_no, snapshot_us"
-    " FROM book_snapshots WHERE snapshot_us < :before LIMIT :few)"
+# Books are kept by market: whoever looked for old ones in all of them would read the whole table,
+# and that in the one writer's turn, for which orders wait.
+MARKETS_OF_OLD_BOOKS = text(
+    "SELECT market_no FROM market_numbers n WHERE market_no > :after AND (SELECT snapshot_us FROM"
+    " book_snapshots b WHERE b.market_no = n.market_no ORDER BY snapshot_us LIMIT 1) < :before"
+    " ORDER BY market_no LIMIT :most"
 )
+OLD_BOOKS = text(
+    "DELETE FROM book_snapshots WHERE (market_no, snapshot_us) IN (SELECT market_no, snapshot_us"
+    " FROM book_snapshots WHERE market_no IN :markets AND snapshot_us < :before LIMIT :few)"
+).bindparams(bindparam("markets", expanding=True))
 
 
 class SqlStreamReads:
@@ -147,22 +157,36 @@ class SqlStreamUpkeep:
         return counts
 
     async def _delete(self, before_us: int) -> dict[str, int]:
-        statements = {
-            "ticks": _OLDEST_TICKS,
-            "book_deltas": _OLDEST_DELTAS,
-            "book_snapshots": _OLDEST_BOOKS,
+        few: dict[str, object] = {"before": before_us, "few": _ROWS_AT_ONCE}
+        return {
+            "ticks": await self._delete_all(_OLDEST_TICKS, few),
+            "book_deltas": await self._delete_all(_OLDEST_DELTAS, few),
+            "book_snapshots": await self._delete_books(few),
         }
-        counts = dict.fromkeys(statements, 0)
-        few = {"before": before_us, "few": _ROWS_AT_ONCE}
-        for name, statement in statements.items():
-            gone = 1
-            while gone:
-                async with self._database.begin() as connection:
-                    gone = (await connection.execute(statement, few)).rowcount
-                counts[name] += gone
-                # Orders wait for the one writer too: back to back these would starve them.
-                await asyncio.sleep(_PAUSE_S)
-        return counts
+
+    async def _delete_books(self, few: dict[str, object]) -> int:
+        count, after = 0, 0
+        while markets := await self._markets_of_old_books(few, after):
+            given = {"before": few["before"], "few": _BOOKS_AT_ONCE, "markets": markets}
+            count += await self._delete_all(OLD_BOOKS, given)
+            after = markets[-1]
+        return count
+
+    async def _markets_of_old_books(self, few: dict[str, object], after: int) -> list[int]:
+        given = {"before": few["before"], "after": after, "most": _MARKETS_AT_ONCE}
+        async with self._database.read() as connection:
+            return list((await connection.execute(MARKETS_OF_OLD_BOOKS, given)).scalars())
+
+    async def _delete_all(self, statement: TextClause, few: dict[str, object]) -> int:
+        """Batch after batch, until nothing is left."""
+        count, gone = 0, 1
+        while gone:
+            async with self._database.begin() as connection:
+                gone = (await connection.execute(statement, few)).rowcount
+            count += gone
+            # Orders wait for the one writer too: back to back these would starve them.
+            await asyncio.sleep(_PAUSE_S)
+        return count
 
 
 class SqlIngestMarks:
