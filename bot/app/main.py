@@ -147,7 +147,10 @@ async def _managed(settings: BotSettings, pulse: Pulse | None) -> int:
             ),
         )
         unled.running = running = Running(parts)
-        return await _live(running, web, stop, _watchdog(parts, pulse))
+        try:
+            return await _live(running, web, stop, _watchdog(parts, pulse))
+        finally:
+            unled.end()
 
 
 def preflight(settings: BotSettings) -> None:

@@ -56,13 +56,15 @@ class NobodyLeads:
             finally:
                 task.cancel()
 
+    def end(self) -> None:
+        """Look no more: this process ends, and its database closes before its last look."""
+        self._spell = None
+
     async def _run(self) -> None:
-        if self._spell is None:
-            return
-        while True:
+        while (spell := self._spell) is not None:
             wait_s = self._every_s
             try:
-                if not await self._watch(self._spell):
+                if not await self._watch(spell):
                     wait_s = max(wait_s, _AGAIN_S)
             except Exception:  # a watch must not end what it watches
                 logger.exception("not looked whether anybody leads")
