@@ -20,8 +20,8 @@ from bot.domain.errors import StorageUnavailable
 from bot.domain.ids import brief
 from bot.domain.operations import Banner, Severity
 from bot.kit.clock import Clock
-from bot.kit.logs import redact
 from bot.kit.markup import bold, escape
+from bot.kit.secrecy import redact
 from bot.kit.times import GREENWICH, SECOND_US
 from bot.ports.messages import Channel, Outbox, OutgoingMessage, PreferenceStore
 

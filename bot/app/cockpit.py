@@ -44,7 +44,7 @@ from bot.domain.quotes import BookLevel
 from bot.domain.tradingday import NEW_YORK, day_start_us, trading_day
 from bot.engine import looks, views
 from bot.engine.world import World
-from bot.kit.logs import redact
+from bot.kit.secrecy import redact
 from bot.kit.times import DAY_US, format_seconds
 from bot.portfolio.pnl import Result, tally
 from bot.ports.cockpit import Chart, Period

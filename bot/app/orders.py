@@ -21,7 +21,7 @@ from bot.domain.ids import Epoch, Scope
 from bot.domain.operations import AccessLevel
 from bot.domain.orders import OrderStatus
 from bot.domain.records import HaltRecord
-from bot.kit.logs import redact
+from bot.kit.secrecy import redact
 from bot.ports.messages import AuditEntry, Channel, IncomingCommand
 
 _POLL_S = 0.2

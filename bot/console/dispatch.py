@@ -32,8 +32,8 @@ from bot.domain.errors import (
 )
 from bot.domain.operations import AccessLevel, Authority
 from bot.kit.clock import Clock
-from bot.kit.logs import redact
 from bot.kit.markup import bold, clean, code, escape, moment, span
+from bot.kit.secrecy import redact
 from bot.kit.times import GREENWICH, MINUTE_US
 from bot.ports.messages import (
     Audit,

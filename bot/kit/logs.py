@@ -7,7 +7,6 @@ Redaction sits on the handlers, so it also covers libraries and tracebacks.
 
 import json
 import logging
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,28 +16,9 @@ from typing import TextIO
 
 from typing_extensions import override
 
+from bot.kit.secrecy import redact
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-_SECRET_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(
-            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
-        ),
-        "[private key]",
-    ),
-    (re.compile(r"(?<!\d)\d{6,}:[A-Za-z0-9_-]{30,}"), "[bot token]"),
-    (
-        re.compile(
-            r"(KALSHI-ACCESS-(?:KEY|SIGNATURE)[\"']?\s*[:=]\s*[\"']?)[^\s\"',}]+", re.IGNORECASE
-        ),
-        r"\1[redacted]",
-    ),
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@/]+@"), r"\1:[password]@"),
-    (re.compile(r"\b(sk-[A-Za-z0-9_-]{16,})"), "[api key]"),
-)
-
-# Shorter ones would blank ordinary words.
-_SECRET_LENGTH_MIN = 6
 
 # RFC 5424 severities, as journald reads them from a "<n>" prefix (sd-daemon(3)).
 _PRIORITIES = {
@@ -66,16 +46,6 @@ class LogSettings:
     """Whether lines start with ``<n>``, so that ``journalctl -p err`` filters them."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Exact values that must never appear in any line."""
-
-
-def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Take key material, bot tokens and passwords out of a text."""
-    for secret in secrets:
-        if len(secret) >= _SECRET_LENGTH_MIN:
-            text = text.replace(secret, "[redacted]")
-    for pattern, replacement in _SECRET_PATTERNS:
-        text = pattern.sub(replacement, text)
-    return text
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, object]:

@@ -20,7 +20,7 @@ from bot.domain.alert_preferences import PreferenceChange, Preferences
 from bot.domain.alerts import AlertFacts, AlertKind
 from bot.domain.ids import Epoch
 from bot.domain.operations import AccessLevel, Severity
-from bot.kit.logs import redact
+from bot.kit.secrecy import redact
 
 
 class Channel(StrEnum):

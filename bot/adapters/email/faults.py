@@ -21,7 +21,7 @@ from aiosmtplib import (
 )
 
 from bot.adapters.email.settings import EmailSettings
-from bot.kit.logs import redact
+from bot.kit.secrecy import redact
 from bot.ports.carriers import Receipt, Verdict
 
 _FINAL = 500

@@ -15,8 +15,8 @@ from pathlib import Path
 from bot.adapters.email.settings import EmailSettings
 from bot.domain.ids import InstanceId, Scope, brief
 from bot.domain.operations import Banner, Severity
-from bot.kit.logs import redact
 from bot.kit.markup import clean, escape, moment, plain
+from bot.kit.secrecy import redact
 from bot.kit.times import to_datetime
 from bot.ports.carriers import Parcel
 from bot.ports.messages import QueuedMessage

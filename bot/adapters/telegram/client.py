@@ -21,7 +21,7 @@ from telegram.error import (
 from telegram.request import HTTPXRequest
 
 from bot.adapters.telegram.settings import TelegramSettings
-from bot.kit.logs import redact
+from bot.kit.secrecy import redact
 from bot.ports.carriers import Receipt, Verdict
 
 # A URL of the API holds the token, and httpx logs URLs at INFO.

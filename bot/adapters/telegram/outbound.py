@@ -22,7 +22,6 @@ from bot.adapters.telegram.settings import TelegramSettings
 from bot.console.views import size
 from bot.domain.errors import StorageUnavailable
 from bot.kit.clock import Clock
-from bot.kit.logs import redact
 from bot.kit.markup import (
     CAPTION_LENGTH_MAX,
     MESSAGE_LENGTH_MAX,
@@ -31,6 +30,7 @@ from bot.kit.markup import (
     plain,
     split,
 )
+from bot.kit.secrecy import redact
 from bot.kit.times import SECOND_US
 from bot.ports.carriers import DeliveryWatch, NoWatch
 from bot.ports.letters import Letter, letters

@@ -12,8 +12,8 @@ import json
 from bot.adapters.webhook.settings import BodyFormat, WebhookSettings
 from bot.domain.ids import InstanceId, Scope, brief
 from bot.domain.operations import Banner, Severity
-from bot.kit.logs import redact
 from bot.kit.markup import plain
+from bot.kit.secrecy import redact
 from bot.kit.times import to_datetime
 from bot.ports.carriers import Parcel
 

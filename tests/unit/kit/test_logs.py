@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.kit.logs import LogSettings, RecordTap, configure_logging, redact
+from bot.kit.logs import LogSettings, RecordTap, configure_logging
+from bot.kit.secrecy import redact
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----"
 
