@@ -530,7 +530,7 @@ class BotOperator:
 def _outcome(answer: EngineReply, *, done: str, remedy: str) -> Outcome:
     if answer.is_refused:
         return Refused(why=answer.text, remedy=remedy)
-    return Done(text=f"{done}: {answer.text}" if done else answer.text)
+    return Done(text=f"{done}, {answer.text}" if done else answer.text)
 
 
 def _moment(text: str | None) -> int | None:

@@ -171,7 +171,7 @@ def pnl(view: PnlView) -> str:
                 f"Realised {signed_dollars(view.realized)}, "
                 f"open {signed_dollars(view.unrealized)}, fees {dollars(view.fees)}"
             ),
-            f"Trades {view.trades}: {view.wins} won, {view.losses} lost; win rate {view.win_rate}",
+            f"Trades {view.trades}: {view.wins} won, {view.losses} lost; win rate: {view.win_rate}",
         )
     )
 

@@ -131,11 +131,11 @@ def test_pnl_is_net_of_fees_and_counts_trades():
     assert views.pnl(replace(PNL, break_even_e6=712_000)) == (
         "<b>Day 2026-11-21</b>: +$12.34 (1.23 % of $1,000.00)\n"
         "Realised +$15.00, open -$2.00, fees $0.66\n"
-        "Trades 6: 4 won, 2 lost; win rate 66.7 %, break-even 71.2 %"
+        "Trades 6: 4 won, 2 lost; win rate: 66.7 %, break-even 71.2 %"
     )
     lost = replace(PNL, realized=Money(-51_000_000), baseline=None, wins=0, losses=0)
     assert views.pnl(lost).splitlines()[0] == "<b>Day 2026-11-21</b>: -$53.66"
-    assert views.pnl(lost).endswith("win rate no closed trades")
+    assert views.pnl(lost).endswith("win rate: no closed trades")
 
 
 def test_balance_shows_exposure_as_a_share():
