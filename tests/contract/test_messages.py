@@ -299,6 +299,8 @@ async def test_what_is_held_back_is_passed_until_its_time_and_then_keeps_its_pla
     (now,) = await desk.outbox.heads(Channel.TELEGRAM, now_us, 5)
     assert now.message.text == "now"
     assert await desk.outbox.waiting(Channel.TELEGRAM) == 1
+    desk.clock.advance(2_000)
+    assert await desk.outbox.waiting(Channel.TELEGRAM) == 2
     heads = await desk.outbox.heads(Channel.TELEGRAM, now_us + 2_000, 5)
     assert [one.message.text for one in heads] == ["held", "now"]
     assert heads[0].message.held_until_us == heads[0].due_us == now_us + 2_000

@@ -41,6 +41,9 @@ class _OutboxRow:
     def is_held(self) -> bool:
         return self.state == "held"
 
+    def is_open(self, now_us: int) -> bool:
+        return self.state == "waiting" or (self.is_held and self.queued.due_us <= now_us)
+
     def is_put_off(self, now_us: int) -> bool:
         is_tried = self.state == "waiting" and self.queued.attempts > 0
         return is_tried and self.queued.due_us > now_us
@@ -208,8 +211,7 @@ class MemoryOutbox:
         self._store.check()
         by_recipient: dict[str, list[_OutboxRow]] = defaultdict(list)
         for row in self._store.outbox:
-            is_open = row.state == "waiting" or (row.is_held and row.queued.due_us <= now_us)
-            if is_open and row.queued.message.channel is channel:
+            if row.is_open(now_us) and row.queued.message.channel is channel:
                 by_recipient[row.queued.message.recipient].append(row)
         found = [
             row.queued
@@ -260,8 +262,9 @@ class MemoryOutbox:
 
     async def waiting(self, channel: Channel) -> int:
         self._store.check()
+        now_us = self._store.clock.now_us()
         return sum(
-            row.state == "waiting" and row.queued.message.channel is channel
+            row.is_open(now_us) and row.queued.message.channel is channel
             for row in self._store.outbox
         )
 

@@ -70,9 +70,7 @@ class SqlOutbox:
             .where(
                 table.scope == self._scope,
                 table.channel == channel.value,
-                # Said so that the index finds them among all that was ever sent.
-                table.state.in_((WAITING, HELD)),
-                or_(table.state == WAITING, table.due_us <= now_us),
+                _is_open(now_us),
             )
             .subquery()
         )
@@ -153,15 +151,13 @@ class SqlOutbox:
     async def waiting(self, channel: Channel) -> int:
         """See :meth:`Outbox.waiting`."""
         table = outbox.c
+        query = select(func.count()).where(
+            table.scope == self._scope,
+            table.channel == channel.value,
+            _is_open(self._clock.now_us()),
+        )
         async with self._database.read() as connection:
-            found = await connection.execute(
-                select(func.count()).where(
-                    table.scope == self._scope,
-                    table.channel == channel.value,
-                    table.state == WAITING,
-                )
-            )
-            return int(found.scalar_one())
+            return int((await connection.execute(query)).scalar_one())
 
     async def prune(self, before_us: int) -> int:
         """See :meth:`Outbox.prune`."""
@@ -193,3 +189,12 @@ class SqlOutbox:
         )
         # What a power cut undoes is sent again.
         await self._database.transact(lambda one: one.execute(change), is_synced=False)
+
+
+def _is_open(now_us: int) -> ColumnElement[bool]:
+    """Neither delivered, nor given up, nor held back."""
+    table = outbox.c
+    # Said so that the index finds them among all that was ever sent.
+    return and_(
+        table.state.in_((WAITING, HELD)), or_(table.state == WAITING, table.due_us <= now_us)
+    )
