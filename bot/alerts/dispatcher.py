@@ -50,11 +50,15 @@ class Recipient:
     at_least: Severity = Severity.INFO
     also: frozenset[AlertKind] = frozenset()
     """Told there however harmless."""
+    only: frozenset[AlertKind] | None = None
+    """Nothing else is told there; ``None``: everything is."""
 
     def hears(self, kind: AlertKind, facts: AlertFacts) -> bool:
         """Whether it is told of such an event."""
         if kind is AlertKind.CHANNEL_FAILED and facts.get("channel") == self.channel.value:
             return False  # what does not arrive is told where it does
+        if self.only is not None and kind not in self.only:
+            return False
         severity = text_of(kind).severity
         return kind in self.also or _RANKS[severity] >= _RANKS[self.at_least]
 

@@ -4,14 +4,16 @@ Half a configuration is a fault: an operator who set a password believes to be t
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from bot.adapters.email.settings import EmailSettings, Security
 from bot.adapters.telegram.settings import TelegramSettings
 from bot.adapters.webhook.settings import BodyFormat, PingSettings, WebhookSettings
 from bot.alerts.dispatcher import Recipient
+from bot.alerts.streams import KINDS, Stream
 from bot.app.settings import BotSettings
+from bot.domain.alerts import AlertKind
 from bot.domain.errors import ConfigurationFault
 from bot.ports.messages import Channel
 
@@ -50,15 +52,29 @@ def if_right(read: Callable[[BotSettings], T | None], settings: BotSettings) -> 
         return None
 
 
+def _of_chat(chat: int, topics: Mapping[Stream, int]) -> list[Recipient]:
+    """A chat, or a group with some streams in topics of their own."""
+    if chat > 0 or not topics:
+        return [Recipient(channel=Channel.TELEGRAM, address=str(chat))]
+    rest = frozenset[AlertKind]().union(*(KINDS[one] for one in Stream if one not in topics))
+    by_topic: dict[str, frozenset[AlertKind]] = {str(chat): rest} if rest else {}
+    for stream, topic in topics.items():
+        address = f"{chat}/{topic}"
+        by_topic[address] = by_topic.get(address, frozenset()) | KINDS[stream]
+    return [
+        Recipient(channel=Channel.TELEGRAM, address=address, only=kinds)
+        for address, kinds in by_topic.items()
+    ]
+
+
 def recipients(settings: BotSettings) -> tuple[Recipient, ...]:
     """Everyone who is told, the page first; a channel that is wrongly configured has nobody."""
     email, webhook = if_right(email_settings, settings), if_right(webhook_settings, settings)
     found = [Recipient(channel=Channel.PORTAL, address=PAGE_RECIPIENT)]
     if settings.secrets.telegram_bot_token is not None:
         chats = settings.telegram.alert_chat_ids or settings.telegram.admin_ids
-        found += [
-            Recipient(channel=Channel.TELEGRAM, address=str(chat)) for chat in dict.fromkeys(chats)
-        ]
+        for chat in dict.fromkeys(chats):
+            found += _of_chat(chat, settings.telegram.alert_topics)
     if email is not None:
         found += [
             Recipient(

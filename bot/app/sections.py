@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from bot.alerts.catalogue import text_of
+from bot.alerts.streams import Stream
 from bot.domain.alert_preferences import NOT_QUIET, QuietHours, Verbosity, quiet_hours
 from bot.domain.alerts import AlertKind
 from bot.domain.operations import Severity
@@ -319,6 +320,8 @@ class TelegramSection(_Section):
     viewer_ids: tuple[int, ...] = ()
     group_ids: tuple[int, ...] = ()
     alert_chat_ids: tuple[int, ...] = ()
+    alert_topics: dict[Stream, Annotated[int, Field(gt=0)]] = {}
+    """Topics of a group with topics, by stream of alerts: fills, risk, system."""
     api_url: str = "https://api.telegram.org"
 
 

@@ -198,8 +198,9 @@ async def _version(call: Invocation) -> Answer:
 
 async def _whoami(call: Invocation) -> Answer:
     command = call.request.command
+    topic = "" if command.topic_id is None else f", topic id {code(str(command.topic_id))}"
     return Answer(
-        text=f"User id {code(str(command.user_id))}, chat id {code(str(command.chat_id))}, "
+        text=f"User id {code(str(command.user_id))}, chat id {code(str(command.chat_id))}{topic}, "
         f"level {call.level.name.lower()}",
         outcome="shown",
     )

@@ -211,7 +211,7 @@ def messages(claimed: ClaimedCommand, reply: Reply) -> tuple[OutgoingMessage, ..
     if reply.is_silent:
         return ()
     command = claimed.command
-    recipient = str(command.chat_id if command.channel is Channel.TELEGRAM else claimed.number)
+    recipient = command.place if command.channel is Channel.TELEGRAM else str(claimed.number)
     parts = split(reply.text)
     return tuple(
         OutgoingMessage(

@@ -61,6 +61,13 @@ class IncomingCommand:
     """Whether the channel has already asked "are you sure"."""
     message_id: int | None = None
     """The message whose button was pressed, as its channel numbers them."""
+    topic_id: int | None = None
+    """The topic of a forum in which it was said, and is answered; ``None`` outside of topics."""
+
+    @property
+    def place(self) -> str:
+        """The chat, with its topic where it has one, as messages are addressed."""
+        return str(self.chat_id) if self.topic_id is None else f"{self.chat_id}/{self.topic_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

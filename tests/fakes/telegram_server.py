@@ -57,6 +57,7 @@ class Said:
     buttons: list[dict[str, str]] = field(default_factory=list)
     document: bytes | None = None
     document_name: str | None = None
+    topic: int | None = None
     is_picture: bool = False
 
     def button(self, label: str) -> str:
@@ -373,6 +374,7 @@ class FakeTelegram:
         if not shown.strip() and limit == _TEXT_MAX:
             raise Refused(400, "Bad Request: message text is empty")
         said = Said(self._message_id(), chat_id, shown, _buttons(params))
+        said.topic = int(params["message_thread_id"]) if "message_thread_id" in params else None
         self.said[chat_id].append(said)
         return self._shown(said)
 

@@ -9,6 +9,7 @@ from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
 from bot.adapters.telegram.client import judge, receipt_of
+from bot.adapters.telegram.places import place_of
 from bot.ports.carriers import DELIVERED, Parcel, Receipt
 from bot.ports.messages import Channel
 
@@ -25,9 +26,13 @@ class TelegramCarrier:
     async def carry(self, parcel: Parcel) -> Receipt:
         """See :meth:`Carrier.carry`."""
         try:
+            place = place_of(parcel.recipient)
             for one in parcel.messages:
                 await self._bot.send_message(
-                    parcel.recipient, one.message.text, parse_mode=ParseMode.HTML
+                    place.chat,
+                    one.message.text,
+                    parse_mode=ParseMode.HTML,
+                    message_thread_id=place.topic,
                 )
         except TelegramError as error:
             return receipt_of(judge(error))

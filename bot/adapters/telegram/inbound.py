@@ -229,13 +229,16 @@ class TelegramInbound:
         if len(self._halted) > _HALTS_REMEMBERED_MAX:
             self._halted.popitem(last=False)
         logger.warning("halted by command", extra={"user_id": command.user_id})
-        group.create_task(self._say_halted(command.chat_id, reason), name="telegram halt")
+        group.create_task(self._say_halted(command, reason), name="telegram halt")
 
-    async def _say_halted(self, chat_id: int, reason: str) -> None:
+    async def _say_halted(self, command: IncomingCommand, reason: str) -> None:
         # Straight to the chat: the outbox lives in the database that may be stalled.
         try:
             await self._parts.bot.send_message(
-                chat_id, halted_unsaved(reason), parse_mode=ParseMode.HTML
+                command.chat_id,
+                halted_unsaved(reason),
+                parse_mode=ParseMode.HTML,
+                message_thread_id=command.topic_id,
             )
         except TelegramError as error:
             logger.warning("halt not confirmed yet", extra={"reason": judge(error).reason})

@@ -18,6 +18,7 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.adapters.telegram.client import Fault, Judged, judge, receipt_of
 from bot.adapters.telegram.pace import Gaps, Pace
+from bot.adapters.telegram.places import place_of
 from bot.adapters.telegram.settings import TelegramSettings
 from bot.console.views import size
 from bot.domain.errors import StorageUnavailable
@@ -155,7 +156,7 @@ class TelegramOutbound:
         for head in heads:
             by_chat[head.message.recipient].append(head)
         now_us = parts.clock.monotonic_us()
-        waits = {chat: self._pace.wait_us(chat, now_us) for chat in by_chat}
+        waits = {chat: self._pace.wait_us(place_of(chat).chat, now_us) for chat in by_chat}
         async with asyncio.TaskGroup() as group:
             chats = [
                 group.create_task(self._deliver(queue), name=f"telegram chat {chat}")
@@ -253,14 +254,15 @@ class TelegramOutbound:
             await self._send_text(_with_note(message, note))
 
     async def _send_text(self, message: OutgoingMessage) -> None:
-        parts = split(message.text)
+        parts, place = split(message.text), place_of(message.recipient)
         for index, part in enumerate(parts):
             markup = _keyboard(message) if index == len(parts) - 1 else None
             await self._wait_turn(message.recipient)
             try:
                 await self._parts.bot.send_message(
-                    message.recipient,
+                    place.chat,
                     part,
+                    message_thread_id=place.topic,
                     parse_mode=ParseMode.HTML,
                     reply_markup=markup,
                     disable_notification=message.is_silent,
@@ -270,8 +272,9 @@ class TelegramOutbound:
                     raise
                 # Better without bold than not at all.
                 await self._parts.bot.send_message(
-                    message.recipient,
+                    place.chat,
                     plain(part),
+                    message_thread_id=place.topic,
                     reply_markup=markup,
                     disable_notification=message.is_silent,
                 )
@@ -282,7 +285,7 @@ class TelegramOutbound:
         try:
             await self._parts.bot.edit_message_text(
                 message.text,
-                chat_id=message.recipient,
+                chat_id=place_of(message.recipient).chat,
                 message_id=message_id,
                 parse_mode=ParseMode.HTML,
                 reply_markup=_keyboard(message),
@@ -319,9 +322,11 @@ class TelegramOutbound:
     async def _upload(self, message: OutgoingMessage, file: InputFile, *, is_picture: bool) -> None:
         await self._wait_turn(message.recipient)
         bot, upload_s = self._parts.bot, self._parts.settings.upload_s
+        place = place_of(message.recipient)
         await (bot.send_photo if is_picture else bot.send_document)(
-            message.recipient,
+            place.chat,
             file,
+            message_thread_id=place.topic,
             caption=message.text or None,
             parse_mode=ParseMode.HTML,
             disable_notification=message.is_silent,
@@ -331,7 +336,7 @@ class TelegramOutbound:
         )
 
     async def _wait_turn(self, chat: str) -> None:
-        wait_us = self._pace.book(chat, self._parts.clock.monotonic_us())
+        wait_us = self._pace.book(place_of(chat).chat, self._parts.clock.monotonic_us())
         if wait_us:
             await asyncio.sleep(wait_us / SECOND_US / self._parts.speed)
 

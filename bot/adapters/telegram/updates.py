@@ -4,7 +4,7 @@ Only what a person typed or pressed for this bot becomes a command: edits,
 forwards, channel posts, anonymous admins and other bots do not.
 """
 
-from telegram import CallbackQuery, Message, Update
+from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
 from telegram.constants import ChatType
 
 from bot.console.arguments import read_line
@@ -42,6 +42,7 @@ def command_of(
         sent_us=int(message.date.timestamp()) * _US,
         received_us=received_us,
         is_urgent=False,
+        topic_id=_topic(message),
     )
 
 
@@ -65,7 +66,15 @@ def _pressed(
         received_us=received_us,
         is_urgent=False,
         message_id=query.message.message_id,
+        topic_id=_topic(query.message),
     )
+
+
+def _topic(message: MaybeInaccessibleMessage) -> int | None:
+    """The forum's topic; a thread of mere replies is none, and cannot be written to."""
+    if not isinstance(message, Message) or not message.is_topic_message:
+        return None
+    return message.message_thread_id
 
 
 def _is_second_hand(message: Message) -> bool:

@@ -341,3 +341,27 @@ async def test_a_key_that_was_pasted_by_mistake_is_not_stored(server, cockpit):
         server.type(TRADER, f"/halt {TOKEN}")
         await server.until(lambda: any("saved." in text for text in server.texts(TRADER)))
     assert TOKEN not in f"{cockpit.talk.store}{server.texts(TRADER)}"
+
+
+async def test_in_a_topic_it_answers_there_at_once_and_after(cockpit, server):
+    async with cockpit.running():
+        topic = {"message_thread_id": 12, "is_topic_message": True}
+        server.type(ADMIN, "/whoami", chat=GROUP, **topic)
+        told = await server.answer(GROUP, 1)
+        assert told.topic == 12
+        assert f"chat id {GROUP}, topic id 12, level admin" in told.text
+        server.type(ADMIN, "/halt fire", chat=GROUP, **topic)
+        await server.answer(GROUP, 3)
+        assert [one.topic for one in server.said[GROUP]] == [12, 12, 12]
+        server.type(ADMIN, "/close all", chat=GROUP, **topic)
+        asked = await server.answer(GROUP, 4)
+        server.press(ADMIN, asked, "Close all")
+        assert (await server.answer(GROUP, 5)).text.startswith("Done: closing 1 position")
+
+
+async def test_a_thread_of_replies_is_no_topic(cockpit, server):
+    async with cockpit.running():
+        server.type(ADMIN, "/whoami", chat=GROUP, message_thread_id=7)
+        told = await server.answer(GROUP, 1)
+        assert told.topic is None
+        assert "topic id" not in told.text
