@@ -40,12 +40,12 @@ def history(seed: int, step_us: int, until_us: int) -> str:
         exchange.clock.advance(step_us)
         exchange.catch_up()
         passed += step_us
-    assert len(wire.sent) > 1_500
+    assert len(wire.sent) > 700
     return hashlib.sha256(json.dumps(wire.sent).encode()).hexdigest()
 
 
 def test_the_same_seed_gives_the_same_history_however_it_is_stepped() -> None:
-    until_us = 30 * SECOND_US
+    until_us = 15 * SECOND_US
     first = history(1, SECOND_US, until_us)
     assert history(1, SECOND_US, until_us) == first
     assert history(1, 5 * SECOND_US, until_us) == first
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_history_however_it_is_stepped() -> None:
 
 
 def test_events_end_pay_and_are_followed_by_others() -> None:
-    exchange = world(pace_us=60_000_000)
+    exchange = world(pace_us=300_000_000)
     before = set(exchange.catalog.events)
     for _ in range(8):
         exchange.clock.advance(10 * MINUTE_US)
@@ -76,7 +76,7 @@ def test_events_end_pay_and_are_followed_by_others() -> None:
 def test_books_never_cross_and_prices_move() -> None:
     exchange = world()
     opening = {ticker: exchange.market(ticker) for ticker in exchange.catalog.markets}
-    exchange.clock.advance(5 * MINUTE_US)
+    exchange.clock.advance(2 * MINUTE_US)
     exchange.catch_up()
     moved = 0
     for ticker, was in opening.items():
