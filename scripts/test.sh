@@ -18,4 +18,4 @@ if [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -n 1)" -gt 41943
 fi
 # Whole stretches of a list that begins with servers and processes would keep one worker busy long
 # after the others have ended: who is idle takes from the others' lists.
-exec "$PYTHON_BIN" -m pytest -n "${TEST_WORKERS:-4}" --dist worksteal -q "$@"
+exec "$PYTHON_BIN" -m pytest -n "${TEST_WORKERS:-3}" --dist worksteal -q "$@"
