@@ -267,15 +267,7 @@ class Alerts:
         """
         now_us = self._clock.now_us()
         window_us = self._throttle.book(kind, now_us) if told.is_limited else None
-        chosen = way_of(
-            kind,
-            told.severity,
-            self.preferences,
-            self._settings.zone,
-            now_us,
-            is_vital=told.is_vital,
-            window_us=window_us,
-        )
+        chosen = way_of(kind, self.preferences, self._settings.zone, now_us, window_us)
         usual = dict.fromkeys(Channel, chosen)
         return usual | {Channel.PORTAL: Way(), Channel.WEBHOOK: Way(held_until_us=window_us)}
 

@@ -9,6 +9,7 @@ hold back follows when they are over.
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from bot.alerts.catalogue import text_of
 from bot.domain.alert_preferences import NOT_QUIET, Preferences, Verbosity
 from bot.domain.alerts import AlertKind
 from bot.domain.operations import Severity
@@ -71,33 +72,29 @@ class Throttle:
 
 def way_of(
     kind: AlertKind,
-    severity: Severity,
     preferences: Preferences,
     zone: ZoneInfo,
     now_us: int,
-    *,
-    is_vital: bool,
     window_us: int | None = None,
 ) -> Way | None:
     """How an alert is delivered to a person; ``None`` where this kind is off.
 
     Args:
         kind: what happened.
-        severity: of the kind.
         preferences: over what is configured.
         zone: of the operator's day.
         now_us: when it happened.
-        is_vital: it interrupts whatever was chosen.
         window_us: until when the throttle gathers its kind, if it does.
     """
-    quiet = preferences.quiet or NOT_QUIET
-    if is_vital:
+    told, quiet = text_of(kind), preferences.quiet or NOT_QUIET
+    severity = told.severity
+    if told.is_vital:
         is_quiet = quiet.ends_us(now_us, zone) is not None
         return Way(is_silent=is_quiet and severity is not Severity.CRITICAL)
     verbosity = preferences.verbosity.get(kind, Verbosity.ON)
     if verbosity is Verbosity.OFF:
         return None
-    at_us = max(now_us, window_us or 0, muted_until_us(kind, severity, preferences))
+    at_us = max(now_us, window_us or 0, muted_until_us(kind, preferences))
     quiet_us = quiet.ends_us(at_us, zone)
     if severity is Severity.INFO and quiet_us is not None:
         at_us, quiet_us = quiet_us, None
@@ -108,7 +105,7 @@ def way_of(
     )
 
 
-def muted_until_us(kind: AlertKind, severity: Severity, preferences: Preferences) -> int:
+def muted_until_us(kind: AlertKind, preferences: Preferences) -> int:
     """When the mute of a kind is over. What is critical is muted by its name alone."""
-    by_all = 0 if severity is Severity.CRITICAL else preferences.all_muted_until_us
+    by_all = 0 if text_of(kind).severity is Severity.CRITICAL else preferences.all_muted_until_us
     return max(by_all, preferences.muted_until_us.get(kind, 0))

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 
-from bot.alerts.catalogue import text_of
 from bot.alerts.policy import Way, way_of
 from bot.app.running import Running
 from bot.domain.alert_preferences import PreferenceChange, Preferences, changed
@@ -73,6 +72,4 @@ class AlertDesk:
             await running.outbox.hold(kinds, now_us, until_us)
 
     def _way(self, kind: AlertKind, preferences: Preferences, now_us: int) -> Way | None:
-        told = text_of(kind)
-        zone = self._running.settings.operator.zone
-        return way_of(kind, told.severity, preferences, zone, now_us, is_vital=told.is_vital)
+        return way_of(kind, preferences, self._running.settings.operator.zone, now_us)

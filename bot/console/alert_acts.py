@@ -283,7 +283,7 @@ def _mutes(holds: Preferences, call: Invocation) -> list[str]:
         until = moment(holds.all_muted_until_us, call.zone)
         lines.append(f"Muted until {until}: everything that is not critical")
     for kind, by_name_us in holds.muted_until_us.items():
-        until_us = muted_until_us(kind, text_of(kind).severity, holds)
+        until_us = muted_until_us(kind, holds)
         if by_name_us > call.now_us:
             lines.append(f"Muted until {moment(until_us, call.zone)}: {code(kind.value)}")
     return lines

@@ -29,16 +29,7 @@ ALWAYS = AlertKind.BREAKER_TRIPPED, AlertKind.NOBODY_LED, AlertKind.PANIC_BEGUN
 
 
 def way(kind: AlertKind, preferences: Preferences, now_us: int, window_us: int | None = None):
-    told = text_of(kind)
-    return way_of(
-        kind,
-        told.severity,
-        preferences,
-        UTC,
-        now_us,
-        is_vital=told.is_vital,
-        window_us=window_us,
-    )
+    return way_of(kind, preferences, UTC, now_us, window_us)
 
 
 def test_the_first_goes_out_and_repeats_are_gathered_for_the_window():
