@@ -282,6 +282,7 @@ class FakeAlerts:
     async def change(
         self, authority: Authority, line: str, change: PreferenceChange
     ) -> Preferences:
+        self.check()
         self.changes.append((change, line, authority.number))
         self.preferences = changed(self.preferences, change)
         return self.preferences

@@ -28,7 +28,6 @@ from bot.domain.operations import (
 from tests.fakes.adjusting import FakeAdjusting
 from tests.fakes.cockpit import FakeCockpit
 from tests.fakes.operator import HALTED, NOTHING_KNOWN, PNL, FakeAlerts, FakeOperator
-from tests.fakes.people import FakePeople
 from tests.support.console import ADMIN, VIEWER, Talk
 
 MORE_LINES: dict[str, tuple[str, ...]] = {
@@ -42,6 +41,13 @@ MORE_LINES: dict[str, tuple[str, ...]] = {
     "strategy": ("/strategy on", "/strategy on wide_spread"),
     "cancel": ("/cancel all", "/cancel order-1"),
     "unpair": ("/unpair 55", "/unpair 11"),
+    "mute": ("/mute 2h", "/mute 2h collect_failed", "/mute 2h breaker_tripped", "/mute never"),
+    "quiet": ("/quiet off", "/quiet 7"),
+    "verbosity": (
+        "/verbosity collect_failed silent",
+        "/verbosity breaker_tripped off",
+        "/verbosity nothing off",
+    ),
     "version": ("/version please",),
     "chart": ("/chart", "/chart kxfed-26dec-t4.25", "/chart nothing"),
     "config": ("/config nothing",),
@@ -137,9 +143,7 @@ async def played(spec: CommandSpec) -> str:
 async def _scene(title: str, operator: FakeOperator, lines: Iterable[str], user: int) -> str:
     parts = [f"=== {title} ==="]
     for line in lines:
-        talk = Talk(
-            operator=replace(operator, acts=[], halts_now=[], people=_fresh(operator.people))
-        )
+        talk = Talk(operator=_fresh(operator))
         reply = await talk.says(user, line)
         parts += [f"> {line}", _shown(reply)]
         label = _confirm_label(reply)
@@ -168,8 +172,15 @@ def _confirm_label(reply: Reply) -> str | None:
     return found[0] if found else None
 
 
-def _fresh(people: FakePeople) -> FakePeople:
-    return replace(people, invited=[], removed=[])
+def _fresh(operator: FakeOperator) -> FakeOperator:
+    """The same bot, before anything was done to it."""
+    return replace(
+        operator,
+        acts=[],
+        halts_now=[],
+        people=replace(operator.people, invited=[], removed=[]),
+        alerts=replace(operator.alerts, changes=[]),
+    )
 
 
 def _effects(operator: FakeOperator) -> list[str]:
@@ -181,4 +192,7 @@ def _effects(operator: FakeOperator) -> list[str]:
         ),
         *((f"{user} is taken out", number) for user, number in operator.people.removed),
     ]
-    return now + [f"effect: {what} under #{number}" for what, number in (*operator.acts, *people)]
+    chosen = [(f"alerts, {change}", number) for change, _, number in operator.alerts.changes]
+    return now + [
+        f"effect: {what} under #{number}" for what, number in (*operator.acts, *people, *chosen)
+    ]
