@@ -34,7 +34,14 @@ REQUIRED: dict[str, tuple[AlertKind, ...]] = {
     "cost limit hit": (KIND.COST_LIMIT_HIT,),
     "live trading enabled": (KIND.LIVE_TRADING_ENABLED,),
 }
-_DEFINED_IN = ("domain/alerts.py", "alerts/catalogue.py", "engine/effects.py")
+NOT_YET = {KIND.COST_LIMIT_HIT: "nothing is bought from a language model yet (mode analyze)"}
+_DEFINED_IN = (
+    "domain/alerts.py",
+    "alerts/catalogue.py",
+    "alerts/streams.py",
+    "engine/effects.py",
+)
+"""Where kinds are named and sorted, not told."""
 
 
 @cache
@@ -60,11 +67,11 @@ def test_an_event_of_the_catalogue_has_a_text_and_is_told(event: str) -> None:
     told = told_by()
     for kind in REQUIRED[event]:
         assert text_of(kind).title
-        assert kind.name in told, f"{kind} is never told"
+        assert kind.name in told or kind in NOT_YET, f"{kind} is never told"
 
 
-def test_there_is_no_kind_that_nobody_tells() -> None:
-    assert {kind for kind in AlertKind if kind.name not in told_by()} == set()
+def test_there_is_no_kind_that_nobody_tells_and_none_is_excused_without_need() -> None:
+    assert {kind for kind in AlertKind if kind.name not in told_by()} == set(NOT_YET)
 
 
 def test_what_repeats_is_limited_and_what_cannot_wait_is_not() -> None:
