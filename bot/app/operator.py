@@ -25,6 +25,7 @@ from bot.app.panic import word_of_panic
 from bot.app.people import PeopleDesk
 from bot.app.reasons import funnel_of, opinion_of
 from bot.app.replies import EngineReply
+from bot.app.restore_check import check_restore
 from bot.app.roster import InstanceRoll
 from bot.app.running import Running
 from bot.app.trading import TradingDesk
@@ -285,6 +286,15 @@ class BotOperator:
         done = f"backup {made.path} {made.sha256}"
         await running.audit.record(self._act(authority, "/backup", done))
         return made
+
+    async def check_restore(self, authority: Authority) -> Outcome:
+        """See ``Operator.check_restore``."""
+        running = self._running
+        outcome = await check_restore(running.settings, running.parts.database, running.clock)
+        if isinstance(outcome, Done):
+            done = f"done: {outcome.text}"[:_ACT_TOLD_MAX]
+            await running.audit.record(self._act(authority, "/restore_check", done))
+        return outcome
 
     async def repair(self, authority: Authority) -> Outcome:
         """See ``Operator.repair``. Given again, it does what is left."""

@@ -53,6 +53,11 @@ async def ask_panic(call: Invocation) -> Asked | Answer:
     )
 
 
+async def check_restore(call: Invocation) -> Answer:
+    """Try the newest backup."""
+    return told(await call.operator.check_restore(call.authority))
+
+
 async def reconcile(call: Invocation) -> Answer:
     """Compare with the exchange now."""
     return told(await call.operator.reconcile(call.authority))

@@ -396,6 +396,12 @@ def _acting() -> tuple[CommandSpec, ...]:
             help="Fetch again what the exchange still has of what was missed",
         ),
         row(
+            name="restore_check",
+            handler=acts.check_restore,
+            level=_ADMIN,
+            help="Restore the newest backup into a scratch file, to know that it can be done",
+        ),
+        row(
             name="backup",
             handler=_backup,
             level=_ADMIN,

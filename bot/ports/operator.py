@@ -145,6 +145,14 @@ class Operator(Protocol):
         """
         ...
 
+    async def check_restore(self, authority: Authority) -> Outcome:
+        """Restore the newest backup into a scratch file and read it back; nothing is replaced.
+
+        Raises:
+            StorageUnavailable: it took too long.
+        """
+        ...
+
     async def halt_state(self) -> HaltView:
         """The person's stop as it stands."""
         ...

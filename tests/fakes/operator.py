@@ -398,6 +398,9 @@ class FakeOperator:
             is_durable=False,
         )
 
+    async def check_restore(self, authority: Authority) -> Outcome:
+        return self._act("restore check", authority, "kalshi_20261121.sqlite restores: 127 rows")
+
     async def halt_state(self) -> HaltView:
         return self.halt_view
 

@@ -112,7 +112,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "pair",
         "users",
         "unpair",
-        *("bracket", "limit", "strategy", "mode"),
+        *("bracket", "limit", "strategy", "mode", "restore_check"),
         "skip",
         "acknowledge",
         "adopt",
@@ -171,7 +171,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         "repair",
         "backup",
         *("digest", "mute", "unmute", "quiet", "verbosity"),
-        *("pair", "users", "unpair", "bracket", "limit", "strategy"),
+        *("pair", "users", "unpair", "bracket", "limit", "strategy", "restore_check"),
     }
 
 
