@@ -140,7 +140,7 @@ async def test_the_ledger_is_judged_in_numbers_and_in_a_picture(
         "calibration", "--horizon", "15", "--max-age", "48", "--picture", "c.png"
     )
     assert told.code == 0, home.story()
-    assert "12 of 12 settled markets, 1 events" in told.out
+    assert "12 of 12 settled markets, 1 event\n" in told.out
     assert "Brier" in told.out
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     facts = json.loads((await home.command("calibration", "--horizon", "15", "--json")).out)
