@@ -157,11 +157,15 @@ class TelegramOutbound:
             by_chat[head.message.recipient].append(head)
         now_us = parts.clock.monotonic_us()
         waits = {chat: self._pace.wait_us(place_of(chat).chat, now_us) for chat in by_chat}
+        # Topics of one chat share its turn; who has the oldest, or an urgent one, is first.
+        ready: dict[str, str] = {}
+        for recipient, wait_us in waits.items():
+            if not wait_us:
+                ready.setdefault(place_of(recipient).chat, recipient)
         async with asyncio.TaskGroup() as group:
             chats = [
-                group.create_task(self._deliver(queue), name=f"telegram chat {chat}")
-                for chat, queue in by_chat.items()
-                if not waits[chat]
+                group.create_task(self._deliver(by_chat[recipient]), name=f"telegram chat {chat}")
+                for chat, recipient in ready.items()
             ]
         if not chats:
             self._pause_s = min(waits.values(), default=0) / SECOND_US
@@ -170,7 +174,7 @@ class TelegramOutbound:
     async def _deliver(self, queue: Sequence[QueuedMessage]) -> bool:
         """Send one chat's messages in order, until one has to wait."""
         has_left = False
-        clock, chat = self._parts.clock, queue[0].message.recipient
+        clock, chat = self._parts.clock, place_of(queue[0].message.recipient).chat
         made = letters(queue, MESSAGE_LENGTH_MAX, clock.now_us(), self._parts.settings.zone)
         if len(queue) == _PER_CHAT and len(made) > 1:
             made.pop()  # there may be more to join to it
@@ -225,6 +229,10 @@ class TelegramOutbound:
                 "message waits", extra={"fault": judged.fault.value, "reason": judged.reason}
             )
         wait_us = int(self._wait_s(judged, letter.attempts) * SECOND_US)
+        if judged.fault is Fault.SLOW_DOWN:
+            # It is the chat that is to keep still, not one of its topics.
+            chat = place_of(letter.message.recipient).chat
+            self._pace.rest(chat, self._parts.clock.monotonic_us() + wait_us)
         await outbox.postpone(letter.ids[0], now_us + wait_us, judged.reason)
         return False
 

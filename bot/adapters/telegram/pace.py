@@ -27,6 +27,11 @@ class Pace:
         """How long until it is this chat's turn, in microseconds; nothing is booked."""
         return max(0, self._free_us.get(chat, 0) - now_us)
 
+    def rest(self, chat: str, until_us: int) -> None:
+        """Nothing goes to ``chat`` before then: it was told to keep still."""
+        self._free_us[chat] = max(until_us, self._free_us.get(chat, 0))
+        self._free_us.move_to_end(chat)
+
     def book(self, chat: str, now_us: int) -> int:
         """How long to wait before sending to ``chat``, in microseconds."""
         at_us = max(now_us, self._free_us.get(chat, 0), self._all_free_us)

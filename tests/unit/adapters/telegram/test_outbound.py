@@ -1,6 +1,7 @@
 """What the bot has to say arrives, in order, at the pace Telegram allows."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -298,6 +299,20 @@ async def test_a_chat_whose_turn_has_not_come_holds_up_no_other(server):
         cockpit.sender.wake()
         assert (await server.answer(ADMIN, 1, within_s=4.0)).text == "breaker"
     assert server.texts(GROUP) == ["n0"]
+
+
+async def test_topics_of_a_forum_share_the_turn_and_the_rest_of_their_chat(server):
+    cockpit = Cockpit(server, Talk(), group_gap_s=0.3)
+    server.refusals["sendMessage"].append(Refused(429, "Too Many Requests", retry_after=1))
+    for topic in (5, 6):
+        topics = [message(f"{topic}-{n}") for n in range(2)]
+        await cockpit.outbox.put([replace(one, recipient=f"{GROUP}/{topic}") for one in topics])
+    begun_us = SystemClock().monotonic_us()
+    async with cockpit.running(inbound=False):
+        await cockpit.until_sent()
+    assert sorted(server.texts(GROUP)) == ["5-0", "5-1", "6-0", "6-1"]
+    # A second of rest for the whole chat, then one message after the other.
+    assert SystemClock().monotonic_us() - begun_us >= 1_000_000 + 3 * 300_000
 
 
 async def test_what_is_silent_arrives_without_a_sound(server, cockpit):

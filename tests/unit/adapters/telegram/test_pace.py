@@ -35,3 +35,12 @@ def test_chats_are_forgotten_again():
     for chat in range(5_000):
         pace.book(str(chat), chat * 1_000_000)
     assert len(pace._free_us) == 1_000
+
+
+def test_a_chat_that_was_told_to_keep_still_does_and_others_do_not():
+    pace = Pace(GAPS)
+    pace.rest("1", 9_000_000)
+    assert pace.wait_us("1", 4_000_000) == 5_000_000
+    assert pace.wait_us("2", 4_000_000) == 0
+    pace.rest("1", 5_000_000)
+    assert pace.book("1", 4_000_000) == 5_000_000
