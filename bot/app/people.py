@@ -70,6 +70,7 @@ class PeopleDesk:
         self._bot_name: str | None = None
         self._named = asyncio.Event()
         self._offers_left = _OFFERS_MAX
+        self._has_looked = False
         self._changed: list[Callable[[], None]] = []
 
     # --- what the console asks ----------------------------------------------------------------
@@ -122,8 +123,11 @@ class PeopleDesk:
         """A message as it may be stored: a code is tried, and taken out of it.
 
         Raises:
-            StorageUnavailable: the code could not be tried; the message comes again.
+            StorageUnavailable: nobody can tell yet who it is from; the message comes again.
         """
+        if not self._has_looked:
+            # Right after a take-over: one who was let in earlier must not be taken for a stranger.
+            await self._look()
         code = code_in(command.text) if command.is_private else None
         if code is None:
             return command
@@ -165,13 +169,11 @@ class PeopleDesk:
 
     async def run(self) -> None:
         """See :meth:`bot.kit.tasks.Service.run`."""
-        has_looked = False
         while True:
             with contextlib.suppress(StorageUnavailable):  # whoever needs it tells of it
                 await self._look()
-                has_looked = True
                 await self._offer_if_alone()
-            await asyncio.sleep(_LOOK_S if has_looked else 1.0)
+            await asyncio.sleep(_LOOK_S if self._has_looked else 1.0)
 
     async def drain(self) -> None:
         """Nothing to finish."""
@@ -179,6 +181,7 @@ class PeopleDesk:
     async def _look(self) -> None:
         before = self._doorkeeper.levels()
         self._doorkeeper.know(await self._store.everybody())
+        self._has_looked = True
         if AccessLevel.ADMIN in self._doorkeeper.levels().values():
             self._running.invitation = None
         self._tell_admins()

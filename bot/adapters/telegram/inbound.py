@@ -54,8 +54,10 @@ class Pairing(Protocol):
     async def received(self, command: IncomingCommand) -> IncomingCommand:
         """The message as it may be stored: a code in it was tried, and is taken out.
 
+        Once it returns it is known who may speak, however soon after a take-over.
+
         Raises:
-            StorageUnavailable: it could not be tried.
+            StorageUnavailable: that cannot be told now.
         """
         ...
 

@@ -182,6 +182,24 @@ async def test_a_halt_is_heard_from_one_who_was_let_in_while_the_database_is_awa
     assert talk.console.halt_if_told(talk.command(STRANGER, "/halt now")) == "now"
 
 
+async def test_the_first_message_after_a_take_over_is_heard_from_one_who_was_let_in_earlier(
+    running: Running,
+) -> None:
+    desk, _ = desk_of(running)
+    made = await desk.invite(authority(1), AccessLevel.TRADER)
+    await desk.received(Talk().command(STRANGER, f"/pair {made.code}"))
+    async with FakeTelegram() as server:
+        talk = Talk()
+        cockpit = Cockpit(server, talk)
+        cockpit.pairing = PeopleDesk(running, talk.doorkeeper)
+        # It waited at Telegram while nobody led, and the service of the people has not looked yet.
+        server.type(STRANGER, "/halt fire")
+        async with cockpit.running():
+            told = await server.answer(STRANGER, 1)
+        assert told.text.startswith("HALTED, saved.")
+        assert [name for name, _ in talk.operator.acts] == ["halt"]
+
+
 async def test_no_code_reaches_the_inbox_table(running: Running) -> None:
     desk, _ = desk_of(running)
     made = await desk.invite(authority(1), AccessLevel.VIEWER)
