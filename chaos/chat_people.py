@@ -79,7 +79,8 @@ class People:
     def _questions(self) -> Iterator[tuple[Said, int]]:
         """Questions nobody has answered yet, with who was asked."""
         for chat, messages in self.server.said.items():
-            for said in messages[-20:]:
+            # Mostly fresh ones: an old question has outlived its process.
+            for said in messages[-3:]:
                 if said.buttons and said.message_id not in self._pressed:
                     yield said, chat
 

@@ -15,6 +15,7 @@ from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     InputFile,
+    MenuButtonCommands,
     Update,
 )
 from telegram.constants import (
@@ -72,7 +73,9 @@ async def use_everything(bot: Bot, server: FakeTelegram) -> None:
     await bot.get_me()
     await bot.set_my_commands([BotCommand("status", "How it is")], scope=scope)
     await bot.delete_my_commands(scope=scope)
+    await bot.set_chat_menu_button(ADMIN, MenuButtonCommands())
     await bot.send_message(GROUP, "<b>bold</b> &amp; plain", parse_mode=ParseMode.HTML)
+    await bot.send_message(GROUP, "in a topic", message_thread_id=7)
     sent = await bot.send_message(ADMIN, "one", reply_markup=keyboard)
     await bot.edit_message_text("two", chat_id=ADMIN, message_id=sent.message_id)
     await bot.edit_message_reply_markup(ADMIN, sent.message_id, reply_markup=keyboard)
