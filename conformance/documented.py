@@ -154,7 +154,7 @@ async def act(*, markets_read: int) -> Traffic:
 async def _read_market_data(visitor: Visitor, most: int) -> tuple[str, str, str]:
     """Every public read; returns a market with both sides, its event and its series."""
     for path in ("/exchange/status", "/exchange/schedule", "/exchange/user_data_timestamp",
-                 "/account/endpoint_costs", "/account/limits", "/series/fee_changes",
+                 "/account/endpoint_costs", "/account/limits", "/api_keys", "/series/fee_changes",
                  "/events/fee_changes", "/events/multivariate?limit=10",
                  "/series?include_volume=true", "/events?with_nested_markets=true&limit=200",
                  "/events?status=open&limit=5", "/historical/cutoff", "/markets/trades?limit=1000",
