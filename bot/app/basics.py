@@ -1,7 +1,9 @@
 """What every command needs: time, chance, names, and the database."""
 
 import contextlib
-from collections.abc import AsyncIterator
+import getpass
+import os
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random, SystemRandom
@@ -32,6 +34,17 @@ def real_means() -> Means:
     """The machine's own."""
     clock, random = SystemClock(), SystemRandom()
     return Means(clock=clock, random=random, ids=IdFactory(clock, random))
+
+
+def own_name(look_up: Callable[[], str] = getpass.getuser) -> str:
+    """Who runs this program; the user's number where the machine has no name for it.
+
+    A container may run as a number that no list of users holds, and a halt must work there, too.
+    """
+    try:
+        return look_up()
+    except (KeyError, OSError):  # before and since Python 3.13
+        return f"uid {os.getuid()}"
 
 
 def missing_file(settings: BotSettings) -> Path | None:

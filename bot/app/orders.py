@@ -1,7 +1,6 @@
 """Orders given at the command line: to the leader by its inbox, or to the exchange itself."""
 
 import asyncio
-import getpass
 import os
 import re
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from bot.adapters.storage.messages import SqlInbox
 from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.queries import command_number, led_scopes, replies_to
 from bot.adapters.storage.trading import SqlTradingStore
-from bot.app.basics import open_database, real_means, require_database
+from bot.app.basics import open_database, own_name, real_means, require_database
 from bot.app.build import exchange_of, signer_of
 from bot.app.settings import BotSettings
 from bot.domain.errors import ConfigurationFault, OrderRejected
@@ -110,7 +109,7 @@ def _command(line: str, conversation: int, now_us: int) -> IncomingCommand:
         bot_id=0,
         update_id=conversation,
         user_id=os.getuid(),
-        user_name=getpass.getuser(),
+        user_name=own_name(),
         chat_id=conversation,
         is_private=True,
         text=line,
@@ -150,7 +149,7 @@ async def _without_leader(
         HaltRecord(
             halted=halted,
             reason=reason or ("no reason given" if halted else "ended at the command line"),
-            set_by=f"cli:{getpass.getuser()}",
+            set_by=f"cli:{own_name()}",
             changed_us=now_us,
         ),
         ends=None if halted else before,
@@ -161,7 +160,7 @@ async def _without_leader(
         number=claimed.number,
         at_us=now_us,
         channel=Channel.CLI,
-        actor=f"cli:{getpass.getuser()}",
+        actor=f"cli:{own_name()}",
         command=line,
         outcome=f"{outcome}; nobody led",
         epoch=None,

@@ -1,14 +1,13 @@
 """A code made at the command line: whoever may read the database's address may let people in."""
 
 import asyncio
-import getpass
 from contextlib import suppress
 
 from telegram.error import TelegramError
 
 from bot.adapters.storage.people import SqlPeople
 from bot.adapters.telegram.client import open_bot
-from bot.app.basics import open_database, real_means, require_database
+from bot.app.basics import open_database, own_name, real_means, require_database
 from bot.app.channel_settings import telegram_settings
 from bot.app.people import make_invitation
 from bot.app.settings import BotSettings
@@ -39,7 +38,7 @@ async def pair(settings: BotSettings, level: AccessLevel, scope: str | None) -> 
             SqlPeople(database, chosen),
             means.random,
             level=level,
-            made_by=f"cli:{getpass.getuser()}",
+            made_by=f"cli:{own_name()}",
             bot_name=await _bot_name(settings),
             now_us=means.clock.now_us(),
         )

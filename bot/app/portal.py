@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import getpass
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from bot.adapters.storage.queries import leader_of
 from bot.app.admin import freshness
+from bot.app.basics import own_name
 from bot.app.loops import loop_views
 from bot.app.operator import BotOperator
 from bot.app.page import books_json, collect_json, invitation_json, status_json, totals_json
@@ -149,7 +149,7 @@ class PageBackend:
             bot_id=0,
             update_id=running.parts.means.random.getrandbits(62),
             user_id=0,
-            user_name=getpass.getuser(),
+            user_name=own_name(),
             chat_id=_PAGE_CHAT,
             is_private=True,
             text=text,
