@@ -1,6 +1,7 @@
 """Tries the channels by hand: sends a real message to every recipient and times it.
 
-It goes past the outbox, so that it works without a leader and without a database.
+It goes past the outbox, so that it works without a leader and without a database. Where there is
+one, admins who were let in by a code are among the recipients.
 """
 
 from bot.adapters.webhook.carrier import open_web
@@ -9,9 +10,10 @@ from bot.adapters.webhook.settings import PingSettings
 from bot.alerts.catalogue import text_of
 from bot.alerts.dispatcher import Recipient
 from bot.app.basics import real_means
-from bot.app.channel_settings import check_channels, ping_settings, recipients
+from bot.app.channel_settings import check_channels, ping_settings
 from bot.app.past_outbox import Attempt, outside_banner, send_now
 from bot.app.settings import BotSettings
+from bot.app.told import everyone_told
 from bot.domain.alerts import AlertKind
 from bot.domain.operations import Banner, Severity
 from bot.kit.clock import Clock
@@ -22,7 +24,7 @@ from bot.ports.messages import Channel, OutgoingMessage
 TESTED = (Channel.TELEGRAM.value, Channel.EMAIL.value, Channel.WEBHOOK.value, PING)
 _KIND = "test"
 _HOW_TO = {
-    Channel.TELEGRAM.value: "set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID (or telegram.admin_ids)",
+    Channel.TELEGRAM.value: "set TELEGRAM_BOT_TOKEN; then TELEGRAM_CHAT_ID or `python -m bot pair`",
     Channel.EMAIL.value: "set SMTP_HOST, SMTP_USER, SMTP_PASSWORD and ALERT_EMAIL",
     Channel.WEBHOOK.value: "set ALERT_WEBHOOK_URL and ALERT_WEBHOOK_SECRET",
     PING: "set ALERT_PING_URL",
@@ -45,7 +47,9 @@ async def try_channels(settings: BotSettings, only: str | None) -> tuple[Attempt
         return () if ping is None else (await _try_ping(ping, means.clock),)
     banner = outside_banner(settings)
     messages = [
-        _message(one, banner) for one in recipients(settings) if only in {None, one.channel.value}
+        _message(one, banner)
+        for one in await everyone_told(settings)
+        if only in {None, one.channel.value}
     ]
     return await send_now(settings, means, messages)
 
@@ -56,7 +60,7 @@ def how_to_configure(only: str | None) -> tuple[str, ...]:
     return tuple(f"{name}: {_HOW_TO[name]}" for name in names)
 
 
-def routes(settings: BotSettings) -> tuple[dict[str, object], ...]:
+async def routes(settings: BotSettings) -> tuple[dict[str, object], ...]:
     """What goes where.
 
     Raises:
@@ -71,7 +75,7 @@ def routes(settings: BotSettings) -> tuple[dict[str, object], ...]:
             "also": sorted(kind.value for kind in one.also),
             "kinds": sum(one.hears(kind, {}) for kind in AlertKind),
         }
-        for one in recipients(settings)
+        for one in await everyone_told(settings)
     )
 
 

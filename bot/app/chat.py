@@ -5,7 +5,6 @@ once, and expires like everybody's.
 """
 
 import asyncio
-import getpass
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from bot.adapters.storage.database import Database
 from bot.adapters.storage.messages import SqlAudit, SqlInbox
 from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.queries import ChatRow, command_number, led_scopes, replies_to
-from bot.app.basics import Means, open_database, real_means, require_database
+from bot.app.basics import Means, open_database, own_name, real_means, require_database
 from bot.app.orders import give_command
 from bot.app.settings import BotSettings
 from bot.console.arguments import read_line
@@ -118,7 +117,7 @@ class _Talk:
             bot_id=0,
             update_id=update_id,
             user_id=os.getuid(),
-            user_name=getpass.getuser(),
+            user_name=own_name(),
             chat_id=self._chat_id,
             is_private=True,
             text=text,
@@ -137,10 +136,13 @@ class _Talk:
             return ChatAnswer(text=f"{told}; the leader takes it when it can", outcome="failed"), []
         entry = await SqlAudit(self._database, self._scope).find(number)
         buttons = [one for row in rows for line in row.buttons for one in line]
+        lines = (line_of(one["data"]) for one in buttons)
+        # The button that shows the same anew is no choice.
+        itself = entry.command if entry is not None else ""
         answer = ChatAnswer(
             text="\n".join(plain(row.text) for row in rows),
             outcome=entry.outcome if entry is not None else "failed: not on record",
-            choices=tuple(filter(None, (line_of(one["data"]) for one in buttons))),
+            choices=tuple(one for one in lines if one and one != itself),
             attachment=next((row.attachment for row in rows if row.attachment), None),
         )
         return answer, buttons

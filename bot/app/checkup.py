@@ -8,9 +8,10 @@ from bot.adapters.storage.migrations import check as check_schema
 from bot.adapters.storage.preflight import require_rights
 from bot.app.basics import missing_file, open_database, real_means
 from bot.app.build import exchange_of, signer_of
-from bot.app.channel_settings import check_channels, if_right, ping_settings, recipients
+from bot.app.channel_settings import check_channels, if_right, ping_settings
 from bot.app.past_outbox import every_carrier
 from bot.app.settings import BotSettings
+from bot.app.told import everyone_told
 from bot.domain.errors import ConfigurationFault
 from bot.ops import doctor
 
@@ -51,7 +52,7 @@ async def examine(settings: BotSettings) -> tuple[doctor.Finding, ...]:
                 doctor.writable_directory("backups", settings.backup.dir),
                 doctor.writable_directory("reports", settings.collect.reports_dir),
                 doctor.port_free(settings.web.host, settings.web.port),
-                doctor.some_channel(len(recipients(settings)) - 1),
+                doctor.some_channel(len(await everyone_told(settings)) - 1),
                 *(doctor.channel(name.value, one.probe) for name, one in carriers.items()),
                 doctor.external_ping(None if ping is None else ping.place),
             ]

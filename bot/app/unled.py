@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Mapping
 from bot.adapters.storage.queries import leader_of
 from bot.alerts.catalogue import render, text_of
 from bot.app.basics import Means, open_existing_database, real_means
-from bot.app.channel_settings import recipients
 from bot.app.past_outbox import outside_banner, send_now
 from bot.app.running import Running
 from bot.app.settings import BotSettings
+from bot.app.told import everyone_told
 from bot.domain.alerts import AlertKind
 from bot.domain.errors import ConfigurationFault, StorageUnavailable
 from bot.domain.events import Role
@@ -142,7 +142,7 @@ async def tell(settings: BotSettings, means: Means, news: UnledNews, why: str) -
             instance=banner.instance,
             facts=facts,
         )
-        for one in recipients(settings)
+        for one in await everyone_told(settings)
         if one.hears(kind, facts)
     ]
     attempts = await send_now(settings, means, messages)

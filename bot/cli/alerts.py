@@ -55,7 +55,7 @@ def test(settings: BotSettings, *, channel: str | None, as_json: bool) -> int:
 @with_settings
 def list_routes(settings: BotSettings, *, as_json: bool) -> int:
     """Show who is told what, on which channel."""
-    routes = channel_trials.routes(settings)
+    routes = asyncio.run(channel_trials.routes(settings))
     catalogue = channel_trials.catalogue()
     if as_json:
         kinds = [

@@ -79,14 +79,14 @@ async def test_half_a_configuration_is_refused_before_anything_is_sent():
     with pytest.raises(ConfigurationFault, match="SMTP_PASSWORD is set and SMTP_HOST is not"):
         await channel_trials.try_channels(settings, None)
     with pytest.raises(ConfigurationFault):
-        channel_trials.routes(settings)
+        await channel_trials.routes(settings)
 
 
-def test_the_list_says_how_much_each_one_hears():
+async def test_the_list_says_how_much_each_one_hears():
     settings = BotSettings(
         email=EmailSection(host="smtp.example.com", recipients=("a@b.c",), sender="x@b.c")
     )
-    page, mail = channel_trials.routes(settings)
+    page, mail = await channel_trials.routes(settings)
     assert page["kinds"] == len(AlertKind)
     assert (mail["at_least"], mail["also"]) == ("warning", ["daily_summary"])
     assert 0 < int(str(mail["kinds"])) < len(AlertKind)

@@ -114,6 +114,12 @@ async def test_what_can_be_chosen_is_listed_as_lines_to_send(running: Running) -
     assert not answer.is_done
 
 
+async def test_to_show_the_same_again_is_no_choice(running: Running) -> None:
+    async with answering(running, FakeOperator()):
+        answer = await say(running, "/pnl week")
+    assert answer.choices == ("/pnl day", "/pnl month", "/pnl all")
+
+
 @pytest.mark.parametrize("line", ["/nonsense", "/halt_now_please", "/approve 7-3 none"])
 async def test_what_is_not_understood_is_not_done(running: Running, line: str) -> None:
     async with answering(running, FakeOperator()):
