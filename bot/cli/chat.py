@@ -1,6 +1,8 @@
 """The chat at the command line: every command of the table, as in Telegram and on the page."""
 
 import asyncio
+import signal
+import threading
 from dataclasses import asdict
 
 import click
@@ -14,9 +16,21 @@ _ANSWER_WITHIN_S = 60.0
 _OPEN = "Nothing was done yet: add --yes, or answer at a terminal."
 
 
-def _agrees(text: str, label: str) -> bool:
+def agrees(text: str, label: str) -> bool:
+    """Show a question and wait for the answer of whoever sits there.
+
+    Raises:
+        click.Abort: there is none; Ctrl-C.
+    """
     click.echo(text, err=True)
-    return click.confirm(f"{label}?", err=True)
+    if threading.current_thread() is not threading.main_thread():
+        return click.confirm(f"{label}?", err=True)
+    # The event loop's own handler would end it at its next turn, which waits for this answer.
+    theirs = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(f"{label}?", err=True)
+    finally:
+        signal.signal(signal.SIGINT, theirs)
 
 
 @click.command()
@@ -41,7 +55,7 @@ def chat(
         scope=scope,
         wait_s=_ANSWER_WITHIN_S,
         is_confirmed=yes,
-        agrees=_agrees if may_ask and not yes else None,
+        agrees=agrees if may_ask and not yes else None,
     )
     answer = asyncio.run(giving)
     if as_json:
