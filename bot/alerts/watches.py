@@ -213,7 +213,7 @@ def _positions(facts: WatchFacts, rules: WatchRules, was: bool) -> tuple[Level, 
     if facts.positions is None or not facts.positions_max:
         return None
     share_bp = facts.positions * 10_000 // facts.positions_max
-    text = f"{facts.positions} of at most {facts.positions_max} positions are open"
+    text = f"{facts.positions} of at most {facts.positions_max} are open or being opened"
     if facts.positions >= facts.positions_max:
         return Level.FULL, f"{text}: no new entry until one is closed"
     begins_bp = rules.positions_bp - (1_000 if was else 0)

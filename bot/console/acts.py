@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
+from bot.console.amounts import held
 from bot.console.commands import (
     CONTRACTS,
     ENTRY_OR_ALL,
@@ -14,7 +15,6 @@ from bot.console.commands import (
     Invocation,
 )
 from bot.domain.ids import MarketTicker
-from bot.domain.money import format_quantity
 from bot.domain.operations import Done, Outcome, Refused
 from bot.kit.markup import bold, code, escape
 
@@ -32,12 +32,8 @@ async def ask_panic(call: Invocation) -> Asked | Answer:
     first = replace(call.authority, number=-abs(call.authority.number))
     call.operator.halt_now(first, panic_reason(""))
     views = await call.operator.positions()
-    ours = ", ".join(
-        f"{view.ticker} {format_quantity(view.quantity)}" for view in views if view.is_ours
-    )
-    others = ", ".join(
-        f"{view.ticker} {format_quantity(view.quantity)}" for view in views if not view.is_ours
-    )
+    ours = ", ".join(f"{view.ticker} {held(view.quantity)}" for view in views if view.is_ours)
+    others = ", ".join(f"{view.ticker} {held(view.quantity)}" for view in views if not view.is_ours)
     is_everything = EVERYTHING.name in call.arguments
     rest = (
         f"EVERY order of the account is cancelled, and not ours is sold too: {others or 'nothing'}"
@@ -100,12 +96,12 @@ async def ask_close(call: Invocation) -> Asked | Answer:
         for view in await call.operator.positions()
         if view.is_ours and typed in (_ALL, view.ticker)
     ]
-    held = ", ".join(f"{view.ticker} {format_quantity(view.quantity)}" for view in chosen)
+    sold = ", ".join(f"{view.ticker} {held(view.quantity)}" for view in chosen)
     what = "everything we hold" if typed == _ALL else code(typed)
     return Asked(
-        text=f"Close {what} at the market?\nHeld now: {escape(held or 'nothing yet')}\n"
+        text=f"Close {what} at the market?\nThe bot holds: {escape(sold or 'nothing there')}\n"
         "Resting entries there are cancelled as well. What is not ours stays.",
-        fingerprint=f"close:{held}",
+        fingerprint=f"close:{sold}",
         confirm_label="Close all" if typed == _ALL else "Close it",
     )
 

@@ -175,11 +175,18 @@ def _one_limit(call: Invocation, name: str) -> Answer:
     )
 
 
-async def _ask_switch(call: Invocation) -> Asked | None:
+async def _ask_switch(call: Invocation) -> Asked | Answer | None:
     if call.arguments[SWITCH.name].lower() == "off":
         return None
     name = call.arguments.get(STRATEGY.name)
-    off = sorted(one.name for one in call.operator.adjusting.strategies() if not one.is_on)
+    known = call.operator.adjusting.strategies()
+    if name is not None and name not in {one.name for one in known}:
+        names = ", ".join(one.name for one in known)
+        return Answer(
+            text=f"There is no strategy {code(name)}. There are: {escape(names or 'none')}",
+            outcome="unknown",
+        )
+    off = sorted(one.name for one in known if not one.is_on)
     return Asked(
         text=f"{bold('Let it enter again?')}\nStrategy: {escape(name or 'every one')}\n"
         f"Off now: {escape(', '.join(off) or 'none')}",
@@ -250,8 +257,9 @@ def _wanted(call: Invocation) -> tuple[BracketHandle, Price | None, Price | None
     matches = [_END.fullmatch(word) for word in typed]
     ends = {m["word"].lower(): Price(int(m["digits"].ljust(4, "0"))) for m in matches if m}
     if not typed or None in matches or len(ends) != len(typed) or not all(ends.values()):
+        wrong = "" if not typed else f"{code(' '.join(typed))} is not understood.\n"
         return Answer(
-            text=f"{code(ticker)}: stop {_or_none(seen.own_stop)}, "
+            text=f"{wrong}{code(ticker)}: stop {_or_none(seen.own_stop)}, "
             f"target {_or_none(seen.own_target)}, best bid {_or_none(seen.own_bid)}.\n"
             f"{_HOW_TO_MOVE} {code(f'/bracket {ticker} sl=0.55 tp=0.80')}, or only one of them.",
             outcome="shown" if not typed else "bad arguments",

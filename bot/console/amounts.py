@@ -1,6 +1,6 @@
 """Amounts as people read them: signed, trimmed, and honest about what is not known. Pure."""
 
-from bot.domain.money import Money, Price, Quantity, format_dollars, format_price, format_quantity
+from bot.domain.money import Money, Price, Quantity, format_dollars, format_quantity, shown_price
 
 
 def dollars(money: Money | None) -> str:
@@ -18,13 +18,18 @@ def signed_dollars(money: Money | None) -> str:
 
 def price(value: Price | None) -> str:
     """``$0.56``, ``$0.5625``, or ``unknown``."""
-    return "unknown" if value is None else "$" + _trimmed(format_price(value), keep=2)
+    return "unknown" if value is None else shown_price(value)
 
 
 def contracts(value: Quantity) -> str:
     """``10``, ``2.50``, with a sign when negative."""
     text = format_quantity(value)
     return text.removesuffix(".00")
+
+
+def held(quantity: Quantity) -> str:
+    """``10 YES``; ``10 NO`` where it is negative."""
+    return f"{contracts(Quantity(abs(quantity)))} {'YES' if quantity > 0 else 'NO'}"
 
 
 def share(part: Money, whole: Money | None) -> str:

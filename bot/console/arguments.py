@@ -129,8 +129,8 @@ def _word(spec: ArgumentSpec, word: str) -> str:
         return word
     hint = f", for example {spec.example}" if spec.example else ""
     if "|" in spec.name:
-        raise BadArguments(
-            f"{escape(shortened(word))} is none of {spec.name.replace('|', ', ')}{hint}"
-        )
-    article = "an" if spec.name[0] in "aeiou" else "a"
-    raise BadArguments(f"{escape(shortened(word))} is not {article} {spec.name}{hint}")
+        words = spec.name.split("|")
+        hint = "" if spec.example in words else hint
+        raise BadArguments(f"{escape(shortened(word))} is none of {', '.join(words)}{hint}")
+    article = "" if spec.name.endswith("s") else "an " if spec.name[0] in "aeiou" else "a "
+    raise BadArguments(f"{escape(shortened(word))} is not {article}{spec.name}{hint}")

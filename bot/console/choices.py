@@ -1,6 +1,6 @@
 """What can be offered on buttons for an argument that was left out."""
 
-from bot.console.amounts import contracts, price
+from bot.console.amounts import contracts, held, price
 from bot.console.arguments import Choice
 from bot.ports.operator import Operator
 
@@ -16,7 +16,7 @@ async def tripped_breakers(operator: Operator) -> tuple[Choice, ...]:
 async def our_positions(operator: Operator) -> tuple[Choice, ...]:
     """Markets in which the bot holds something."""
     return tuple(
-        Choice(value=one.ticker, label=f"{one.ticker}, {contracts(one.quantity)}")
+        Choice(value=one.ticker, label=f"{one.ticker}, {held(one.quantity)}")
         for one in await operator.positions()
         if one.is_ours
     )
@@ -31,7 +31,7 @@ async def our_positions_or_all(operator: Operator) -> tuple[Choice, ...]:
 async def foreign_positions(operator: Operator) -> tuple[Choice, ...]:
     """Markets in which something is held that is not the bot's."""
     return tuple(
-        Choice(value=one.ticker, label=f"{one.ticker}, {contracts(one.quantity)}")
+        Choice(value=one.ticker, label=f"{one.ticker}, {held(one.quantity)}")
         for one in await operator.positions()
         if not one.is_ours
     )

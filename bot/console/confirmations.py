@@ -61,7 +61,8 @@ class Confirmations:
         question = self._open.get(nonce)
         if question is None:
             return Void(
-                why="this question was answered before, or asked before a restart or fail-over"
+                why="this question was answered before, has expired, or was asked before a "
+                "restart or fail-over"
             )
         if (question.user_id, question.chat_id) != (user_id, chat_id):
             return Void(why="only the person who was asked may answer")

@@ -46,10 +46,12 @@ def halt_reason(typed: str) -> str:
 
 
 async def _start(call: Invocation) -> Answer:
+    may_halt = call.level >= AccessLevel.TRADER
     return Answer(
         text=f"{bold('Kalshi bot')}, version {escape(call.operator.banner().version)}.\n"
         f"Your level: {call.level.name.lower()}. /status shows the state, "
-        "/menu everything as buttons, /help lists the commands, /halt stops new entries at once.",
+        "/menu everything as buttons, /help lists the commands"
+        f"{', /halt stops new entries at once' if may_halt else ''}.",
         outcome="greeted",
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from bot.console.amounts import contracts, dollars, price, share, signed_dollars
+from bot.console.views_market import why_of
 from bot.domain.ids import brief
 from bot.domain.money import Money
 from bot.domain.operations import (
@@ -235,7 +236,7 @@ def why(view: WhyView, now_us: int, zone: ZoneInfo = GREENWICH) -> str:
         )
     lines += [
         f"{ago(decision.at_us, now_us)} {code(decision.ticker)} "
-        f"{escape(decision.verdict)}: {escape(decision.reason)}"
+        f"{escape(decision.verdict)}: {escape(why_of(decision))}"
         for decision in view.decisions
     ]
     if not view.decisions:

@@ -103,12 +103,17 @@ def audit(entries: Sequence[AuditEntry], zone: ZoneInfo) -> str:
         (
             bold("Newest acts"),
             *(
-                f"{moment(one.at_us, zone)} #{one.number} {escape(one.actor)}\n"
-                f"  {code(one.command)} {escape(one.outcome[:_MESSAGE_SHOWN_MAX])}"
+                f"{moment(one.at_us, zone)}{_number(one.number)} {escape(one.actor)}\n"
+                f"  {code(one.command)} -> {escape(one.outcome[:_MESSAGE_SHOWN_MAX])}"
                 for one in entries
             ),
         )
     )
+
+
+def _number(number: int) -> str:
+    # What was no command of the inbox, as a pairing, has a negative one that nobody was shown.
+    return f" #{number}" if number > 0 else ""
 
 
 def web(address: WebAddress) -> str:

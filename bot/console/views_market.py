@@ -8,6 +8,7 @@ from bot.domain.cockpit import MarketDetail, MarketLine, MarketsView
 from bot.domain.money import Price, Quantity
 from bot.domain.operations import Decision
 from bot.domain.orders import own_price
+from bot.domain.signals import Verdict
 from bot.kit.markup import ago, bold, code, escape, moment, span
 
 _TITLE_SHOWN_MAX = 60
@@ -88,8 +89,13 @@ def _decision(one: Decision, now_us: int) -> str:
         side = "YES" if own == one.signal.price else "NO"
         size = f"{contracts(one.quantity)} " if one.quantity else ""
         wish = f" {size}{side} at {price(own)}, {escape(one.signal.strategy_id)}"
-    reason = f": {escape(one.reason)}" if one.reason else ""
+    reason = f": {escape(why_of(one))}" if one.reason else ""
     return f"{head}{wish}{reason}"
+
+
+def why_of(one: Decision) -> str:
+    """The reason of a verdict; of what was taken, it is what its size was limited by."""
+    return f"size limited by {one.reason}" if one.verdict == Verdict.TAKEN else one.reason
 
 
 def _ours(view: MarketDetail) -> str:

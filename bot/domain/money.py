@@ -47,6 +47,12 @@ def format_price(price: Price) -> str:
     return _format_fixed(price, PRICE_PLACES)
 
 
+def shown_price(price: Price) -> str:
+    """Write a price for people, e.g. ``$0.56`` or ``$0.5625``."""
+    cents, rest = format_price(price)[:-2], format_price(price)[-2:]
+    return f"${cents}{rest.rstrip('0')}"
+
+
 def format_quantity(quantity: Quantity) -> str:
     """Write a quantity the way the venue writes it, e.g. ``10.00``."""
     return _format_fixed(quantity, QUANTITY_PLACES)

@@ -12,7 +12,7 @@ from msgspec.structs import replace as changed
 
 from bot.domain.errors import InvariantBroken
 from bot.domain.events import BracketCommanded, LimitCommanded, StrategyCommanded
-from bot.domain.money import Price, format_price
+from bot.domain.money import Price, shown_price
 from bot.domain.orders import own_price
 from bot.domain.records import BreakerRecord
 from bot.engine.adjusted import ADJUSTED, Adjusted, Override
@@ -128,7 +128,7 @@ def change_bracket(world: World, event: BracketCommanded, draft: Draft) -> str:
     # A resting take-profit at another price is cancelled, waited for and placed anew from here.
     work(world, after, draft)
     told = [
-        f"{word} {format_price(own_price(side, price))}"
+        f"{word} {shown_price(own_price(side, price))}"
         for word, price in (("stop", stop), ("target", target))
         if price
     ]
@@ -157,16 +157,16 @@ def _why_not_these(world: World, bracket: Bracket, stop: Price | None, target: P
     own_stop = own_price(side, stop) if stop else None
     own_target = own_price(side, target) if target else None
     if own_stop is not None and own_target is not None and own_stop >= own_target:
-        return f"the stop {format_price(own_stop)} is not below the target"
+        return f"the stop {shown_price(own_stop)} is not below the target"
     market = world.markets.get(bracket.plan.ticker)
     quote = market.live_quote if market is not None else None
     bid = own_bid(side, quote)[0] if quote is not None else None
     if bid is None:
         return ""
     if own_stop is not None and stop != bracket.plan.stop_price and own_stop >= bid:
-        return f"the best bid is {format_price(bid)}: this stop would sell at once; /close does"
+        return f"the best bid is {shown_price(bid)}: this stop would sell at once; /close does"
     if own_target is not None and target != bracket.plan.target_price and own_target <= bid:
-        return f"the best bid is {format_price(bid)}: this target would sell at once; /close does"
+        return f"the best bid is {shown_price(bid)}: this target would sell at once; /close does"
     return ""
 
 

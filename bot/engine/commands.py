@@ -244,7 +244,11 @@ def _cancel_entries(world: World, event: EntriesCancelCommanded, draft: Draft) -
         _reply(draft, event, f"refused: no entry of ours rests as {event.chosen}", is_done=False)
         return
     noun = "entry" if cancelled == 1 else "entries"
-    _reply(draft, event, f"cancelling {cancelled} {noun}; take-profits stay", is_done=True)
+    # What was bid once is soon bid again: who wants an end of it has to be told how.
+    is_trading = world.stance.why_not_trading() is None
+    again = "; strategies may bid again, /halt keeps them from it" if is_trading else ""
+    text = f"cancelling {cancelled} {noun}; take-profits stay{again}"
+    _reply(draft, event, text, is_done=True)
 
 
 def _adjust(

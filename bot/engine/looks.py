@@ -12,7 +12,7 @@ from bot.domain.cockpit import (
 )
 from bot.domain.ids import EventTicker, MarketTicker
 from bot.domain.listing import Listing
-from bot.domain.money import Money, Price, Quantity, cost, format_dollars, format_price
+from bot.domain.money import Money, Price, Quantity, cost, format_dollars, shown_price
 from bot.domain.orders import BookSide, own_price
 from bot.engine import views
 from bot.engine.standing import Standing
@@ -189,10 +189,10 @@ def _count(name: str, used: int, limit: int) -> LimitView:
 
 def _rules(limits: RiskLimits) -> tuple[LimitView, ...]:
     """Limits of a single order: nothing of them is used up."""
-    low, high = (format_price(Price(one)) for one in (limits.price_min_e4, limits.price_max_e4))
+    low, high = (shown_price(Price(one)) for one in (limits.price_min_e4, limits.price_max_e4))
     rules = (
         ("one order's cost", format_dollars(Money(limits.order_cost_max_e6))),
-        ("own price", f"${low} to ${high}"),
+        ("own price", f"{low} to {high}"),
         ("share of the depth", f"{limits.depth_share_max_bp * 100 // BASIS} %"),
         ("time to the close", f"{limits.close_distance_min_us // MINUTE_US} min at least"),
         ("share of the full Kelly stake", f"{limits.kelly_fraction_bp * 100 // BASIS} %"),

@@ -103,7 +103,7 @@ def test_positions_are_told_near_the_limit_and_once_more_at_it() -> None:
     assert kinds(*map(held, (8, 10, 9, 10, 9, 10, 7))) == [near, near]
     assert kinds(*map(held, (8, 10, 6, 10))) == [near, near, ENDED, near]
     assert played(held(10))[0] == [
-        (near, "10 of at most 10 positions are open: no new entry until one is closed")
+        (near, "10 of at most 10 are open or being opened: no new entry until one is closed")
     ]
 
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from bot.console.arguments import ArgumentSpec, BadArguments, Shape, read_arguments, read_line
 
 NAME = ArgumentSpec(name="name", shape=Shape.WORD, pattern="[a-z]+", example="abc")
+HOURS = ArgumentSpec(name="hours", shape=Shape.WORD, pattern=r"\d+-\d+", example="23-07")
+SPAN = ArgumentSpec(name="day|week", shape=Shape.WORD, pattern="day|week", example="week")
 FORCE = ArgumentSpec(name="force", shape=Shape.FLAG)
 REST = ArgumentSpec(name="reason", shape=Shape.REST, length_max=10)
 
@@ -52,6 +54,8 @@ def test_arguments_are_matched_in_order(specs, rest, found):
     [
         ((NAME,), "123", "123 is not a name, for example abc"),
         ((NAME,), "abc def", "def is one word too many"),
+        ((HOURS,), "99", "99 is not hours, for example 23-07"),
+        ((SPAN,), "year", "year is none of day, week"),
         ((), "<b>", "&lt;b&gt; is one word too many"),
         ((NAME, FORCE), "abc " + "y" * 99, "y" * 32 + "... is one word too many"),
     ],

@@ -181,7 +181,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         (
             "/close all",
             (
-                "Close everything we hold at the market?\nHeld now: KXFED-26DEC-T4.25 10.00\n"
+                "Close everything we hold at the market?\nThe bot holds: KXFED-26DEC-T4.25 10 YES\n"
                 "Resting entries there are cancelled as well. What is not ours stays."
             ),
             "close all",
@@ -189,7 +189,7 @@ def test_the_table_has_every_promised_command_and_clear_help():
         (
             "/close kxcpi-26nov",
             (
-                "Close KXCPI-26NOV at the market?\nHeld now: nothing yet\n"
+                "Close KXCPI-26NOV at the market?\nThe bot holds: nothing there\n"
                 "Resting entries there are cancelled as well. What is not ours stays."
             ),
             "close KXCPI-26NOV",
@@ -218,7 +218,7 @@ async def test_a_panic_halts_before_it_asks_and_sells_only_when_confirmed():
     asked = await talk.says(TRADER, "/panic")
     assert body(asked) == (
         "Halted. Sell everything at the market as well?\n"
-        "The bot's: KXFED-26DEC-T4.25 10.00\nNot ours, left alone: KXCPI-26NOV -2.50\n"
+        "The bot's: KXFED-26DEC-T4.25 10 YES\nNot ours, left alone: KXCPI-26NOV 2.50 NO\n"
         "In thin markets this costs money; every round goes a little below the best bid."
     )
     assert [reason for _, reason in talk.operator.halts_now] == ["panic"]
@@ -373,3 +373,16 @@ async def test_switching_off_acts_at_once_and_switching_on_asks():
     assert [name for name, _ in talk.operator.acts] == ["near_expiry: off"]
     await talk.presses(TRADER, asked, "Switch on")
     assert [name for name, _ in talk.operator.acts][1:] == ["wide_spread: on"]
+
+
+async def test_a_strategy_that_does_not_exist_is_not_asked_about():
+    talk = Talk()
+    reply = await talk.says(TRADER, "/strategy on nope")
+    assert body(reply).startswith("There is no strategy nope. There are: ")
+    assert not reply.buttons
+
+
+async def test_a_greeting_names_only_what_may_be_sent():
+    talk = Talk()
+    assert "/halt" in body(await talk.says(TRADER, "/start"))
+    assert "/halt" not in body(await talk.says(VIEWER, "/start"))

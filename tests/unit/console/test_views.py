@@ -207,6 +207,12 @@ def test_why_shows_the_funnel_and_the_last_decisions():
     assert views.why(quiet, NOW_US).endswith("No signal has been decided on in KXFED-26DEC-T4.25.")
 
 
+def test_what_was_taken_says_what_limited_its_size():
+    taken = replace(WHY.decisions[0], verdict="taken", reason="order cost")
+    shown = views.why(replace(WHY, decisions=(taken,)), NOW_US)
+    assert shown.endswith("taken: size limited by order cost")
+
+
 def test_a_halt_names_its_author_and_what_happens_to_stops():
     assert views.halted(HALTED) == (
         "<b>HALTED</b>, saved. No new entries; resting entries are cancelled.\n"

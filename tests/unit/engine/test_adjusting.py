@@ -220,7 +220,7 @@ def test_a_moved_target_is_cancelled_awaited_and_placed_anew_never_two_at_once(
     assert own_price(side, first.price) == 9_800
     desk.wait(2)
     quote(desk, side)
-    assert move(desk, 1, target=9_900) == f"{TICKER}: stop 0.8500, target 0.9900"
+    assert move(desk, 1, target=9_900) == f"{TICKER}: stop $0.85, target $0.99"
     assert desk.outgoing == [], "the one that rests may still fill"
     desk.wait(3)
     assert desk.outgoing == []
@@ -247,7 +247,7 @@ def test_a_fill_while_the_old_target_is_cancelled_shrinks_the_new_one() -> None:
 
 def test_a_moved_stop_is_kept_and_fires_where_it_stands_now() -> None:
     desk, _ = holding()
-    assert move(desk, 1, stop=9_300) == f"{TICKER}: stop 0.9300, target 0.9800"
+    assert move(desk, 1, stop=9_300) == f"{TICKER}: stop $0.93, target $0.98"
     after = successor_of(desk)
     after.lead()
     for _ in range(3):

@@ -625,7 +625,9 @@ def test_one_entry_is_cancelled_by_its_order_or_its_market_and_a_mistyped_one_is
 
     assert cancels(1, "nothing") == ([], "refused: no entry of ours rests as nothing")
     order_id = desk.venue[first.client_order_id].order_id
-    told = "cancelling 1 entry; take-profits stay"
+    told = (
+        "cancelling 1 entry; take-profits stay; strategies may bid again, /halt keeps them from it"
+    )
     assert cancels(2, order_id) == ([first.client_order_id], told)
     assert cancels(3, OTHER) == ([second.client_order_id], told)
 
