@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,8 @@ def asking():
 
 def test_the_first_interruption_ends_it(asking):
     # Between the prompt and the wait for a line a signal is only looked at after the line.
-    time.sleep(0.5)
+    with pytest.raises(subprocess.TimeoutExpired):
+        asking.wait(timeout=0.5)
     asking.send_signal(signal.SIGINT)
     assert asking.wait(timeout=20) == 130
 
