@@ -1,7 +1,7 @@
 """One text for each event. Pure.
 
 A text is a headline with facts filled in, an advice where there is something to
-do, and whatever facts the headline did not use. A missing fact never stops an
+do, and whatever facts neither has used. A missing fact never stops an
 alert: the bare title goes out instead.
 """
 
@@ -68,13 +68,15 @@ def render(kind: AlertKind, facts: AlertFacts, zone: ZoneInfo = GREENWICH) -> st
         lines[0] += ": " + _filled(told.headline, shown)
     else:
         names = set()
+    advice = [_filled(told.advice, shown)] if _fields(told.advice) <= shown.keys() else []
+    if advice:
+        names = names | _fields(told.advice)
     rest = [
         f"{_label(name)}: {escape(value)}" for name, value in shown.items() if name not in names
     ]
     if rest:
         lines.append(", ".join(rest))
-    if told.advice and _fields(told.advice) <= shown.keys():
-        lines.append(_filled(told.advice, shown))
+    lines += [one for one in advice if one]
     return "\n".join(lines)
 
 
@@ -101,6 +103,8 @@ def _as_held(shown: dict[str, str]) -> dict[str, str]:
         held[name] = _own_price(held[name], is_yes=side == "YES")
     for name in held.keys() & set(_COUNTS):
         held[name] = held[name].removesuffix(".00")
+    if "reason" in held:
+        held["reason"] = held["reason"].replace("_", " ")
     return held
 
 
@@ -200,10 +204,16 @@ _CATALOGUE: dict[AlertKind, AlertText] = {
     ),
     AlertKind.RESUMED: AlertText(severity=_INFO, title="The exchange resumed"),
     AlertKind.POSITION_OPENED: AlertText(
-        severity=_INFO, title="Position opened", headline="{ticker}"
+        severity=_INFO,
+        title="Position opened",
+        headline="{ticker}",
+        advice="{title}\n{contracts} of {wanted} {side} at {price}, stop {stop}, target {target}",
     ),
     AlertKind.POSITION_CLOSED: AlertText(
-        severity=_INFO, title="Position closed", headline="{ticker}"
+        severity=_INFO,
+        title="Position closed",
+        headline="{ticker}",
+        advice="{title}\n{contracts} {side}, {reason}: {profit} after {fees} of fees",
     ),
     AlertKind.EXIT_STUCK: AlertText(
         severity=_CRITICAL,

@@ -78,6 +78,33 @@ GOLDEN = [
     ),
     (
         AlertKind.POSITION_OPENED,
+        {
+            "ticker": "KXFED",
+            "title": "Above 4 %?",
+            "side": "ask",
+            "contracts": "3.00",
+            "wanted": "106.00",
+            "price": "0.0600",
+            "stop": "0.1600",
+            "target": "0.0100",
+        },
+        ("Position opened: KXFED\nAbove 4 %?\n3 of 106 NO at $0.94, stop $0.84, target $0.99"),
+    ),
+    (
+        AlertKind.POSITION_CLOSED,
+        {
+            "ticker": "KXFED",
+            "title": "Above 4 %?",
+            "side": "bid",
+            "contracts": "3.00",
+            "reason": "stop_loss",
+            "profit": "-$2.10",
+            "fees": "$0.04",
+        },
+        "Position closed: KXFED\nAbove 4 %?\n3 YES, stop loss: -$2.10 after $0.04 of fees",
+    ),
+    (
+        AlertKind.POSITION_OPENED,
         {"ticker": "KXFED", "side": "bid", "contracts": "1000.00", "price": "0.9700"},
         "Position opened: KXFED\nside: YES, contracts: 1000, price: $0.97",
     ),

@@ -30,7 +30,7 @@ def read_attestation(body: bytes) -> int | None:
     stated = decode(_KEYS, body).api_key_region_expiration_ts
     if stated is None:
         return None
-    # The documents call it an integer timestamp and give no unit: seconds, as everywhere beside it.
+    # Seconds, by the specification 3.34.0; milliseconds, as in other fields, are recognised.
     seconds = stated // _MILLIS if stated > _LATEST_S else stated
     if not 0 <= seconds <= _LATEST_S:
         raise InvalidMessage(f"api_key_region_expiration_ts: {stated} is no moment of this age")
