@@ -7,7 +7,7 @@ called unknown.
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
-from bot.console.amounts import contracts, dollars, price, share, signed_dollars
+from bot.console.amounts import contracts, counted, dollars, price, share, signed_dollars
 from bot.console.views_market import why_of
 from bot.domain.ids import brief
 from bot.domain.money import Money
@@ -203,7 +203,7 @@ def gaps(view: GapsView) -> str:
     if view.first_hour is None or view.last_hour is None:
         return "Nothing has been collected yet."
     head = (
-        f"{len(view.missing)} of {view.hours_expected} hours missing "
+        f"{len(view.missing)} of {counted(view.hours_expected, 'hour')} missing "
         f"between {escape(view.first_hour)} and {escape(view.last_hour)}"
     )
     rest = _gap_details(view)
@@ -220,9 +220,10 @@ def _gap_details(view: GapsView) -> list[str]:
     days = view.detail_hours // 24
     lines = []
     if view.markets_missing:
-        lines.append(f"{view.markets_missing} snapshots of single markets missing in {days} days")
+        snapshots = counted(view.markets_missing, "snapshot")
+        lines.append(f"{snapshots} of single markets missing in {days} days")
     if view.stream_gaps:
-        lines.append(f"{view.stream_gaps} gaps of the live stream in {days} days")
+        lines.append(f"{counted(view.stream_gaps, 'gap')} of the live stream in {days} days")
     return lines
 
 
@@ -352,7 +353,7 @@ def _collect(collect: CollectView | None, now_us: int) -> str:
         if collect.last_error_us is not None
         else ""
     )
-    missing = f", {collect.missing_hours} hours missing" if collect.missing_hours else ""
+    missing = f", {counted(collect.missing_hours, 'hour')} missing" if collect.missing_hours else ""
     return f"last success {ago(collect.last_success_us, now_us)}{failed}{missing}"
 
 
