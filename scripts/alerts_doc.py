@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import made_pages  # noqa: E402
 
 from bot.alerts.catalogue import text_of  # noqa: E402
 from bot.app.sections import EmailSection  # noqa: E402
@@ -19,8 +21,10 @@ from bot.domain.operations import Severity  # noqa: E402
 from bot.kit.markup import plain  # noqa: E402
 
 PAGE = ROOT / "docs" / "alerts.md"
-BEGIN = "<!-- alerts: made by scripts/alerts_doc.py -->"
-END = "<!-- end of alerts -->"
+MARKS = (
+    "<!-- alerts: made by scripts/alerts_doc.py -->",
+    "<!-- end of alerts -->",
+)
 
 
 def table() -> str:
@@ -30,16 +34,8 @@ def table() -> str:
 
 
 def page(text: str) -> str:
-    """The page with its table replaced.
-
-    Raises:
-        ValueError: the page has lost the marks around the table.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"docs/alerts.md must hold {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+    """The page with its table replaced."""
+    return made_pages.with_table(text, PAGE, MARKS, table())
 
 
 def _row(kind: AlertKind) -> str:
@@ -53,18 +49,6 @@ def _row(kind: AlertKind) -> str:
     )
 
 
-def main() -> int:
-    """Write or check; the exit code."""
-    before = PAGE.read_text(encoding="utf-8")
-    after = page(before)
-    if "--check" in sys.argv[1:]:
-        if before == after:
-            return 0
-        sys.stderr.write("docs/alerts.md is not current: run python scripts/alerts_doc.py\n")
-        return 1
-    PAGE.write_text(after, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    text = page(PAGE.read_text(encoding="utf-8"))
+    sys.exit(made_pages.write_or_check(PAGE, text, __file__))

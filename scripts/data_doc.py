@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import data_meanings  # noqa: E402
+import made_pages  # noqa: E402
 from sqlalchemy import Column, MetaData, Table, UniqueConstraint, create_engine, inspect  # noqa: E402
 
 from bot.adapters.storage.tables import metadata  # noqa: E402
@@ -271,17 +272,5 @@ def _view_columns() -> dict[str, list[str]]:
         return {name: [one["name"] for one in looked.get_columns(name)] for name in VIEW_NAMES}
 
 
-def main() -> int:
-    """Write or check; the exit code."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        sys.stderr.write("docs/data.md is not current: run python scripts/data_doc.py\n")
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(made_pages.write_or_check(PAGE, page(), __file__))

@@ -10,14 +10,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import made_pages  # noqa: E402
 
 from bot.console.commands import CommandSpec  # noqa: E402
 from bot.console.handlers import command_table  # noqa: E402
 
 PAGE = ROOT / "docs" / "telegram.md"
-BEGIN = "<!-- commands: made by scripts/telegram_doc.py -->"
-END = "<!-- end of commands -->"
+MARKS = (
+    "<!-- commands: made by scripts/telegram_doc.py -->",
+    "<!-- end of commands -->",
+)
 
 
 def table() -> str:
@@ -27,16 +31,8 @@ def table() -> str:
 
 
 def page(text: str) -> str:
-    """The page with its table replaced.
-
-    Raises:
-        ValueError: the page has lost the marks around the table.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"docs/telegram.md must hold {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+    """The page with its table replaced."""
+    return made_pages.with_table(text, PAGE, MARKS, table())
 
 
 def _row(spec: CommandSpec) -> str:
@@ -46,18 +42,6 @@ def _row(spec: CommandSpec) -> str:
     return f"| {names} | {spec.level.name.lower()} | {asks} | {spec.help} |"
 
 
-def main() -> int:
-    """Write or check; the exit code."""
-    before = PAGE.read_text(encoding="utf-8")
-    after = page(before)
-    if "--check" in sys.argv[1:]:
-        if before == after:
-            return 0
-        sys.stderr.write("docs/telegram.md is not current: run python scripts/telegram_doc.py\n")
-        return 1
-    PAGE.write_text(after, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    text = page(PAGE.read_text(encoding="utf-8"))
+    sys.exit(made_pages.write_or_check(PAGE, text, __file__))
