@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DatabaseError
 
 from bot.adapters.storage.tables import command_inbox, pairing_codes
 from bot.app.pairing import pair
@@ -198,6 +199,18 @@ async def test_the_first_message_after_a_take_over_is_heard_from_one_who_was_let
             told = await server.answer(STRANGER, 1)
         assert told.text.startswith("HALTED, saved.")
         assert [name for name, _ in talk.operator.acts] == ["halt"]
+
+
+async def test_an_admin_of_the_settings_is_heard_at_once_while_the_people_cannot_be_read(
+    running: Running,
+) -> None:
+    async with running.parts.database.begin() as connection:
+        await connection.execute(text("DROP TABLE operators"))
+    desk, _ = desk_of(running)
+    halt = Talk().command(ADMIN, "/halt fire")
+    assert await desk.received(halt) == halt
+    with pytest.raises(DatabaseError, match="operators"):
+        await desk.received(Talk().command(STRANGER, "/halt fire"))
 
 
 async def test_no_code_reaches_the_inbox_table(running: Running) -> None:
