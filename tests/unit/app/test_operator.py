@@ -175,7 +175,9 @@ class Tripped(BotOperator):
 
 
 async def test_the_command_line_is_pointed_to_no_command_of_the_chat(running: Running) -> None:
-    operator = Tripped(running, cast(TradingDesk, SimpleNamespace(acts={})))
+    operator = Tripped(
+        running, cast(TradingDesk, SimpleNamespace(acts={}, engine=SimpleNamespace(world=None)))
+    )
     operator.said = "refused: no breaker 'bogus'; known: drawdown"
     typed = replace(authority(), channel="cli")
     refused = await operator.reset_breaker(typed, "bogus", force=False)
