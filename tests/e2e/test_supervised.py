@@ -174,8 +174,13 @@ async def _killed_and_told(home: Home, mail: MailServer, web: ScriptedServer) ->
         SLACK_S,
         supervisor.story,
     )
-    posted = [json.loads(seen.body) for seen in web.seen]
-    assert [one["facts"]["brackets"] for one in posted if one["kind"] == "nobody_led"] == [0]
+
+    def posted() -> list[int]:
+        told = [json.loads(seen.body) for seen in web.seen]
+        return [one["facts"]["brackets"] for one in told if one["kind"] == "nobody_led"]
+
+    await eventually(posted, SLACK_S, supervisor.story)
+    assert posted() == [0]
     assert (await supervisor.told(signal.SIGTERM)).code == 0
     assert await home.rows(HOLDERS) == [(0,)]
 
